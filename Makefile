@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# bankai.  `make run` and `make check` do everything on a fresh Debian machine;
+# `make help` lists all targets.  Whatever is built lies in $(B).
+
+.DEFAULT_GOAL := all
+B       ?= build
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+VERSION := 0.1.0
+DESTDIR ?=
+PREFIX  ?= /usr/local
+
+# ---- what it is made of -----------------------------------------------------
+
+SOURCES := $(sort $(wildcard src/*.c src/base/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c))
+TESTS   := $(sort $(wildcard tests/unit/test_*.c tests/cli/test_*.c))
+TOOLS   := $(sort $(filter-out tests/unit/test_%,$(wildcard tests/*.c tests/unit/*.c)) \
+             $(filter-out tests/cli/test_%,$(wildcard tests/cli/*.c)))
+FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+
+MACHINE := $(shell uname -m)
+ifneq ($(MACHINE),x86_64)
+  SOURCES := $(filter-out engine/kernel/avx2.c,$(SOURCES))
+endif
+
+OBJECTS   := $(SOURCES:%.c=$(B)/%.o)
+LIBRARY   := $(filter-out $(B)/src/main.o,$(OBJECTS))
+TEST_RUNS := $(TESTS:%.c=$(B)/%)
+FUZZ_RUNS := $(FUZZERS:%.c=$(B)/%)
+
+# ---- flags ------------------------------------------------------------------
+# Numbers must be the same bits everywhere (engine/kernel/README.md): no
+# contraction, no fast-math, baseline x86-64 except in kernel files.
+
+WARNINGS := @tests/tools/warnings-$(if $(findstring clang,$(CC)),clang,gcc).txt
+OPTIMIZE := $(if $(DEBUG),-O0,-O2)
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+LIBS     := jansson libpcre2-8 libcrypto
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. -ffp-contract=off -fopenmp -g $(OPTIMIZE) $(WARNINGS) \
+             $(WERROR) $(SANITIZE) -DBANKAI_VERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
+LINK_ALL   = -fopenmp $(SANITIZE) $(LDFLAGS)
+
+$(B)/engine/kernel/%.o:    EXTRA = -O3 -fno-math-errno -fno-trapping-math
+$(B)/engine/kernel/avx2.o: EXTRA = -O3 -fno-math-errno -fno-trapping-math -mavx2 -mfma -mf16c
+
+# ---- building ---------------------------------------------------------------
+
+.PHONY: all
+all: $(B)/bankai ## build $(B)/bankai
+
+# Missing packages are installed by the targets that promise it, named by all.
+INSTALLING := $(filter deps run check lint nano fuzz check-san,$(MAKECMDGOALS))
+$(B)/deps.ok: tests/tools/deps.sh
+	@mkdir -p $(@D)
+	@sh tests/tools/deps.sh $(if $(INSTALLING),--install) build
+	@touch $@
+
+$(B)/%.o: %.c | $(B)/deps.ok
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(EXTRA) -c $< -o $@
+
+$(B)/libbankai.a: $(LIBRARY)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/bankai: $(B)/src/main.o $(B)/libbankai.a
+	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
+
+# Files that are linked in whole (.incbin) are prerequisites too.
+$(B)/engine/nano/embedded.o: engine/nano/nano.gguf
+$(B)/probes/builtin.o: $(wildcard probes/sets/*.json)
+
+$(TEST_RUNS): $(B)/%: $(B)/%.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
+	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
+
+$(FUZZ_RUNS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(B)/libbankai.a
+	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- the two commands -------------------------------------------------------
+
+.PHONY: run check deps
+run: $(B)/bankai ## set up, build, and run a short search on the embedded model
+	@$(B)/bankai demo
+
+check: $(B)/bankai $(TEST_RUNS) $(FUZZ_RUNS) ## set up, build, and run all tests
+	@sh tests/tools/deps.sh --install check
+	@BANKAI=$(abspath $(B))/bankai BUILD=$(B) sh tests/tools/check.sh $(TEST_RUNS) -- $(FUZZ_RUNS)
+
+deps: ## install what building and testing need
+	@sh tests/tools/deps.sh --install build check
+
+# ---- more -------------------------------------------------------------------
+
+.PHONY: lint check-san fuzz nano install clean help
+lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
+	@sh tests/tools/deps.sh --install lint
+	@MAKE="$(MAKE)" B=$(B) sh tests/tools/lint.sh
+
+check-san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(MAKE) B=$(B)/san SAN=address,undefined WERROR=-Werror check
+
+T ?= 60
+fuzz: ## libFuzzer on every fuzz target, T seconds each
+	@sh tests/tools/deps.sh --install lint
+	@T=$(T) B=$(B) sh tests/tools/fuzz.sh
+
+nano: ## train the embedded model again and say whether its hash was reproduced
+	@sh tests/tools/deps.sh --install nano
+	/usr/bin/python3 engine/nano/make_nano.py --out $(B)/nano
+
+install: $(B)/bankai ## install below $(PREFIX)
+	install -D -m 755 $(B)/bankai $(DESTDIR)$(PREFIX)/bin/bankai
+
+clean: ## remove $(B)
+	rm -rf $(B)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/^/  make /' | expand -t 20

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine/engine.h - the 1-bit engine: all of it that others see.
+ *
+ * Four objects:
+ *   struct model      an open GGUF file whose sign bits can be flipped
+ *   struct tokenizer  text to token ids and back (belongs to its model)
+ *   struct context    a tree of token sequences and what was computed for them
+ *   struct sampler    picks the next token (plain data)
+ *
+ * The engine prints nothing, never exits, knows no terminal.  Whatever can fail
+ * because of a file or the machine returns false (or NULL) with a struct err.
+ * Numbers are a function of model bits and tokens alone: see
+ * engine/kernel/README.md for the exact arithmetic.
+ *
+ * [N1] the same bits come out for every thread count, batch shape and CPU level.
+ * [N2] a flip applied twice restores every byte and the model's state name.
+ * [N3] a virtual flip gives the same bits as the applied one.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/buf.h"
+#include "src/base/err.h"
+
+/* ---- matrices and flips ------------------------------------------------- */
+
+enum proj {
+    PROJ_Q,
+    PROJ_K,
+    PROJ_V,
+    PROJ_O,
+    PROJ_GATE,
+    PROJ_UP,
+    PROJ_DOWN,
+    PROJ_EMBED,
+    PROJ_HEAD,
+    PROJ_COUNT,
+    PROJ_LAYER_COUNT = PROJ_EMBED, /* the first seven exist in every layer */
+};
+
+enum {
+    FLIP_WHOLE_ROW = -1, /* flip.group: every group of the row */
+    NO_LAYER = -1,       /* flip.layer of embed and head */
+    GROUP_WEIGHTS = 128, /* weights that share a scale */
+};
+
+/* Weights to negate: a whole row, or the bits of one group that are set in
+ * mask (bit i of the group is bit i % 64 of mask[i / 64]).  With
+ * FLIP_WHOLE_ROW the mask is not looked at and should be zero. */
+struct flip {
+    int32_t layer; /* 0-based, or NO_LAYER */
+    enum proj proj;
+    uint32_t row;
+    int32_t group; /* index within the row, or FLIP_WHOLE_ROW */
+    uint64_t mask[2];
+};
+
+static const uint64_t flip_mask_all[2] = {UINT64_MAX, UINT64_MAX};
+
+/* "q_proj", ..., "embed", "head". */
+const char *proj_name(enum proj proj);
+
+/* "q", "q_proj" and the GGUF spelling "attn_q" alike; false if unknown. */
+bool proj_parse(const char *name, enum proj *proj);
+
+/* ---- model -------------------------------------------------------------- */
+
+struct model;
+struct tokenizer;
+
+struct model_shape {
+    uint32_t layers;
+    uint32_t width;    /* residual stream */
+    uint32_t ffn;      /* neurons of a layer's MLP */
+    uint32_t heads;    /* query heads */
+    uint32_t kv_heads;
+    uint32_t head_dim;
+    uint32_t vocab;    /* rows of the embedding */
+    uint32_t context;  /* positions the model was made for, 0 if not stated */
+    bool tied;         /* head and embedding are the same matrix */
+};
+
+/* 128-bit name of the set of flips that is on; zero for the file as it is. */
+struct state_name {
+    uint64_t word[2];
+};
+
+struct tensor_info {
+    const char *name;
+    const char *type; /* as ggml names it: "Q1_0", "F32", "F16", "BF16" */
+    uint32_t dim_count;
+    uint64_t shape[4]; /* GGUF order: shape[0] runs fastest */
+    uint64_t bytes;
+};
+
+/* Open a GGUF file ("nano" is the embedded model).  The file is mapped private:
+ * flips never reach it. */
+struct model *model_open(const char *path, struct err *err);
+
+/* The same from memory (copied); name is for messages. */
+struct model *model_open_memory(const void *bytes, size_t len, const char *name, struct err *err);
+
+const char *model_path(const struct model *model);
+const struct model_shape *model_shape(const struct model *model);
+const char *model_architecture(const struct model *model);
+const struct tokenizer *model_tokenizer(const struct model *model);
+uint64_t model_file_bytes(const struct model *model);
+size_t model_tensor_count(const struct model *model);
+struct tensor_info model_tensor(const struct model *model, size_t index);
+
+/* SHA-256 of the file (of the bytes on disk, not of flipped memory), as hex;
+ * computed once, cached by path, size and time.  Valid until model_free. */
+const char *model_sha256(struct model *model, struct err *err);
+
+/* Rows and columns of a matrix; false if the model has none such (a layer or
+ * projection out of range). */
+bool model_matrix_size(const struct model *model, int32_t layer, enum proj proj, uint32_t *rows,
+                       uint32_t *columns);
+
+/* Rows of all 1-bit matrices; on tied models the embedding counts once. */
+uint64_t model_patchable_rows(const struct model *model);
+
+/* 2^24 times the sum of |scale| over the row's groups: an exact integer, since
+ * an fp16 number is a multiple of 2^-24.  A scale that is not finite counts 0. */
+uint64_t model_row_scale_sum(const struct model *model, int32_t layer, enum proj proj,
+                             uint32_t row);
+
+/* Does the flip name weights of this model?  On failure err says which value
+ * is out of which range (err->where is left to the caller). */
+bool model_flip_fits(const struct model *model, const struct flip *flip, struct err *err);
+
+/* XOR the flip into the model; it must fit.  [N2] */
+void model_flip(struct model *model, const struct flip *flip);
+
+struct state_name model_state(const struct model *model);
+/* The name the state would have with the flip applied to it. */
+struct state_name model_state_with(const struct model *model, const struct flip *flip);
+bool state_name_equal(struct state_name a, struct state_name b);
+
+/* Bits that differ from the file, and in how many groups. */
+uint64_t model_flipped_bits(const struct model *model, uint64_t *groups);
+
+void model_free(struct model *model);
+
+/* ---- tokenizer ---------------------------------------------------------- */
+
+struct ids {
+    int32_t *data;
+    size_t count;
+    size_t capacity;
+};
+
+void ids_add(struct ids *ids, int32_t id);
+void ids_free(struct ids *ids);
+
+struct encode_options {
+    bool special;   /* control tokens in the text are tokens, not plain text */
+    bool no_bos;    /* leave out the start token even if the model asks for one */
+};
+
+/* Append the ids of text[0..len), any bytes.  decode(encode(x)) == x. */
+bool token_encode(const struct tokenizer *tokenizer, const char *text, size_t len,
+                  const struct encode_options *options, struct ids *out, struct err *err);
+
+/* Append the bytes of one token; ids outside the vocabulary add nothing. */
+void token_decode(const struct tokenizer *tokenizer, int32_t id, struct buf *out);
+void token_decode_all(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
+                      struct buf *out);
+
+size_t token_count(const struct tokenizer *tokenizer);
+/* Does generation end here?  (end of sequence or end of turn) */
+bool token_is_end(const struct tokenizer *tokenizer, int32_t id);
+/* -1 where the model names none. */
+int32_t token_end(const struct tokenizer *tokenizer);
+
+/* ---- context: sequences and their evaluation ----------------------------- */
+
+/* A tree of token sequences.  A branch is a sequence; a new branch may share
+ * the first tokens of an older one, which are then computed once.  Every token
+ * has a slot (0, 1, 2, ... in order of arrival) under which its residual stream
+ * and its K and V are kept.
+ *
+ * [C1] a context belongs to one state of its model: running it after the model
+ *      was flipped is refused until context_reset.
+ * [C2] a failed or cancelled run leaves the context to be reset.
+ */
+struct context;
+
+/* Set from another thread or a signal handler to stop a run soon. */
+typedef atomic_bool cancel_flag;
+
+struct context_options {
+    size_t tokens_max; /* room for this many tokens in all branches together */
+    int threads;       /* 0: as many as the machine has */
+};
+
+/* The model is borrowed and must outlive the context. */
+struct context *context_new(struct model *model, const struct context_options *options,
+                            struct err *err);
+
+/* Forget all branches. */
+void context_reset(struct context *context);
+
+/* Pretend for all later runs that the flip is applied [N3]; NULL ends it.
+ * Resets the context. */
+void context_set_virtual(struct context *context, const struct flip *flip);
+
+/* New branch that shares the first `shared` tokens of branch `parent`; parent
+ * is ignored when shared is 0.  Returns the branch. */
+size_t context_branch(struct context *context, size_t parent, size_t shared);
+
+/* Add tokens at the end of a branch, to be computed by the next run.  Ids
+ * outside the vocabulary and more than tokens_max tokens are refused. */
+bool context_push(struct context *context, size_t branch, const int32_t *ids, size_t count,
+                  struct err *err);
+
+/* Compute all tokens that were added since the last run; cancel may be NULL. */
+bool context_run(struct context *context, cancel_flag *cancel, struct err *err);
+
+size_t context_length(const struct context *context, size_t branch);
+size_t context_slot(const struct context *context, size_t branch, size_t position);
+
+/* Next-token logits after each of the given (computed) slots.
+ * out: [count][vocab] */
+bool context_logits(struct context *context, const size_t *slots, size_t count, float *out,
+                    cancel_flag *cancel, struct err *err);
+
+/* Bytes that context_new would allocate for these options. */
+bool context_bytes(const struct model *model, size_t tokens_max, size_t *bytes);
+
+void context_free(struct context *context);
+
+/* ---- from logits to tokens ---------------------------------------------- */
+
+/* Index of the largest logit; of equal ones the lowest. */
+int32_t logits_argmax(const float *logits, size_t count);
+
+/* Natural logarithm of the sum of exp(logit): fixed order, own exp and log. */
+double logits_log_sum_exp(const float *logits, size_t count);
+
+/* log p(id) */
+double logits_log_prob(const float *logits, size_t count, int32_t id);
+
+struct sampler_options {
+    double temperature; /* 0: greedy */
+    uint32_t top_k;     /* 0: off */
+    double top_p;       /* 1: off */
+};
+
+struct rng;
+int32_t sampler_pick(const struct sampler_options *options, const float *logits, size_t count,
+                     struct rng *rng);
+
+/* Name of the kernels in use: "ref" or "avx2". */
+const char *engine_cpu_level(void);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * probes/probe.h - questions with a right and a wrong answer, in sets.
+ *
+ * Format: probes/FORMAT.md.  A set owns its probes and their texts.
+ */
+#ifndef PROBES_PROBE_H
+#define PROBES_PROBE_H
+
+#include "engine/engine.h"
+
+struct probe {
+    char *name;       /* unique in its set */
+    char *set;        /* name of the set it came from */
+    char *category;   /* "" if not stated */
+    char *prompt;
+    char *correct;    /* with its leading space, if any */
+    char *wrong;      /* the distractor, "" if the set has none */
+    char **alternates; /* further accepted answers */
+    size_t alternate_count;
+};
+
+struct probe_set {
+    char *name; /* "nano-heldout", or the file's name without folder and ".json" */
+    struct probe *probes;
+    size_t count;
+};
+
+/* spec is a comma-separated list of built-in names and paths; several sets are
+ * joined into one, each probe keeping its set's name.  A name with '/' or '.'
+ * is a path. */
+struct probe_set *probe_set_load(const char *spec, struct err *err);
+struct probe_set *probe_set_parse(const char *text, size_t len, const char *name, struct err *err);
+void probe_set_free(struct probe_set *set);
+
+/* Names of the built-in sets, ended by NULL. */
+const char *const *probe_set_builtin_names(void);
+
+#endif

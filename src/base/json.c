@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/file.h"
+#include "src/base/text.h"
+
+static const size_t file_bytes_max = (size_t)256 << 20;
+
+json_t *json_parse(const char *text, size_t len, const char *name, struct err *err)
+{
+    json_error_t problem;
+    json_t *value = json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+                               &problem);
+    if (value)
+        return value;
+    (void)err_set(err, ERR_FORMAT, "is not valid JSON: %s", problem.text);
+    (void)err_where(err, "line %d, column %d", problem.line, problem.column);
+    (void)err_file(err, name);
+    return NULL;
+}
+
+json_t *json_read(const char *path, struct err *err)
+{
+    struct buf text = {0};
+    json_t *value = NULL;
+    if (file_read(path, file_bytes_max, &text, err))
+        value = json_parse(text.data, text.len, path, err);
+    buf_free(&text);
+    return value;
+}
+
+void json_print(struct buf *out, const json_t *value, bool indented)
+{
+    size_t flags = JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : 0);
+    char *text = json_dumps(value, flags);
+    BUG_ON(!text);
+    buf_add_text(out, text);
+    free(text);
+}
+
+json_t *json_text(const char *text, size_t len)
+{
+    struct buf valid = {0};
+    text_valid(&valid, text, len);
+    json_t *value = json_stringn(valid.data ? valid.data : "", valid.len);
+    buf_free(&valid);
+    return value;
+}
+
+const char *json_kind(const json_t *value)
+{
+    if (!value)
+        return "nothing";
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: return "an object";
+    case JSON_ARRAY: return "an array";
+    case JSON_STRING: return "a string";
+    case JSON_INTEGER: return "an integer";
+    case JSON_REAL: return "a fraction";
+    case JSON_TRUE:
+    case JSON_FALSE: return "true or false";
+    case JSON_NULL: return "null";
+    }
+    return "nothing";
+}
