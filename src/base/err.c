@@ -10,7 +10,8 @@
 
 static void (*bug_hook)(void);
 
-static void format_visible(char *out, size_t out_size, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+format_visible(char *out, size_t out_size, const char *format, va_list args)
 {
     char raw[512];
     int len = vsnprintf(raw, sizeof raw, format, args);
@@ -24,12 +25,14 @@ bool err_set(struct err *err, enum err_code code, const char *format, ...)
 {
     if (!err)
         return false;
-    memset(err, 0, sizeof *err);
-    err->code = code;
+    /* The arguments may quote an older message of the same struct. */
+    char message[sizeof err->message] = {0};
     va_list args;
     va_start(args, format);
-    format_visible(err->message, sizeof err->message, format, args);
+    format_visible(message, sizeof message, format, args);
     va_end(args);
+    *err = (struct err){.code = code};
+    memcpy(err->message, message, sizeof message);
     return false;
 }
 
@@ -37,10 +40,12 @@ bool err_where(struct err *err, const char *format, ...)
 {
     if (!err)
         return false;
+    char where[sizeof err->where] = {0}; /* the arguments may quote the old place */
     va_list args;
     va_start(args, format);
-    format_visible(err->where, sizeof err->where, format, args);
+    format_visible(where, sizeof where, format, args);
     va_end(args);
+    memcpy(err->where, where, sizeof where);
     return false;
 }
 
