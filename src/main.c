@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/num.h"
+#include "src/cli_int.h"
+
+#ifndef BANKAI_VERSION
+#error "BANKAI_VERSION comes from the Makefile"
+#endif
+
+static const struct command command_help;
+
+static const struct command *const commands[] = {
+    &command_help,
+    NULL,
+};
+
+/* ---- signals -------------------------------------------------------------- */
+
+static bool json_errors; /* how to fail; set before work begins */
+
+static void write_line(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
+        return; /* nothing is left to be done about it */
+}
+
+static void leave_progress_line(void)
+{
+    if (progress_on_screen())
+        write_line("\n");
+}
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    atomic_store(&cli_cancel, true);
+}
+
+/* A page of a mapped file that is no longer there was read. */
+static void on_bus_error(int number)
+{
+    (void)number;
+    leave_progress_line();
+    if (json_errors)
+        write_line("{\"error\": {\"code\": \"io\", \"message\": \"the model file was cut short "
+                   "while it was mapped\", \"file\": null, \"where\": null}}\n");
+    else
+        write_line("bankai: the model file was cut short while it was mapped\n");
+    _exit(err_exit_status(ERR_IO));
+}
+
+static void set_handler(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(number, &action, NULL);
+}
+
+static void set_up_signals(void)
+{
+    /* SA_RESETHAND: whoever asks a second time is not asked to wait. */
+    set_handler(SIGINT, on_interrupt, (int)(SA_RESETHAND | SA_RESTART));
+    set_handler(SIGTERM, on_interrupt, (int)(SA_RESETHAND | SA_RESTART));
+    set_handler(SIGBUS, on_bus_error, 0);
+    set_handler(SIGPIPE, SIG_IGN, 0); /* writing reports EPIPE instead */
+    bug_set_hook(leave_progress_line);
+}
+
+/* ---- choosing a command --------------------------------------------------- */
+
+static const struct command *find_command(const char *name, struct err *err)
+{
+    const char *names[countof(commands)];
+    size_t count = 0;
+    for (; commands[count]; count++) {
+        if (strcmp(commands[count]->name, name) == 0)
+            return commands[count];
+        names[count] = commands[count]->name;
+    }
+    const char *meant = cli_suggest(name, names, count);
+    if (meant)
+        (void)err_set(err, ERR_USAGE, "unknown command '%s'; did you mean %s?", name, meant);
+    else
+        (void)err_set(err, ERR_USAGE, "unknown command '%s'", name);
+    return NULL;
+}
+
+static int print_help(void (*help)(struct buf *, const struct command *const *))
+{
+    struct buf text = {0};
+    help(&text, commands);
+    (void)fwrite(text.data, 1, text.len, stdout);
+    buf_free(&text);
+    return EXIT_DONE;
+}
+
+static int print_command_help(const struct command *command)
+{
+    struct buf text = {0};
+    help_command(&text, command);
+    (void)fwrite(text.data, 1, text.len, stdout);
+    buf_free(&text);
+    return EXIT_DONE;
+}
+
+static int run_help(struct arguments *arguments, struct err *err)
+{
+    if (arguments_has(arguments, "man"))
+        return print_help(help_man);
+    const char *name = arguments_positional(arguments, 0);
+    if (!name)
+        return print_help(help_program);
+    const struct command *command = find_command(name, err);
+    return command ? print_command_help(command) : cli_fail(err);
+}
+
+static const struct option_spec help_options[] = {
+    {"man", 0, NULL, "print the man page (roff)"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct command command_help = {
+    .name = "help",
+    .synopsis = "[COMMAND]",
+    .summary = "Show help of the program or of a command",
+    .options = help_options,
+    .positional_max = 1,
+    .run = run_help,
+};
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    struct err err = {0};
+    struct arguments *arguments = arguments_parse(command, argc, argv, &err);
+    if (!arguments) {
+        char hint[64];
+        (void)snprintf(hint, sizeof hint, "try 'bankai %s --help'", command->name);
+        output_print_error(&err, hint);
+        return cli_fail(&err);
+    }
+    json_errors = arguments_json(arguments);
+    output_set_json(json_errors);
+    int status = EXIT_DONE;
+    if (arguments_help(arguments))
+        status = print_command_help(command);
+    else
+        status = command->run(arguments, &err);
+    arguments_free(arguments);
+    if (err.code != ERR_NONE)
+        output_print_error(&err, NULL);
+    return status;
+}
+
+static int print_version(void)
+{
+    if (json_errors)
+        cli_print_json(json_pack("{s:s}", "version", BANKAI_VERSION), false);
+    else
+        (void)puts("bankai " BANKAI_VERSION);
+    return EXIT_DONE;
+}
+
+/* The command, or what stands instead of it. */
+static int run_program(int argc, char **argv)
+{
+    struct err err = {0};
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (!word)
+        (void)err_set(&err, ERR_USAGE, "no command given");
+    else if (strcmp(word, "--version") == 0)
+        return print_version();
+    else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return print_help(help_program);
+    else if (*word == '-')
+        (void)err_set(&err, ERR_USAGE, "option %s stands before the command", word);
+    else {
+        const struct command *command = find_command(word, &err);
+        if (command)
+            return run_command(command, argc - 1, argv + 1);
+    }
+    output_print_error(&err, "try 'bankai --help'");
+    return cli_fail(&err);
+}
+
+/* Errors of parsing are to be JSON too, so --json is looked for before. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    /* Only character types: numbers are written and read with a dot everywhere. */
+    (void)setlocale(LC_CTYPE, "");
+    set_up_signals();
+    json_errors = asks_for_json(argc, argv);
+    output_set_json(json_errors);
+    return output_finish(run_program(argc, argv));
+}
