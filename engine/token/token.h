@@ -19,7 +19,7 @@ struct text_span {
 
 enum token_type { /* tokenizer.ggml.token_type */
     TOKEN_NORMAL = 1,
-    TOKEN_UNKNOWN = 2,
+    TOKEN_UNKNOWN = 2,      /* as TOKEN_CONTROL */
     TOKEN_CONTROL = 3,      /* found in text only with encode_options.special */
     TOKEN_USER_DEFINED = 4, /* always found in text */
     TOKEN_UNUSED = 5,
@@ -29,7 +29,9 @@ enum token_type { /* tokenizer.ggml.token_type */
 struct token_source {
     struct text_span model;         /* tokenizer.ggml.model, must be "gpt2" */
     struct text_span pre;           /* tokenizer.ggml.pre, must be "qwen2" */
-    const struct text_span *tokens; /* [token_count] in the GPT-2 byte spelling */
+    /* [token_count] in the GPT-2 byte spelling; control, unknown and user-defined
+     * tokens as plain text */
+    const struct text_span *tokens;
     const int32_t *types;           /* [token_count], or NULL: all TOKEN_NORMAL */
     size_t token_count;
     const struct text_span *merges; /* [merge_count] "left right", best first */
@@ -40,10 +42,10 @@ struct token_source {
     bool add_bos;
 };
 
-/* The spans must stay valid as long as the tokenizer lives (they lie in the
- * mapped file); the arrays of spans are borrowed for the call only.  Refused:
+/* The source and all it points to are borrowed for the call only.  Refused:
  * another model or pre-tokenizer, a byte without a token, a merge whose parts
- * or result are no tokens, duplicate tokens, ids outside the vocabulary. */
+ * or result are no tokens or do not decode alike, duplicate tokens, types that
+ * are not in enum token_type, ids outside the vocabulary, add_bos without bos. */
 struct tokenizer *tokenizer_new(const struct token_source *source, struct err *err);
 
 void tokenizer_free(struct tokenizer *tokenizer);
