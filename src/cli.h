@@ -3,7 +3,7 @@
  * src/cli.h - subcommands, their options and their output.
  *
  * One subcommand is one file src/cmd_NAME.c that defines one `struct command`;
- * src/main.c lists them.  The option table feeds parsing, --help and the tests.
+ * src/commands.c lists them.  The option table feeds parsing, --help and the tests.
  *
  * [L1] standard output carries results only; progress, warnings and errors go
  *      to standard error.

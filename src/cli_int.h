@@ -30,6 +30,13 @@ void arguments_free(struct arguments *arguments);
 /* The entry of names[0..count) that was probably meant, or NULL. */
 const char *cli_suggest(const char *name, const char *const *names, size_t count);
 
+/* ---- commands (src/commands.c) --------------------------------------------- */
+
+/* In the order of the help, ended by NULL. */
+extern const struct command *const cli_commands[];
+/* NULL and err, with what was probably meant, where there is none such. */
+const struct command *command_find(const char *name, struct err *err);
+
 /* ---- help (src/help.c, src/help_man.c) ------------------------------------ */
 
 /* commands is ended by NULL. */
@@ -60,6 +67,9 @@ bool output_is_json(void);
 
 /* hint is a second line for people ("try 'bankai --help'"), or NULL. */
 void output_print_error(const struct err *err, const char *hint);
+
+/* Print on standard output and free the text. */
+void output_print(struct buf *text);
 
 /* Write out what is buffered.  Returns status, or what has to take its place
  * when standard output cannot be written: 3 with a message, or quietly

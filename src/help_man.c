@@ -79,8 +79,8 @@ void help_man(struct buf *out, const struct command *const *commands)
                       ".SH DESCRIPTION\n"
                       "Flips sign bits of true 1\\-bit language models, shows what the model\n"
                       "says before and after, and keeps what helps as a patch.\n"
-                      "\\fIMODEL\\fR is the path of a GGUF file, or \\fBnano\\fR, the model inside\n"
-                      "the program.\n"
+                      "\\fIMODEL\\fR is the path of a GGUF file, or \\fBnano\\fR, the\n"
+                      "model inside the program.\n"
                       ".SH COMMANDS\n");
     for (; *commands; commands++)
         add_command(out, *commands);

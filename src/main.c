@@ -5,19 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/base/num.h"
 #include "src/cli_int.h"
 
 #ifndef BANKAI_VERSION
 #error "BANKAI_VERSION comes from the Makefile"
 #endif
-
-static const struct command command_help;
-
-static const struct command *const commands[] = {
-    &command_help,
-    NULL,
-};
 
 /* ---- signals -------------------------------------------------------------- */
 
@@ -71,67 +63,19 @@ static void set_up_signals(void)
     bug_set_hook(leave_progress_line);
 }
 
-/* ---- choosing a command --------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------- */
 
-static const struct command *find_command(const char *name, struct err *err)
+/* Of a command, or of the program. */
+static int print_help(const struct command *command)
 {
-    const char *names[countof(commands)];
-    size_t count = 0;
-    for (; commands[count]; count++) {
-        if (strcmp(commands[count]->name, name) == 0)
-            return commands[count];
-        names[count] = commands[count]->name;
-    }
-    const char *meant = cli_suggest(name, names, count);
-    if (meant)
-        (void)err_set(err, ERR_USAGE, "unknown command '%s'; did you mean %s?", name, meant);
+    struct buf text = {0};
+    if (command)
+        help_command(&text, command);
     else
-        (void)err_set(err, ERR_USAGE, "unknown command '%s'", name);
-    return NULL;
-}
-
-static int print_help(void (*help)(struct buf *, const struct command *const *))
-{
-    struct buf text = {0};
-    help(&text, commands);
-    (void)fwrite(text.data, 1, text.len, stdout);
-    buf_free(&text);
+        help_program(&text, cli_commands);
+    output_print(&text);
     return EXIT_DONE;
 }
-
-static int print_command_help(const struct command *command)
-{
-    struct buf text = {0};
-    help_command(&text, command);
-    (void)fwrite(text.data, 1, text.len, stdout);
-    buf_free(&text);
-    return EXIT_DONE;
-}
-
-static int run_help(struct arguments *arguments, struct err *err)
-{
-    if (arguments_has(arguments, "man"))
-        return print_help(help_man);
-    const char *name = arguments_positional(arguments, 0);
-    if (!name)
-        return print_help(help_program);
-    const struct command *command = find_command(name, err);
-    return command ? print_command_help(command) : cli_fail(err);
-}
-
-static const struct option_spec help_options[] = {
-    {"man", 0, NULL, "print the man page (roff)"},
-    {NULL, 0, NULL, NULL},
-};
-
-static const struct command command_help = {
-    .name = "help",
-    .synopsis = "[COMMAND]",
-    .summary = "Show help of the program or of a command",
-    .options = help_options,
-    .positional_max = 1,
-    .run = run_help,
-};
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
@@ -145,11 +89,7 @@ static int run_command(const struct command *command, int argc, char **argv)
     }
     json_errors = arguments_json(arguments);
     output_set_json(json_errors);
-    int status = EXIT_DONE;
-    if (arguments_help(arguments))
-        status = print_command_help(command);
-    else
-        status = command->run(arguments, &err);
+    int status = arguments_help(arguments) ? print_help(command) : command->run(arguments, &err);
     arguments_free(arguments);
     if (err.code != ERR_NONE)
         output_print_error(&err, NULL);
@@ -175,11 +115,11 @@ static int run_program(int argc, char **argv)
     else if (strcmp(word, "--version") == 0)
         return print_version();
     else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-        return print_help(help_program);
+        return print_help(NULL);
     else if (*word == '-')
         (void)err_set(&err, ERR_USAGE, "option %s stands before the command", word);
     else {
-        const struct command *command = find_command(word, &err);
+        const struct command *command = command_find(word, &err);
         if (command)
             return run_command(command, argc - 1, argv + 1);
     }

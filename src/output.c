@@ -38,16 +38,26 @@ static void flush_output(void)
         atomic_store(&cli_cancel, true);
 }
 
+static void print_bytes(const char *bytes, size_t len)
+{
+    progress_make_room();
+    (void)fwrite(bytes, 1, len, stdout);
+    flush_output();
+}
+
+void output_print(struct buf *text)
+{
+    print_bytes(text->data ? text->data : "", text->len);
+    buf_free(text);
+}
+
 void cli_print_json(json_t *value, bool indented)
 {
     struct buf text = {0};
     json_print(&text, value, indented);
     json_decref(value);
     buf_add(&text, "\n", 1);
-    progress_make_room();
-    (void)fwrite(text.data, 1, text.len, stdout);
-    buf_free(&text);
-    flush_output();
+    output_print(&text);
 }
 
 /* Line feeds stay what they are: they are no danger, and texts have lines. */
@@ -64,18 +74,15 @@ static void print_visible(const char *text, size_t len)
             i++;
         }
     }
-    (void)fwrite(shown.data ? shown.data : "", 1, shown.len, stdout);
-    buf_free(&shown);
+    output_print(&shown);
 }
 
 void cli_print_text(const char *text, size_t len)
 {
-    progress_make_room();
     if (isatty(STDOUT_FILENO))
         print_visible(text, len);
     else
-        (void)fwrite(text, 1, len, stdout);
-    flush_output();
+        print_bytes(text, len);
 }
 
 /* One JSON object and a newline on standard error; frees it. */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "src/base/num.h"
+#include "src/cli_int.h"
+
+/* Each is src/cmd_NAME.c. */
+extern const struct command command_help;
+
+const struct command *const cli_commands[] = {
+    &command_help,
+    NULL,
+};
+
+const struct command *command_find(const char *name, struct err *err)
+{
+    const char *names[countof(cli_commands)];
+    size_t count = 0;
+    for (; cli_commands[count]; count++) {
+        if (strcmp(cli_commands[count]->name, name) == 0)
+            return cli_commands[count];
+        names[count] = cli_commands[count]->name;
+    }
+    const char *meant = cli_suggest(name, names, count);
+    if (meant)
+        (void)err_set(err, ERR_USAGE, "unknown command '%s'; did you mean %s?", name, meant);
+    else
+        (void)err_set(err, ERR_USAGE, "unknown command '%s'", name);
+    return NULL;
+}
