@@ -134,7 +134,7 @@ bool prop_run(const struct prop *prop, struct buf *report)
 
 /* ---- generators --------------------------------------------------------- */
 
-static void add_utf8(struct buf *out, uint32_t point)
+void prop_add_utf8(struct buf *out, uint32_t point)
 {
     char bytes[4];
     size_t len = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
@@ -152,7 +152,7 @@ void prop_add_point(struct rng *rng, struct buf *out)
     uint32_t span = starts[length + 1] - starts[length];
     uint32_t point = starts[length] + (uint32_t)rng_below(rng, span);
     bool surrogate = point >= 0xD800 && point <= 0xDFFF;
-    add_utf8(out, surrogate ? 0xFFFD : point);
+    prop_add_utf8(out, surrogate ? 0xFFFD : point);
 }
 
 static void add_run(struct rng *rng, const char *alphabet, size_t len, struct buf *out)

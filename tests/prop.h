@@ -46,6 +46,9 @@ struct prop_text {
  * of white space, any code points, broken UTF-8, any bytes, and the words. */
 void prop_add_text(struct rng *rng, const struct prop_text *shape, struct buf *out);
 
+/* Append a code point below 0x110000 as UTF-8 (a surrogate gives invalid bytes). */
+void prop_add_utf8(struct buf *out, uint32_t point);
+
 /* Append one random code point, no surrogates, all lengths equally likely. */
 void prop_add_point(struct rng *rng, struct buf *out);
 
