@@ -26,7 +26,8 @@ struct patch {
     char *base_sha256; /* its file's SHA-256 in lower-case hex, "" if not stated */
     struct flip *flips;
     size_t flip_count;
-    json_t *metadata; /* object, never NULL */
+    uint64_t bits_flipped; /* by these flips, 0 where not known; patch_add forgets it */
+    json_t *metadata; /* object, never NULL; without base_sha256, which stands above */
 };
 
 struct patch_totals {

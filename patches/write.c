@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Writing bankai_row_xor_v1.  The text is laid out by hand, one flip per line,
+ * so that two patches can be compared with diff; strings and metadata are
+ * jansson's.  The same patch gives the same text, always.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "patches/patch_int.h"
+#include "src/base/file.h"
+#include "src/base/json.h"
+
+enum { FLIP_SIZE_BYTES = 12 }; /* the published notional size of a flip */
+
+static void add_string(struct buf *out, const char *key, const char *text)
+{
+    json_t *value = json_text(text, strlen(text));
+    buf_add_format(out, "  \"%s\": ", key);
+    json_print(out, value, false);
+    buf_add_text(out, ",\n");
+    json_decref(value);
+}
+
+static bool add_flip(struct buf *out, const struct flip *flip, size_t index, struct err *err)
+{
+    bool whole_row = flip->group == FLIP_WHOLE_ROW;
+    if (!whole_row && memcmp(flip->mask, flip_mask_all, sizeof flip->mask) != 0) {
+        (void)err_set(err, ERR_UNSUPPORTED,
+                      "flips single bits of a group, which " PATCH_FORMAT " cannot say");
+        return err_where(err, "flips[%zu]", index);
+    }
+    buf_add_text(out, index ? ",\n    {" : "\n    {");
+    if (flip->layer != NO_LAYER)
+        buf_add_format(out, "\"layer\": %" PRId32 ", ", flip->layer);
+    buf_add_format(out, "\"proj\": \"%s\", \"row\": %" PRIu32, proj_name(flip->proj), flip->row);
+    if (!whole_row)
+        buf_add_format(out, ", \"group\": %" PRId32, flip->group);
+    buf_add_text(out, "}");
+    return true;
+}
+
+static bool add_flips(struct buf *out, const struct patch *patch, struct err *err)
+{
+    buf_add_text(out, "  \"flips\": [");
+    for (size_t i = 0; i < patch->flip_count; i++)
+        if (!add_flip(out, &patch->flips[i], i, err))
+            return false;
+    buf_add_text(out, patch->flip_count ? "\n  ],\n" : "],\n");
+    return true;
+}
+
+/* Without whole rows the bits can be counted without a model. */
+static uint64_t known_bits(const struct patch *patch)
+{
+    struct patch_totals totals = patch_totals(patch, NULL);
+    return totals.rows ? patch->bits_flipped : GROUP_WEIGHTS * totals.groups;
+}
+
+static void add_stats(struct buf *out, const struct patch *patch)
+{
+    uint64_t bits = known_bits(patch);
+    buf_add_format(out, "  \"stats\": {\"n_flips\": %zu, ", patch->flip_count);
+    if (bits > 0 || patch->flip_count == 0)
+        buf_add_format(out, "\"bits_flipped\": %" PRIu64 ", ", bits);
+    buf_add_format(out, "\"size_bytes\": %zu},\n", FLIP_SIZE_BYTES * patch->flip_count);
+}
+
+/* The indented text of metadata, moved in by two columns.  Line feeds inside
+ * strings are escaped, so each one found is a line's end. */
+static void add_metadata(struct buf *out, const struct patch *patch)
+{
+    json_t *metadata = json_object();
+    if (patch->base_sha256[0])
+        (void)json_object_set_new(metadata, "base_sha256", json_string(patch->base_sha256));
+    (void)json_object_update_missing(metadata, patch->metadata);
+
+    struct buf text = {0};
+    json_print(&text, metadata, true);
+    buf_add_text(out, "  \"metadata\": ");
+    for (size_t i = 0; i < text.len; i++) {
+        buf_add(out, &text.data[i], 1);
+        if (text.data[i] == '\n')
+            buf_add_text(out, "  ");
+    }
+    buf_add_text(out, "\n");
+    buf_free(&text);
+    json_decref(metadata);
+}
+
+bool patch_print(const struct patch *patch, struct buf *out, struct err *err)
+{
+    buf_add_text(out, "{\n  \"version\": 1,\n");
+    add_string(out, "format", PATCH_FORMAT);
+    add_string(out, "name", patch->name);
+    add_string(out, "description", patch->description);
+    add_string(out, "base_model", patch->base_model);
+    if (!add_flips(out, patch, err))
+        return false;
+    add_stats(out, patch);
+    add_metadata(out, patch);
+    buf_add_text(out, "}\n");
+    return true;
+}
+
+bool patch_write(const struct patch *patch, const char *path, struct err *err)
+{
+    struct buf text = {0};
+    bool ok = patch_print(patch, &text, err) && file_write(path, text.data, text.len, err);
+    buf_free(&text);
+    return ok || err_file(err, path);
+}
