@@ -74,47 +74,75 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-static mode_t mode_of_new_file(const char *path)
+/* A new file with a name of its own beside path; its name goes into name. */
+static int open_beside(const char *path, mode_t mode, struct buf *name)
 {
-    struct stat status;
-    if (stat(path, &status) == 0)
-        return status.st_mode & 0777;
-    mode_t mask = umask(0);
-    (void)umask(mask);
-    return 0666 & ~mask;
+    for (unsigned attempt = 0; attempt < 1000; attempt++) {
+        buf_clear(name);
+        buf_add_format(name, "%s.%ld-%u.tmp", path, (long)getpid(), attempt);
+        int fd = open(name->data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
 }
 
-static bool write_temporary(char *template, const char *path, const void *bytes, size_t len)
+/* [F1]; old is the file that is there already, or NULL.  Returns 0 or an errno. */
+static int replace(const char *path, const struct stat *old, const void *bytes, size_t len)
 {
-    int fd = mkstemp(template);
+    struct buf name = {0};
+    int problem = 0;
+    /* An old file's mode is put on before there is anything to read in it. */
+    int fd = open_beside(path, old ? 0600 : 0666, &name);
     if (fd < 0)
-        return false;
-    bool ok = fchmod(fd, mode_of_new_file(path)) == 0 && write_all(fd, bytes, len) &&
-              fsync(fd) == 0;
-    int saved = errno;
-    ok = close(fd) == 0 && ok;
-    if (ok && rename(template, path) == 0)
-        return true;
-    if (saved == 0)
-        saved = errno;
-    (void)unlink(template);
-    errno = saved;
-    return false;
+        problem = errno;
+    else if ((old && fchmod(fd, old->st_mode & 0777) != 0) || !write_all(fd, bytes, len) ||
+             fsync(fd) != 0)
+        problem = errno;
+    if (fd >= 0 && close(fd) != 0 && problem == 0)
+        problem = errno;
+    if (problem == 0 && rename(name.data, path) != 0)
+        problem = errno;
+    if (problem == 0)
+        sync_folder(path);
+    else if (fd >= 0)
+        (void)unlink(name.data);
+    buf_free(&name);
+    return problem;
+}
+
+/* Devices and pipes: nothing to keep, and renaming would take their place. */
+static int write_through(const char *path, const void *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int problem = write_all(fd, bytes, len) ? 0 : errno;
+    if (close(fd) != 0 && problem == 0)
+        problem = errno;
+    return problem;
 }
 
 bool file_write(const char *path, const void *bytes, size_t len, struct err *err)
 {
-    struct buf template = {0};
-    buf_add_format(&template, "%s.XXXXXX", path);
-    errno = 0;
-    bool ok = write_temporary(template.data, path, bytes, len);
-    buf_free(&template);
-    if (!ok) {
-        (void)err_set(err, ERR_IO, "cannot write: %s", strerror(errno));
+    struct stat old;
+    bool exists = stat(path, &old) == 0;
+    if (exists && S_ISDIR(old.st_mode)) {
+        (void)err_set(err, ERR_USAGE, "is a folder, expected a file");
         return err_file(err, path);
     }
-    sync_folder(path);
-    return true;
+    int problem = 0;
+    if (exists && !S_ISREG(old.st_mode)) {
+        problem = write_through(path, bytes, len);
+    } else {
+        char *real = realpath(path, NULL); /* where a link leads; NULL: not there yet */
+        problem = replace(real ? real : path, exists ? &old : NULL, bytes, len);
+        free(real);
+    }
+    if (problem == 0)
+        return true;
+    (void)err_set(err, ERR_IO, "cannot write: %s", strerror(problem));
+    return err_file(err, path);
 }
 
 static bool make_folders(char *path, struct err *err)

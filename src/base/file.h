@@ -19,7 +19,8 @@
  * is refused. */
 bool file_read(const char *path, size_t max_bytes, struct buf *out, struct err *err);
 
-/* [F1] */
+/* [F1]  An old file's mode is kept.  What a symbolic link leads to is replaced,
+ * not the link; a device or pipe is written to as it is. */
 bool file_write(const char *path, const void *bytes, size_t len, struct err *err);
 
 /* Path of a file of ours under $XDG_STATE_HOME/bankai or $XDG_CACHE_HOME/bankai
