@@ -92,7 +92,8 @@ struct state_name {
 };
 
 struct tensor_info {
-    const char *name;
+    const char *name; /* not terminated */
+    size_t name_len;
     const char *type; /* as ggml names it: "Q1_0", "F32", "F16", "BF16" */
     uint32_t dim_count;
     uint64_t shape[4]; /* GGUF order: shape[0] runs fastest */
@@ -113,6 +114,10 @@ const struct tokenizer *model_tokenizer(const struct model *model);
 uint64_t model_file_bytes(const struct model *model);
 size_t model_tensor_count(const struct model *model);
 struct tensor_info model_tensor(const struct model *model, size_t index);
+
+/* Is the file still the one that was opened (size and time)?  To be asked
+ * before each job: its untouched pages are read from it. */
+bool model_unchanged(const struct model *model, struct err *err);
 
 /* SHA-256 of the file (of the bytes on disk, not of flipped memory), as hex;
  * computed once, cached by path, size and time.  Valid until model_free. */

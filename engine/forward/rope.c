@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Rotary position embedding: the frequency of pair i is base^(-2i / head_dim).
+ *
+ * Scaling: `linear` divides it by factor.  `yarn` (Peng et al., "YaRN", 2023)
+ * mixes the plain and the divided frequency along a ramp over the pairs and
+ * multiplies cosine and sine by 1 + 0.1 ln factor.  As in llama.cpp it holds at
+ * all positions whenever the file's keys ask for it.
+ */
+#include "engine/forward/context_int.h"
+#include "engine/kernel/math.h"
+
+static double clamp(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* The pair that turns `turns` times over the original context. */
+static double pair_of_turns(const struct rope *rope, double head_dim, double turns)
+{
+    const double two_pi = 6.283185307179586;
+    return head_dim * math_log(rope->original_context / (turns * two_pi)) /
+           (2.0 * math_log(rope->base));
+}
+
+static double floor_of(double x)
+{
+    double whole = (double)(int64_t)x;
+    return whole > x ? whole - 1 : whole;
+}
+
+static double yarn_frequency(const struct rope *rope, double head_dim, double pair, double plain)
+{
+    enum { BETA_FAST = 32, BETA_SLOW = 1 };
+    double low = clamp(floor_of(pair_of_turns(rope, head_dim, BETA_FAST)), 0, head_dim - 1);
+    double high = clamp(-floor_of(-pair_of_turns(rope, head_dim, BETA_SLOW)), 0, head_dim - 1);
+    double width = high - low > 0.001 ? high - low : 0.001;
+    double ramp = 1.0 - clamp((pair - low) / width, 0, 1);
+    return plain * ((1.0 - ramp) / rope->factor + ramp);
+}
+
+void rope_prepare(struct context *context)
+{
+    const struct rope *rope = &context->model->rope;
+    double head_dim = context->model->shape.head_dim;
+    for (uint32_t i = 0; i < context->model->shape.head_dim / 2; i++) {
+        double plain = math_pow(rope->base, -2.0 * (double)i / head_dim);
+        if (rope->scaling == ROPE_YARN)
+            plain = yarn_frequency(rope, head_dim, (double)i, plain);
+        else if (rope->scaling == ROPE_LINEAR)
+            plain /= rope->factor;
+        context->frequencies[i] = plain;
+    }
+    context->rope_magnitude =
+        rope->scaling == ROPE_YARN ? (float)(1.0 + 0.1 * math_log(rope->factor)) : 1.0f;
+}
+
+void rope_angles(const struct context *context, size_t position, float *cosines, float *sines)
+{
+    for (uint32_t i = 0; i < context->model->shape.head_dim / 2; i++) {
+        double sine = 0, cosine = 0;
+        math_sincos((double)position * context->frequencies[i], &sine, &cosine);
+        cosines[i] = (float)cosine * context->rope_magnitude;
+        sines[i] = (float)sine * context->rope_magnitude;
+    }
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * AVX2 + FMA + F16C.  Equal to ref.c bit for bit: integer sums are exact in any
+ * order, float sums keep the 16 lanes (two registers: lanes 0-7 and 8-15) and
+ * the tree, and every other operation is the same IEEE operation on 8 values.
+ *
+ * 1-bit products.  With mask = -1 where the sign bit is set and 0 elsewhere,
+ * madd(q, mask) = -(sum of q where the bit is set), so the group's sum is
+ * -(2 * sum of madds + sum of q).  Eight such sums, of 8 tokens or of 8 rows,
+ * are reduced together and scaled with one fused multiply-add.
+ */
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+
+#include "engine/kernel/exp.h"
+#include "engine/kernel/half.h"
+#include "engine/kernel/kernel.h"
+
+/* ---- sums in 16 lanes ------------------------------------------------------ */
+
+static inline float tree(__m256 low, __m256 high)
+{
+    __m256 eight = _mm256_add_ps(low, high);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/* The last n % 16 elements of x, zeros behind them.  Adding the product of zeros
+ * leaves a lane as it is, but for a -0 (an underflow) that becomes +0; as a
+ * score or a mean the two lead to the same bits. */
+static inline void load_tail(const float *x, size_t n, __m256 *low, __m256 *high)
+{
+    float padded[LANES] = {0};
+    memcpy(padded, x, n * sizeof *x);
+    *low = _mm256_loadu_ps(padded);
+    *high = _mm256_loadu_ps(padded + 8);
+}
+
+static float dot(const float *x, const float *y, size_t n)
+{
+    __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        low = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i), low);
+        high = _mm256_fmadd_ps(_mm256_loadu_ps(x + i + 8), _mm256_loadu_ps(y + i + 8), high);
+    }
+    if (i < n) {
+        __m256 x_low, x_high, y_low, y_high;
+        load_tail(x + i, n - i, &x_low, &x_high);
+        load_tail(y + i, n - i, &y_low, &y_high);
+        low = _mm256_fmadd_ps(x_low, y_low, low);
+        high = _mm256_fmadd_ps(x_high, y_high, high);
+    }
+    return tree(low, high);
+}
+
+/* ---- exp ------------------------------------------------------------------- */
+
+static inline __m256 exp_eight(__m256 x)
+{
+    x = _mm256_max_ps(_mm256_set1_ps(exp_low), x); /* the second operand if one is NaN */
+    x = _mm256_min_ps(_mm256_set1_ps(exp_high), x);
+    __m256 magic = _mm256_set1_ps(exp_magic);
+    __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(exp_log2e), magic);
+    __m256 n = _mm256_sub_ps(shifted, magic);
+    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-exp_ln2_high), x);
+    r = _mm256_fmadd_ps(n, _mm256_set1_ps(-exp_ln2_low), r);
+    __m256 sum = _mm256_set1_ps(exp_coefficients[0]);
+    for (size_t k = 1; k < 8; k++)
+        sum = _mm256_fmadd_ps(sum, r, _mm256_set1_ps(exp_coefficients[k]));
+    __m256i bits = _mm256_add_epi32(_mm256_castps_si256(shifted), _mm256_set1_epi32(127));
+    return _mm256_mul_ps(sum, _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23)));
+}
+
+/* ---- quantization ----------------------------------------------------------- */
+
+static inline int32_t sum_epi32(__m256i x)
+{
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xB1)));
+}
+
+/* Largest |x| as bits: compared as integers, a NaN is larger than everything. */
+static inline uint32_t largest_magnitude(const float *x)
+{
+    const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
+    __m256i largest = _mm256_setzero_si256();
+    for (size_t i = 0; i < KERNEL_GROUP; i += 8) {
+        __m256i bits = _mm256_loadu_si256((const __m256i *)(x + i));
+        largest = _mm256_max_epu32(largest, _mm256_and_si256(bits, magnitude));
+    }
+    __m128i four = _mm_max_epu32(_mm256_castsi256_si128(largest),
+                                 _mm256_extracti128_si256(largest, 1));
+    four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4E));
+    four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xB1));
+    return (uint32_t)_mm_cvtsi128_si32(four);
+}
+
+static inline bool quantize_group(const float *x, int16_t *q, float *a, int32_t *total)
+{
+    uint32_t bits = largest_magnitude(x);
+    float largest = 0;
+    memcpy(&largest, &bits, sizeof largest);
+    if (bits >= 0x7F800000u || largest < 0x1p-100f) {
+        *a = 0;
+        *total = 0;
+        memset(q, 0, KERNEL_GROUP * sizeof *q);
+        return bits < 0x7F800000u;
+    }
+    *a = largest / (float)A15_MAX;
+    __m256 divisor = _mm256_set1_ps(*a);
+    __m256i sum = _mm256_setzero_si256();
+    for (size_t i = 0; i < KERNEL_GROUP; i += 16) {
+        __m256i low = _mm256_cvtps_epi32(_mm256_div_ps(_mm256_loadu_ps(x + i), divisor));
+        __m256i high = _mm256_cvtps_epi32(_mm256_div_ps(_mm256_loadu_ps(x + i + 8), divisor));
+        sum = _mm256_add_epi32(sum, _mm256_add_epi32(low, high));
+        __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xD8);
+        _mm256_storeu_si256((__m256i *)(q + i), packed);
+    }
+    *total = sum_epi32(sum); /* |total| <= 128 * 16383 < 2^21 */
+    return true;
+}
+
+static bool quantize(const float *x, struct activations *out, size_t token)
+{
+    bool finite = true;
+    for (size_t g = 0; g < out->groups; g++) {
+        size_t place = activations_place(out, token, g);
+        int16_t *q = out->q + (token * out->groups + g) * KERNEL_GROUP;
+        finite &= quantize_group(x + g * KERNEL_GROUP, q, &out->a[place], &out->total[place]);
+    }
+    return finite;
+}
+
+/* ---- 1-bit products --------------------------------------------------------- */
+
+/* Sign bits 16 j .. 16 j + 15 of a group as 16 masks; signs is the group's 16
+ * bytes in both halves. */
+static inline __m256i sign_mask(__m256i signs, int j)
+{
+    const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
+                                          8192, 16384, (short)0x8000);
+    __m256i word = _mm256_shuffle_epi8(signs, _mm256_set1_epi16((short)(j * 0x0202 + 0x0100)));
+    return _mm256_cmpeq_epi16(_mm256_and_si256(word, bit), bit);
+}
+
+static inline __m256i load_signs(const uint8_t *block)
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(block + 2)));
+}
+
+/* Element i of the result is the sum of the 8 elements of x[i]. */
+static inline __m256i sum_each(const __m256i x[8])
+{
+    __m256i first = _mm256_hadd_epi32(_mm256_hadd_epi32(x[0], x[1]), _mm256_hadd_epi32(x[2], x[3]));
+    __m256i last = _mm256_hadd_epi32(_mm256_hadd_epi32(x[4], x[5]), _mm256_hadd_epi32(x[6], x[7]));
+    return _mm256_add_epi32(_mm256_permute2x128_si256(first, last, 0x20),
+                            _mm256_permute2x128_si256(first, last, 0x31));
+}
+
+static inline __m256 group_sums(const __m256i madds[8], __m256i total)
+{
+    __m256i twice = _mm256_slli_epi32(sum_each(madds), 1);
+    __m256i sums = _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_add_epi32(twice, total));
+    return _mm256_cvtepi32_ps(sums); /* |sum| < 2^21: exact */
+}
+
+/* One row, the 8 tokens of block b. */
+static inline __m256 row_by_tokens(const uint8_t *row, const struct activations *x, size_t b)
+{
+    size_t token_stride = x->groups * KERNEL_GROUP;
+    const int16_t *q = x->q + b * TOKEN_BLOCK * token_stride;
+    size_t place = b * x->groups * TOKEN_BLOCK;
+    __m256 y = _mm256_setzero_ps();
+    for (size_t g = 0; g < x->groups; g++, place += TOKEN_BLOCK, q += KERNEL_GROUP) {
+        const uint8_t *block = row + g * KERNEL_GROUP_BYTES;
+        __m256i signs = load_signs(block);
+        __m256i madds[TOKEN_BLOCK];
+        for (size_t t = 0; t < TOKEN_BLOCK; t++)
+            madds[t] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+        for (int j = 0; j < 8; j++) {
+            __m256i mask = sign_mask(signs, j);
+#pragma GCC unroll 8
+            for (size_t t = 0; t < TOKEN_BLOCK; t++) {
+                const __m256i *at = (const __m256i *)(q + t * token_stride + 16 * j);
+                madds[t] = _mm256_add_epi32(madds[t],
+                                            _mm256_madd_epi16(_mm256_load_si256(at), mask));
+            }
+        }
+        __m256i total = _mm256_loadu_si256((const __m256i *)(x->total + place));
+        __m256 d = _mm256_set1_ps(_cvtsh_ss((uint16_t)(block[0] | block[1] << 8)));
+        __m256 scale = _mm256_mul_ps(d, _mm256_loadu_ps(x->a + place));
+        y = _mm256_fmadd_ps(group_sums(madds, total), scale, y);
+    }
+    return y;
+}
+
+/* Store rows r of tile[r] (8 tokens each) as columns: y[token * stride + r]. */
+static inline void store_tile(const float tile[8][TOKEN_BLOCK], size_t rows, size_t tokens,
+                              float *y, size_t stride)
+{
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t r = 0; r < rows; r++)
+            y[t * stride + r] = tile[r][t];
+}
+
+static void product_token_block(const uint8_t *blocks, size_t rows, const struct activations *x,
+                                size_t b, size_t tokens, float *y, size_t stride)
+{
+    size_t row_bytes = x->groups * KERNEL_GROUP_BYTES;
+    for (size_t row = 0; row < rows; row += 8) {
+        float tile[8][TOKEN_BLOCK];
+        size_t count = rows - row < 8 ? rows - row : 8;
+        for (size_t r = 0; r < count; r++)
+            _mm256_storeu_ps(tile[r], row_by_tokens(blocks + (row + r) * row_bytes, x, b));
+        store_tile((const float(*)[TOKEN_BLOCK])tile, count, tokens, y + row, stride);
+    }
+}
+
+/* Eight rows (row[i] may repeat), one token. */
+static inline __m256 rows_by_token(const uint8_t *const row[8], const struct activations *x,
+                                   size_t token)
+{
+    const int16_t *q = x->q + token * x->groups * KERNEL_GROUP;
+    __m256 y = _mm256_setzero_ps();
+    for (size_t g = 0; g < x->groups; g++, q += KERNEL_GROUP) {
+        size_t place = activations_place(x, token, g);
+        __m256i madds[8];
+        uint16_t halves[8];
+#pragma GCC unroll 8
+        for (size_t r = 0; r < 8; r++) {
+            const uint8_t *block = row[r] + g * KERNEL_GROUP_BYTES;
+            __m256i signs = load_signs(block);
+            __m256i sum = _mm256_setzero_si256();
+#pragma GCC unroll 8
+            for (int j = 0; j < 8; j++) {
+                __m256i values = _mm256_load_si256((const __m256i *)(q + 16 * j));
+                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(values, sign_mask(signs, j)));
+            }
+            madds[r] = sum;
+            memcpy(&halves[r], block, sizeof halves[r]);
+        }
+        __m256 d = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
+        __m256 scale = _mm256_mul_ps(d, _mm256_set1_ps(x->a[place]));
+        __m256i total = _mm256_set1_epi32(x->total[place]);
+        y = _mm256_fmadd_ps(group_sums(madds, total), scale, y);
+    }
+    return y;
+}
+
+static void product_token(const uint8_t *blocks, size_t rows, const struct activations *x,
+                          size_t token, float *y)
+{
+    size_t row_bytes = x->groups * KERNEL_GROUP_BYTES;
+    for (size_t row = 0; row < rows; row += 8) {
+        const uint8_t *pointers[8];
+        size_t count = rows - row < 8 ? rows - row : 8;
+        for (size_t r = 0; r < 8; r++)
+            pointers[r] = blocks + (row + (r < count ? r : 0)) * row_bytes;
+        float out[8];
+        _mm256_storeu_ps(out, rows_by_token(pointers, x, token));
+        memcpy(y + row, out, count * sizeof *y);
+    }
+}
+
+/* Padding a block costs as much as 8 tokens, a token alone about 3 of them. */
+enum { TOKENS_WORTH_A_BLOCK = 3 };
+
+static void product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
+                    size_t stride)
+{
+    for (size_t b = 0; b * TOKEN_BLOCK < x->tokens; b++) {
+        size_t first = b * TOKEN_BLOCK;
+        size_t tokens = x->tokens - first < TOKEN_BLOCK ? x->tokens - first : TOKEN_BLOCK;
+        if (tokens >= TOKENS_WORTH_A_BLOCK) {
+            product_token_block(blocks, rows, x, b, tokens, y + first * stride, stride);
+            continue;
+        }
+        for (size_t t = 0; t < tokens; t++)
+            product_token(blocks, rows, x, first + t, y + (first + t) * stride);
+    }
+}
+
+/* ---- the rest of a layer ---------------------------------------------------- */
+
+static void rms_norm(const float *x, const float *gain, size_t n, float eps, float *out)
+{
+    float mean = dot(x, x, n) / (float)n;
+    float r = mean < INFINITY ? 1.0f / sqrtf(mean + eps) : NAN;
+    __m256 factor = _mm256_set1_ps(r);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(x + i), factor);
+        _mm256_storeu_ps(out + i, _mm256_mul_ps(scaled, _mm256_loadu_ps(gain + i)));
+    }
+    for (; i < n; i++)
+        out[i] = x[i] * r * gain[i];
+}
+
+static void rope(float *x, const float *cosines, const float *sines, size_t half)
+{
+    size_t i = 0;
+    for (; i + 8 <= half; i += 8) {
+        __m256 first = _mm256_loadu_ps(x + i), second = _mm256_loadu_ps(x + i + half);
+        __m256 cosine = _mm256_loadu_ps(cosines + i), sine = _mm256_loadu_ps(sines + i);
+        __m256 turned = _mm256_fmsub_ps(first, cosine, _mm256_mul_ps(second, sine));
+        _mm256_storeu_ps(x + i, turned);
+        turned = _mm256_fmadd_ps(second, cosine, _mm256_mul_ps(first, sine));
+        _mm256_storeu_ps(x + i + half, turned);
+    }
+    for (; i < half; i++) {
+        float first = x[i], second = x[i + half];
+        x[i] = fmaf(first, cosines[i], -(second * sines[i]));
+        x[i + half] = fmaf(second, cosines[i], first * sines[i]);
+    }
+}
+
+static float max(const float *x, size_t n)
+{
+    float largest = x[0];
+    size_t i = 0;
+    if (n >= 8) {
+        __m256 eight = _mm256_loadu_ps(x);
+        for (i = 8; i + 8 <= n; i += 8)
+            eight = _mm256_max_ps(_mm256_loadu_ps(x + i), eight);
+        float values[8];
+        _mm256_storeu_ps(values, eight);
+        for (size_t k = 0; k < 8; k++)
+            largest = values[k] > largest ? values[k] : largest;
+    }
+    for (; i < n; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
+/* exp(x[i] - largest) into out (may be x), and their sum in 16 lanes. */
+static float exps(const float *x, size_t n, float largest, float *out)
+{
+    __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
+    __m256 top = _mm256_set1_ps(largest);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        __m256 first = exp_eight(_mm256_sub_ps(_mm256_loadu_ps(x + i), top));
+        __m256 second = exp_eight(_mm256_sub_ps(_mm256_loadu_ps(x + i + 8), top));
+        low = _mm256_add_ps(low, first);
+        high = _mm256_add_ps(high, second);
+        if (out) {
+            _mm256_storeu_ps(out + i, first);
+            _mm256_storeu_ps(out + i + 8, second);
+        }
+    }
+    if (i < n) {
+        float padded[LANES] = {0}, results[LANES];
+        memcpy(padded, x + i, (n - i) * sizeof *x);
+        _mm256_storeu_ps(results, exp_eight(_mm256_sub_ps(_mm256_loadu_ps(padded), top)));
+        _mm256_storeu_ps(results + 8, exp_eight(_mm256_sub_ps(_mm256_loadu_ps(padded + 8), top)));
+        memset(results + (n - i), 0, (LANES - (n - i)) * sizeof *results);
+        low = _mm256_add_ps(low, _mm256_loadu_ps(results));
+        high = _mm256_add_ps(high, _mm256_loadu_ps(results + 8));
+        if (out)
+            memcpy(out + i, results, (n - i) * sizeof *out);
+    }
+    return tree(low, high);
+}
+
+static float sum_exp(const float *x, size_t n, float largest)
+{
+    return exps(x, n, largest, NULL);
+}
+
+/* lanes[lane][j] for 8 j: weighted sum of the positions lane, lane + 16, ... */
+static inline void value_lane(const float *values, const int32_t *path, const float *weights,
+                              size_t n, size_t stride, size_t lane, float *out)
+{
+    __m256 sum = _mm256_setzero_ps();
+    for (size_t i = lane; i < n; i += LANES) {
+        __m256 value = _mm256_loadu_ps(values + (size_t)path[i] * stride);
+        sum = _mm256_fmadd_ps(_mm256_set1_ps(weights[i]), value, sum);
+    }
+    _mm256_storeu_ps(out, sum);
+}
+
+static inline __m256 lane_tree(float lanes[LANES][8])
+{
+    __m256 sums[LANES];
+    for (size_t i = 0; i < LANES; i++)
+        sums[i] = _mm256_loadu_ps(lanes[i]);
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            sums[i] = _mm256_add_ps(sums[i], sums[i + half]);
+    return sums[0];
+}
+
+/* The last dim % 8 elements, one at a time. */
+static float value_single(const float *values, const int32_t *path, const float *weights, size_t n,
+                          size_t stride)
+{
+    float lanes[LANES] = {0};
+    for (size_t i = 0; i < n; i++)
+        lanes[i % LANES] = fmaf(weights[i], values[(size_t)path[i] * stride], lanes[i % LANES]);
+    return tree(_mm256_loadu_ps(lanes), _mm256_loadu_ps(lanes + 8));
+}
+
+static void attend(const float *query, const float *keys, const float *values,
+                   const int32_t *path, size_t n, size_t stride, size_t dim, float scale,
+                   float *scores, float *lanes, float *out)
+{
+    (void)lanes; /* eight columns at a time need no more than the stack */
+    for (size_t i = 0; i < n; i++)
+        scores[i] = dot(query, keys + (size_t)path[i] * stride, dim) * scale;
+    float sum = exps(scores, n, max(scores, n), scores);
+    size_t j = 0;
+    for (; j + 8 <= dim; j += 8) {
+        float columns[LANES][8];
+        for (size_t lane = 0; lane < LANES; lane++)
+            value_lane(values + j, path, scores, n, stride, lane, columns[lane]);
+        __m256 total = lane_tree(columns);
+        _mm256_storeu_ps(out + j, _mm256_div_ps(total, _mm256_set1_ps(sum)));
+    }
+    for (; j < dim; j++)
+        out[j] = value_single(values + j, path, scores, n, stride) / sum;
+}
+
+static inline __m256 swiglu_eight(__m256 gate, __m256 up)
+{
+    __m256 negated = _mm256_xor_ps(gate, _mm256_set1_ps(-0.0f));
+    __m256 divisor = _mm256_add_ps(_mm256_set1_ps(1.0f), exp_eight(negated));
+    return _mm256_mul_ps(_mm256_div_ps(gate, divisor), up);
+}
+
+static void swiglu(const float *gate, const float *up, size_t n, float *h)
+{
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(h + i, swiglu_eight(_mm256_loadu_ps(gate + i), _mm256_loadu_ps(up + i)));
+    if (i < n) {
+        float gates[8] = {0}, ups[8] = {0}, results[8];
+        memcpy(gates, gate + i, (n - i) * sizeof *gate);
+        memcpy(ups, up + i, (n - i) * sizeof *up);
+        _mm256_storeu_ps(results, swiglu_eight(_mm256_loadu_ps(gates), _mm256_loadu_ps(ups)));
+        memcpy(h + i, results, (n - i) * sizeof *h);
+    }
+}
+
+const struct kernel kernel_avx2 = {
+    .name = "avx2",
+    .quantize = quantize,
+    .product = product,
+    .rms_norm = rms_norm,
+    .rope = rope,
+    .attend = attend,
+    .swiglu = swiglu,
+    .max = max,
+    .sum_exp = sum_exp,
+};

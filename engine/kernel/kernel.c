@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "engine/kernel/kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "engine/engine.h"
+
+static bool has_avx2(void)
+{
+#if defined(__x86_64__)
+    /* clang 14 knows no name for F16C: CPUID leaf 1, ECX bit 29 */
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx >> 29 & 1);
+    return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
+size_t kernel_levels(const struct kernel *out[4])
+{
+    size_t count = 0;
+    out[count++] = &kernel_ref;
+#if defined(__x86_64__)
+    if (has_avx2())
+        out[count++] = &kernel_avx2;
+#endif
+    return count;
+}
+
+const struct kernel *kernel_pick(struct err *err)
+{
+    const struct kernel *levels[4];
+    size_t count = kernel_levels(levels);
+    const char *wanted = getenv("BANKAI_CPU");
+    if (!wanted || *wanted == '\0')
+        return levels[count - 1];
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(wanted, levels[i]->name) == 0)
+            return levels[i];
+    bool known = strcmp(wanted, "avx2") == 0;
+    (void)err_set(err, ERR_USAGE, known ? "BANKAI_CPU is \"%s\", which this CPU does not have"
+                                        : "BANKAI_CPU is \"%s\", expected ref or avx2",
+                  wanted);
+    return NULL;
+}
+
+const char *engine_cpu_level(void)
+{
+    struct err ignored;
+    const struct kernel *kernel = kernel_pick(&ignored);
+    return kernel ? kernel->name : "none";
+}

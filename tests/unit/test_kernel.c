@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Every CPU level equals the reference bit for bit [K1]; the reference equals
+ * what engine/kernel/README.md says, checked with independent arithmetic.
+ */
+#include <fenv.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/kernel/half.h"
+#include "engine/kernel/kernel.h"
+#include "src/base/buf.h"
+#include "src/base/rng.h"
+#include "tests/t.h"
+
+static const struct kernel *levels[4];
+static size_t level_count;
+
+/* ---- inputs ----------------------------------------------------------------- */
+
+static float random_float(struct rng *rng)
+{
+    /* a rough bell: enough to have small and large values in one group */
+    double sum = 0;
+    for (int i = 0; i < 4; i++)
+        sum += rng_unit(rng) - 0.5;
+    return (float)(sum * exp2((double)rng_below(rng, 12) - 6));
+}
+
+static void fill(struct rng *rng, float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = random_float(rng);
+}
+
+static struct activations activations_make(size_t tokens, size_t groups)
+{
+    size_t padded = (tokens + TOKEN_BLOCK - 1) / TOKEN_BLOCK * TOKEN_BLOCK;
+    struct activations x = {.tokens = tokens, .groups = groups};
+    x.q = aligned_alloc(64, padded * groups * KERNEL_GROUP * sizeof *x.q);
+    memset(x.q, 0, padded * groups * KERNEL_GROUP * sizeof *x.q);
+    x.a = x_new(padded * groups, sizeof *x.a);
+    x.total = x_new(padded * groups, sizeof *x.total);
+    return x;
+}
+
+static void activations_drop(struct activations *x)
+{
+    free(x->q);
+    free(x->a);
+    free(x->total);
+}
+
+static void assert_same_bits(const char *what, const char *level, const void *a, const void *b,
+                             size_t bytes)
+{
+    if (memcmp(a, b, bytes) != 0)
+        fail_msg("%s: level %s differs from ref", what, level);
+}
+
+/* ---- quantization ----------------------------------------------------------- */
+
+enum { EXTREME_COUNT = 9 };
+
+/* Groups at the edges of the definition. */
+static void extreme_group(int kind, float *x)
+{
+    for (size_t i = 0; i < KERNEL_GROUP; i++) {
+        float sign = i % 3 ? 1.0f : -1.0f;
+        switch (kind) {
+        case 0: x[i] = 0; break;                                    /* all zero */
+        case 1: x[i] = sign * 3.0f; break;                          /* all maximal */
+        case 2: x[i] = sign * 0x1p-149f * (float)i; break;          /* denormal */
+        case 3: x[i] = sign * 0x1p-100f; break;                     /* just not zero */
+        case 4: x[i] = sign * 0x1.fffffep-101f; break;              /* just zero */
+        case 5: x[i] = sign * 3.402823466e38f; break;                      /* largest floats */
+        case 6: x[i] = i == 77 ? 16383.0f : (float)i + 0.5f; break; /* ties to even */
+        case 7: x[i] = i == 5 ? -1e30f : 1e-30f; break;             /* one giant */
+        default: x[i] = i == 127 ? 1e-20f : -0.0f; break;           /* one, last */
+        }
+    }
+}
+
+static void quantize_by(const struct kernel *kernel, const float *x, size_t tokens, size_t groups,
+                        struct activations *out)
+{
+    *out = activations_make(tokens, groups);
+    for (size_t t = 0; t < tokens; t++)
+        assert_true(kernel->quantize(x + t * groups * KERNEL_GROUP, out, t));
+}
+
+static void compare_quantized(const float *x, size_t tokens, size_t groups)
+{
+    struct activations ref;
+    quantize_by(&kernel_ref, x, tokens, groups, &ref);
+    size_t padded = (tokens + 7) / 8 * 8;
+    for (size_t l = 1; l < level_count; l++) {
+        struct activations got;
+        quantize_by(levels[l], x, tokens, groups, &got);
+        assert_same_bits("q", levels[l]->name, ref.q, got.q,
+                         padded * groups * KERNEL_GROUP * sizeof *ref.q);
+        assert_same_bits("a", levels[l]->name, ref.a, got.a, padded * groups * sizeof *ref.a);
+        assert_same_bits("total", levels[l]->name, ref.total, got.total,
+                         padded * groups * sizeof *ref.total);
+        activations_drop(&got);
+    }
+    activations_drop(&ref);
+}
+
+static void quantize__random_and_extreme_groups__equal_at_every_level(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 1);
+    float x[9 * EXTREME_COUNT * KERNEL_GROUP];
+    for (int round = 0; round < 50; round++) {
+        fill(&rng, x, sizeof x / sizeof *x);
+        compare_quantized(x, 9, EXTREME_COUNT);
+    }
+    for (int t = 0; t < 9; t++)
+        for (int k = 0; k < EXTREME_COUNT; k++)
+            extreme_group(k, x + (t * EXTREME_COUNT + k) * KERNEL_GROUP);
+    compare_quantized(x, 9, EXTREME_COUNT);
+}
+
+static void quantize__definition__a_and_q_by_independent_arithmetic(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 2);
+    for (int round = 0; round < 200; round++) {
+        float x[KERNEL_GROUP];
+        fill(&rng, x, KERNEL_GROUP);
+        struct activations q;
+        quantize_by(&kernel_ref, x, 1, 1, &q);
+        double m = 0;
+        for (int i = 0; i < KERNEL_GROUP; i++)
+            m = fmax(m, fabs((double)x[i]));
+        assert_true(q.a[0] == (float)(m / 16383.0)); /* one rounding either way */
+        int64_t total = 0;
+        for (int i = 0; i < KERNEL_GROUP; i++) {
+            float divided = (float)((double)x[i] / (double)q.a[0]); /* 53 > 2*24+1 bits: exact */
+            assert_int_equal(q.q[i], (int)nearbyint((double)divided));
+            assert_in_range(abs(q.q[i]), 0, A15_MAX);
+            total += q.q[i];
+        }
+        assert_int_equal(q.total[0], total);
+        activations_drop(&q);
+    }
+}
+
+static void quantize__not_finite__refused_at_every_level(void **state)
+{
+    (void)state;
+    const float bad[] = {NAN, -NAN, INFINITY, -INFINITY};
+    for (size_t l = 0; l < level_count; l++)
+        for (size_t b = 0; b < 4; b++)
+            for (size_t place = 0; place < KERNEL_GROUP; place++) {
+                float x[KERNEL_GROUP];
+                for (size_t i = 0; i < KERNEL_GROUP; i++)
+                    x[i] = i == place ? bad[b] : 1e30f;
+                struct activations out = activations_make(1, 1);
+                assert_false(levels[l]->quantize(x, &out, 0));
+                activations_drop(&out);
+            }
+}
+
+/* ---- products --------------------------------------------------------------- */
+
+static const uint16_t extreme_scales[] = {0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400,
+                                          0x3C00, 0xBC00, 0x7BFF, 0xFBFF};
+
+static uint8_t *random_rows(struct rng *rng, size_t rows, size_t groups, bool extreme)
+{
+    size_t count = rows * groups;
+    uint8_t *blocks = x_new(count, KERNEL_GROUP_BYTES);
+    for (size_t i = 0; i < count * KERNEL_GROUP_BYTES; i++)
+        blocks[i] = (uint8_t)rng_next(rng);
+    for (size_t i = 0; i < count; i++) {
+        uint16_t scale = (uint16_t)(0x2000 + rng_below(rng, 0x1000));
+        if (extreme)
+            scale = extreme_scales[rng_below(rng, sizeof extreme_scales / 2)];
+        memcpy(blocks + i * KERNEL_GROUP_BYTES, &scale, 2);
+        if (extreme && rng_below(rng, 4) == 0)
+            memset(blocks + i * KERNEL_GROUP_BYTES + 2, rng_below(rng, 2) ? 0xFF : 0, 16);
+    }
+    return blocks;
+}
+
+static void compare_products(struct rng *rng, size_t rows, size_t groups, size_t tokens,
+                             bool extreme)
+{
+    size_t columns = groups * KERNEL_GROUP, stride = rows + 3;
+    float *x = x_new(tokens * columns, sizeof *x);
+    fill(rng, x, tokens * columns);
+    for (size_t i = 0; extreme && i < tokens * groups; i++)
+        extreme_group((int)rng_below(rng, EXTREME_COUNT), x + i * KERNEL_GROUP);
+    uint8_t *blocks = random_rows(rng, rows, groups, extreme);
+    struct activations q;
+    quantize_by(&kernel_ref, x, tokens, groups, &q);
+    float *ref = x_new(tokens * stride, sizeof *ref);
+    kernel_ref.product(blocks, rows, &q, ref, stride);
+    for (size_t l = 1; l < level_count; l++) {
+        float *got = x_new(tokens * stride, sizeof *got); /* gaps stay 0: nothing outside */
+        levels[l]->product(blocks, rows, &q, got, stride);
+        assert_same_bits("product", levels[l]->name, ref, got, tokens * stride * sizeof *ref);
+        free(got);
+    }
+    free(ref);
+    free(blocks);
+    free(x);
+    activations_drop(&q);
+}
+
+static void product__all_shapes__equal_at_every_level(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 3);
+    for (size_t tokens = 1; tokens <= 19; tokens++)
+        for (size_t rows = 1; rows <= 18; rows++)
+            compare_products(&rng, rows, 1 + rng_below(&rng, 4), tokens, rows % 2);
+    compare_products(&rng, 33, 32, 70, false);
+    compare_products(&rng, 33, 96, 3, true);
+}
+
+static void product__definition__integers_by_independent_sum(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 4);
+    uint8_t *row = random_rows(&rng, 1, 3, false);
+    float x[3 * KERNEL_GROUP], y = 0;
+    fill(&rng, x, 3 * KERNEL_GROUP);
+    struct activations q;
+    quantize_by(&kernel_ref, x, 1, 3, &q);
+    kernel_ref.product(row, 1, &q, &y, 1);
+    long double exact = 0, rounded_bound = 0;
+    for (int i = 0; i < 3 * KERNEL_GROUP; i++) {
+        const uint8_t *block = row + i / 128 * KERNEL_GROUP_BYTES;
+        uint16_t half = 0;
+        memcpy(&half, block, 2);
+        long double w = (long double)half_value(half) * ((block[2 + i % 128 / 8] >> i % 8 & 1) ? 1 : -1);
+        exact += w * x[i];
+        rounded_bound += fabsl(w) * (long double)q.a[i / 128 * 8];
+    }
+    assert_true(fabsl(exact - y) <= rounded_bound);
+    free(row);
+    activations_drop(&q);
+}
+
+static void product__flipped_row__negated_and_zero_stays_positive(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 5);
+    for (int round = 0; round < 100; round++) {
+        bool zero = round % 10 == 0;
+        uint8_t *row = random_rows(&rng, 1, 2, round % 3 == 0);
+        float x[2 * KERNEL_GROUP];
+        fill(&rng, x, 2 * KERNEL_GROUP);
+        if (zero)
+            memset(x, 0, sizeof x);
+        struct activations q;
+        quantize_by(&kernel_ref, x, 1, 2, &q);
+        float before = 0, after = 0;
+        kernel_ref.product(row, 1, &q, &before, 1);
+        for (int g = 0; g < 2; g++)
+            for (int i = 2; i < KERNEL_GROUP_BYTES; i++)
+                row[g * KERNEL_GROUP_BYTES + i] ^= 0xFF;
+        kernel_ref.product(row, 1, &q, &after, 1);
+        float expected = before == 0 ? 0.0f : -before;
+        assert_memory_equal(&after, &expected, sizeof after);
+        free(row);
+        activations_drop(&q);
+    }
+}
+
+/* ---- the rest ---------------------------------------------------------------- */
+
+static void layer_parts__all_lengths__equal_at_every_level(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 6);
+    for (size_t n = 2; n <= 300; n += n < 40 ? 2 : 26)
+        for (size_t l = 1; l < level_count; l++) {
+            float x[300], y[300], a[300], b[300], c[300], d[300];
+            fill(&rng, x, n);
+            fill(&rng, y, n);
+            kernel_ref.rms_norm(x, y, n, 1e-6f, a);
+            levels[l]->rms_norm(x, y, n, 1e-6f, b);
+            assert_same_bits("rms_norm", levels[l]->name, a, b, n * sizeof *a);
+            kernel_ref.swiglu(x, y, n, a);
+            levels[l]->swiglu(x, y, n, b);
+            assert_same_bits("swiglu", levels[l]->name, a, b, n * sizeof *a);
+            memcpy(c, x, n * sizeof *c);
+            memcpy(d, x, n * sizeof *d);
+            kernel_ref.rope(c, y, y + n / 2, n / 2);
+            levels[l]->rope(d, y, y + n / 2, n / 2);
+            assert_same_bits("rope", levels[l]->name, c, d, n * sizeof *c);
+            assert_true(kernel_ref.max(x, n) == levels[l]->max(x, n));
+            float m = kernel_ref.max(x, n);
+            float s = kernel_ref.sum_exp(x, n, m), t = levels[l]->sum_exp(x, n, m);
+            assert_same_bits("sum_exp", levels[l]->name, &s, &t, sizeof s);
+        }
+}
+
+static void attend__any_path_and_dim__equal_at_every_level(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 7);
+    enum { SLOTS = 80, STRIDE = 150 };
+    float *keys = x_new(SLOTS * STRIDE, sizeof *keys), *values = x_new(SLOTS * STRIDE, sizeof *values);
+    float query[STRIDE], scores[SLOTS], lanes[LANES * STRIDE], a[STRIDE], b[STRIDE];
+    int32_t path[SLOTS];
+    fill(&rng, keys, SLOTS * STRIDE);
+    fill(&rng, values, SLOTS * STRIDE);
+    for (int round = 0; round < 300; round++) {
+        size_t n = 1 + rng_below(&rng, SLOTS), dim = 2 + rng_below(&rng, STRIDE - 2);
+        fill(&rng, query, dim);
+        for (size_t i = 0; i < n; i++)
+            path[i] = (int32_t)rng_below(&rng, SLOTS);
+        kernel_ref.attend(query, keys, values, path, n, STRIDE, dim, 0.125f, scores, lanes, a);
+        for (size_t l = 1; l < level_count; l++) {
+            levels[l]->attend(query, keys, values, path, n, STRIDE, dim, 0.125f, scores, lanes, b);
+            assert_same_bits("attend", levels[l]->name, a, b, dim * sizeof *a);
+        }
+    }
+    free(keys);
+    free(values);
+}
+
+static void sum_exp__single_value__accurate_to_two_ulp(void **state)
+{
+    (void)state;
+    /* sum_exp of {0, x} with max 0 is 1 + exp(x); of {x} with max 0 it is exp(x). */
+    for (double x = -86.9; x < 87.9; x += 0.00731) {
+        float value = (float)x;
+        double expected = exp((double)value);
+        double got = (double)kernel_ref.sum_exp(&value, 1, 0.0f);
+        if (fabs(got - expected) > 2.5e-7 * expected)
+            fail_msg("exp(%g) is %.9g, expected %.9g", x, got, expected);
+    }
+}
+
+static void swiglu__against_double__close(void **state)
+{
+    (void)state;
+    for (double g = -60; g < 60; g += 0.037) {
+        float gate = (float)g, up = 1.5f, h = 0;
+        kernel_ref.swiglu(&gate, &up, 1, &h);
+        double expected = (double)gate / (1 + exp(-(double)gate)) * 1.5;
+        assert_true(fabs((double)h - expected) <= 1e-6 * fabs(expected) + 1e-30);
+    }
+}
+
+static void half_value__all_values__equal_powers_of_two(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 0x10000; h++) {
+        int exponent = (int)(h >> 10 & 31), fraction = (int)(h & 1023);
+        double expected = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+        if (h & 0x8000)
+            expected = -expected;
+        float got = half_value((uint16_t)h);
+        if (exponent == 31)
+            assert_true(fraction ? isnan(got) : isinf(got));
+        else
+            assert_true((double)got == expected && !signbit(got) == !(h & 0x8000));
+    }
+}
+
+static int pick_levels(void **state)
+{
+    (void)state;
+    level_count = kernel_levels(levels);
+    if (level_count == 1)
+        print_message("only the reference level runs on this CPU: nothing to compare\n");
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quantize__random_and_extreme_groups__equal_at_every_level),
+        cmocka_unit_test(quantize__definition__a_and_q_by_independent_arithmetic),
+        cmocka_unit_test(quantize__not_finite__refused_at_every_level),
+        cmocka_unit_test(product__all_shapes__equal_at_every_level),
+        cmocka_unit_test(product__definition__integers_by_independent_sum),
+        cmocka_unit_test(product__flipped_row__negated_and_zero_stays_positive),
+        cmocka_unit_test(layer_parts__all_lengths__equal_at_every_level),
+        cmocka_unit_test(attend__any_path_and_dim__equal_at_every_level),
+        cmocka_unit_test(sum_exp__single_value__accurate_to_two_ulp),
+        cmocka_unit_test(swiglu__against_double__close),
+        cmocka_unit_test(half_value__all_values__equal_powers_of_two),
+    };
+    return cmocka_run_group_tests_name("kernel", tests, pick_levels, NULL);
+}
