@@ -115,6 +115,8 @@ bool token_encode(const struct tokenizer *tokenizer, const char *text, size_t le
     if (len > text_bytes_max)
         return err_set(err, ERR_RANGE, "a text of %zu bytes, expected at most %zu", len,
                        text_bytes_max);
+    if (len == 0)
+        text = ""; /* may be NULL, and an offset to that is undefined */
     struct encoding encoding = {.tokenizer = tokenizer, .out = out};
     encoding.cutter = cutter_new(tokenizer->splitter, err);
     if (!encoding.cutter)

@@ -468,6 +468,7 @@ static void token_encode__plain_text__merges_within_pieces(void **state)
     struct fixture *fixture = fixture_new(&special);
     struct tokenizer *tokenizer = tokenizer_of(fixture);
     expect_ids(tokenizer, "", 0, NULL, "");
+    expect_ids(tokenizer, NULL, 0, NULL, "");
     expect_ids(tokenizer, "the the", 7, NULL, "116 257 258");
     expect_ids(tokenizer, "12", 2, NULL, "49 50");       /* "1 2" cannot merge */
     expect_ids(tokenizer, "he'll", 5, NULL, "257 268");
