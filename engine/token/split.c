@@ -13,6 +13,9 @@
  * White space is the Unicode property White_Space, spelled out: PCRE2's \s has
  * U+180E besides, which it has not been since Unicode 6.3.
  *
+ * Letters and numbers are those of PCRE2's Unicode version (10.42: 14.0), so a
+ * character that is newer than the library counts as punctuation.
+ *
  * A long run of one kind is one piece and can be the whole text, so the match
  * and depth limits that protect against bad patterns are taken away: this
  * pattern backtracks linearly in the length of a run, and without recursion (3
