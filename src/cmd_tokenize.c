@@ -180,10 +180,10 @@ const struct command command_tokenize = {
     .name = "tokenize",
     .synopsis = "MODEL TEXT|--file F|--decode IDS",
     .summary = "Show the tokens of a text",
-    .details = "Prints each token's id and its text, control characters made visible; with --json\n"
-               "{\"ids\": [...], \"pieces\": [...]}.  A character may be cut by tokens: its parts are\n"
-               "shown as U+FFFD.  --decode prints the bytes of the tokens and nothing else; with\n"
-               "--json {\"ids\": [...], \"text\": \"...\"}.",
+    .details = "Prints each token's id and its text, control characters made visible; with\n"
+               "--json {\"ids\": [...], \"pieces\": [...]}.  A character may be cut by tokens: its\n"
+               "parts are shown as U+FFFD.  --decode prints the bytes of the tokens and nothing\n"
+               "else; with --json {\"ids\": [...], \"text\": \"...\"}.",
     .options = options,
     .positional_min = 1,
     .positional_max = 2,
