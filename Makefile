@@ -93,6 +93,9 @@ deps: ## install what building and testing need
 
 # ---- more -------------------------------------------------------------------
 
+.PHONY: tests
+tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
+
 .PHONY: lint check-san fuzz nano install clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install lint
@@ -112,6 +115,8 @@ nano: ## train the embedded model again and say whether its hash was reproduced
 
 install: $(B)/bankai ## install below $(PREFIX)
 	install -D -m 755 $(B)/bankai $(DESTDIR)$(PREFIX)/bin/bankai
+	$(B)/bankai help --man > $(B)/bankai.1
+	install -D -m 644 $(B)/bankai.1 $(DESTDIR)$(PREFIX)/share/man/man1/bankai.1
 
 clean: ## remove $(B)
 	rm -rf $(B)

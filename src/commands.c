@@ -5,9 +5,11 @@
 #include "src/cli_int.h"
 
 /* Each is src/cmd_NAME.c. */
+extern const struct command command_tokenize;
 extern const struct command command_help;
 
 const struct command *const cli_commands[] = {
+    &command_tokenize,
     &command_help,
     NULL,
 };

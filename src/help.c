@@ -54,18 +54,18 @@ static void add_spaces(struct buf *out, size_t count)
         buf_add(out, " ", 1);
 }
 
-/* Words of text from column TEXT_COLUMN on, broken at HELP_COLUMNS; the cursor
- * is at that column already. */
-static void add_wrapped(struct buf *out, const char *text)
+/* Words of a line of text from column left on, broken at HELP_COLUMNS; the
+ * cursor is at that column already. */
+static void add_wrapped(struct buf *out, const char *text, size_t left)
 {
-    size_t column = TEXT_COLUMN;
-    while (*text) {
-        size_t len = strcspn(text, " ");
-        if (column > TEXT_COLUMN && column + 1 + len > HELP_COLUMNS) {
+    size_t column = left;
+    while (*text && *text != '\n') {
+        size_t len = strcspn(text, " \n");
+        if (column > left && column + 1 + len > HELP_COLUMNS) {
             buf_add(out, "\n", 1);
-            add_spaces(out, TEXT_COLUMN);
-            column = TEXT_COLUMN;
-        } else if (column > TEXT_COLUMN) {
+            add_spaces(out, left);
+            column = left;
+        } else if (column > left) {
             buf_add(out, " ", 1);
             column++;
         }
@@ -75,6 +75,21 @@ static void add_wrapped(struct buf *out, const char *text)
         text += strspn(text, " ");
     }
     buf_add(out, "\n", 1);
+}
+
+/* Lines as they are, unless they are too long. */
+static void add_lines(struct buf *out, const char *text)
+{
+    while (*text) {
+        size_t len = strcspn(text, "\n"), indent = strspn(text, " ");
+        if (text_columns(text, len) > HELP_COLUMNS) {
+            add_spaces(out, indent);
+            add_wrapped(out, text + indent, indent);
+        } else {
+            buf_add_format(out, "%.*s\n", (int)len, text);
+        }
+        text += len + (text[len] == '\n');
+    }
 }
 
 /* "  left      text", the text on the next line where left is long. */
@@ -87,7 +102,7 @@ static void add_entry(struct buf *out, const char *left, const char *text)
         used = 0;
     }
     add_spaces(out, TEXT_COLUMN - used);
-    add_wrapped(out, text);
+    add_wrapped(out, text, TEXT_COLUMN);
 }
 
 static void add_entries(struct buf *out, const char *title, const struct help_entry *entries)
@@ -113,10 +128,12 @@ static void add_option(struct buf *out, const struct option_spec *option)
 
 void help_command(struct buf *out, const struct command *command)
 {
-    buf_add_format(out, "usage: bankai %s %s\n\n%s\n", command->name, command->synopsis,
-                   command->summary);
-    if (command->details)
-        buf_add_format(out, "\n%s\n", command->details);
+    buf_add_format(out, "usage: bankai %s %s\n\n", command->name, command->synopsis);
+    add_lines(out, command->summary);
+    if (command->details) {
+        buf_add(out, "\n", 1);
+        add_lines(out, command->details);
+    }
     buf_add_text(out, "\noptions:\n");
     help_each_option(command, add_option, out);
 }

@@ -342,9 +342,10 @@ static void suggest__near_names__are_found(void **state)
     static const struct {
         const char *given, *meant;
     } rows[] = {
-        {"inof", "info"},     {"tokenise", "tokenize"}, {"temperature", "temp"},
-        {"layer", "layers"},  {"logist", "logits"},     {"zzzz", NULL},
-        {"i", NULL},          {"", NULL},               {"logging-of-everything-there-is-now", NULL},
+        {"inof", "info"},    {"tokenise", "tokenize"}, {"temperature", "temp"},
+        {"layer", "layers"}, {"logist", "logits"},     {"zzzz", NULL},
+        {"i", NULL},         {"", NULL},               {"logging-of-everything-there-is", NULL},
+        {"a-name-that-is-far-too-long-to-be-one-of-ours", NULL},
     };
     for (size_t i = 0; i < countof(rows); i++) {
         const char *found = cli_suggest(rows[i].given, names, countof(names));

@@ -26,7 +26,7 @@ cmocka_count() { # word
 
 show_skips() { # lines "skipped: reason" of a test, and names of skipped tests
     grep -ihE '^ *skipp(ed|ing):|^\[  SKIPPED \] [^0-9]| \.\.\. skipped ' "$report" |
-        sed 's/^/    /'
+        awk '!seen[$0]++ { print "    " $0 }' # cmocka names them twice
 }
 
 fail() { # name status

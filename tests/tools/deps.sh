@@ -42,6 +42,8 @@ for step in "$@"; do
         ;;
     lint)
         need_program clang clang
+        # -fopenmp needs its header and library too
+        echo '#include <omp.h>' | clang -fopenmp -E - >/dev/null 2>&1 || missing="$missing libomp-dev"
         need_program clang-tidy clang-tidy
         need_program ctags universal-ctags
         ;;
@@ -49,7 +51,8 @@ for step in "$@"; do
         [ -x /usr/bin/python3 ] || missing="$missing python3"
         need_python torch python3-torch
         need_python numpy python3-numpy
-        [ -e /usr/lib/"$(uname -m)"-linux-gnu/openblas-pthread ] || missing="$missing libopenblas0-pthread"
+        [ -e /usr/lib/"$(uname -m)"-linux-gnu/openblas-pthread ] ||
+            missing="$missing libopenblas0-pthread"
         ;;
     *)
         echo "deps.sh: unknown step '$step'" >&2
