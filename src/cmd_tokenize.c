@@ -181,9 +181,9 @@ const struct command command_tokenize = {
     .synopsis = "MODEL TEXT|--file F|--decode IDS",
     .summary = "Show the tokens of a text",
     .details = "Prints each token's id and its text, control characters made visible; with\n"
-               "--json {\"ids\": [...], \"pieces\": [...]}.  A character may be cut by tokens: its\n"
-               "parts are shown as U+FFFD.  --decode prints the bytes of the tokens and nothing\n"
-               "else; with --json {\"ids\": [...], \"text\": \"...\"}.",
+               "--json {\"ids\": [...], \"pieces\": [...]}.  A character may be cut by tokens:\n"
+               "its parts are shown as U+FFFD.  --decode prints the bytes of the tokens and\n"
+               "nothing else; with --json {\"ids\": [...], \"text\": \"...\"}.",
     .options = options,
     .positional_min = 1,
     .positional_max = 2,

@@ -70,8 +70,9 @@ static bool make_plain(struct shrinking *shrinking)
         if (shrinking->best.data[at] == 'a')
             continue;
         buf_clear(&shrinking->trial);
-        buf_add(&shrinking->trial, shrinking->best.data, shrinking->best.len);
-        shrinking->trial.data[at] = 'a';
+        buf_add(&shrinking->trial, shrinking->best.data, at);
+        buf_add(&shrinking->trial, "a", 1);
+        buf_add(&shrinking->trial, shrinking->best.data + at + 1, shrinking->best.len - at - 1);
         any = keep_if_broken(shrinking) || any;
     }
     return any;
@@ -92,13 +93,14 @@ static void add_report(const struct prop *prop, uint64_t seed, size_t number,
                        const struct buf *found, struct buf *report)
 {
     struct buf why = {0};
-    (void)prop->holds(prop->user, found->data ? found->data : "", found->len, &why);
+    const char *bytes = found->data ? found->data : "";
+    (void)prop->holds(prop->user, bytes, found->len, &why);
     buf_add_format(report, "%s: seed %llu, case %zu: broken by %zu bytes: \"", prop->name,
                    (unsigned long long)seed, number, found->len);
-    text_visible(report, found->data, found->len);
+    text_visible(report, bytes, found->len);
     buf_add_text(report, "\" =");
     for (size_t i = 0; i < found->len && i < 200; i++)
-        buf_add_format(report, " %02X", (unsigned char)found->data[i]);
+        buf_add_format(report, " %02X", (unsigned char)bytes[i]);
     buf_add_format(report, "\n  %s", why.data ? why.data : "(no reason given)");
     buf_free(&why);
 }

@@ -119,9 +119,11 @@ static bool room_reserve(struct merge_room *room, size_t len, struct err *err)
         free(candidates);
         return err_set(err, ERR_MEMORY, "no memory to merge a piece of %zu bytes", len);
     }
-    merge_room_free(room);
-    *room = (struct merge_room){.symbols = symbols, .candidates = candidates,
-                                .capacity = capacity};
+    free(room->symbols);
+    free(room->candidates);
+    room->symbols = symbols;
+    room->candidates = candidates;
+    room->capacity = capacity;
     return true;
 }
 
