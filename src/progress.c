@@ -104,21 +104,20 @@ static void add_bar(struct buf *out, const struct progress *progress, size_t col
 static void compose_line(struct buf *line, const struct progress *progress, double elapsed,
                          const char *note, size_t columns)
 {
-    struct buf numbers = {0};
-    add_numbers(&numbers, progress, elapsed);
+    struct buf tail = {0};
+    add_numbers(&tail, progress, elapsed);
+    if (note) {
+        buf_add_text(&tail, "  ");
+        text_visible(&tail, note, strlen(note));
+    }
     buf_add_text(line, progress->what);
-    size_t used = text_columns(line->data, line->len) + numbers.len + strlen("  []");
-    if (note)
-        used += 2 + text_columns(note, strlen(note));
+    size_t used = text_columns(line->data, line->len) + strlen("  []") +
+                  text_columns(tail.data, tail.len);
     size_t room = columns > used ? columns - used : 0;
     if (progress->terminal && progress->total > 0 && room >= BAR_MIN)
         add_bar(line, progress, room < BAR_MAX ? room : BAR_MAX);
-    buf_add(line, numbers.data, numbers.len);
-    if (note) {
-        buf_add_text(line, "  ");
-        text_visible(line, note, strlen(note));
-    }
-    buf_free(&numbers);
+    buf_add(line, tail.data, tail.len);
+    buf_free(&tail);
 }
 
 /* Bytes of the first columns characters. */

@@ -43,7 +43,8 @@ for step in "$@"; do
     lint)
         need_program clang clang
         # -fopenmp needs its header and library too
-        echo '#include <omp.h>' | clang -fopenmp -E - >/dev/null 2>&1 || missing="$missing libomp-dev"
+        echo '#include <omp.h>' | clang -fopenmp -E - >/dev/null 2>&1 ||
+            missing="$missing libomp-dev"
         need_program clang-tidy clang-tidy
         need_program ctags universal-ctags
         ;;
