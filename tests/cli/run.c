@@ -188,6 +188,7 @@ struct talk {
     int outputs[2];
     size_t written;
     bool interrupted;
+    double started;
     double deadline;
 };
 
@@ -219,6 +220,8 @@ static void interrupt_when_due(struct talk *talk)
 {
     const char *sign = talk->options->interrupt_after;
     if (!sign || talk->interrupted)
+        return;
+    if (!*sign && clock_seconds() < talk->started + 0.3)
         return;
     if (!strstr(talk->run->out.data, sign) && !strstr(talk->run->err.data, sign))
         return;
@@ -283,8 +286,9 @@ static void start_and_talk(const struct run_options *options, const char *const 
         .child = child,
         .input = in.ours,
         .outputs = {out.ours, err.ours},
-        .deadline = clock_seconds() + (options->timeout_s > 0 ? options->timeout_s : 120),
+        .started = clock_seconds(),
     };
+    talk.deadline = talk.started + (options->timeout_s > 0 ? options->timeout_s : 120);
     while (talk_once(&talk)) {
     }
     close_fd(&talk.input);

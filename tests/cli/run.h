@@ -38,7 +38,7 @@ struct run_options {
     size_t input_len;
     const char *const *environment; /* "NAME=value" to add or replace, ended by NULL; or NULL */
     double timeout_s;               /* 0: 120; then it is killed and timed_out is set */
-    const char *interrupt_after;    /* send a signal once this text appeared, "": at once */
+    const char *interrupt_after;    /* send a signal once this text appeared; "": after 0.3 s */
     int interrupt_signal;           /* 0: SIGINT */
     bool out_terminal;              /* standard output is a terminal (raw: \n stays \n) */
     bool err_terminal;              /* standard error is one */

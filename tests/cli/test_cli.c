@@ -2,6 +2,10 @@
  *
  * What all commands share: help, errors, exit statuses, broken outputs.
  */
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "src/cli_int.h"
 #include "tests/cli/run.h"
 #include "tests/t.h"
@@ -389,6 +393,60 @@ static void output__reader_gone__quiet(void **state)
     run_free(run);
 }
 
+/* ---- signals ---------------------------------------------------------------- */
+
+/* A pipe with a name that nobody writes to: whoever reads it waits. */
+static const char *silent_file(void)
+{
+    const char *path = run_path("silent");
+    (void)unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    return path;
+}
+
+static void signals__file_cut_short__one_line(void **state)
+{
+    (void)state;
+    struct run_options options = {.interrupt_after = "", .interrupt_signal = SIGBUS};
+    struct run *run = run_bankai(&options, "tokenize", "nano", "--file", silent_file(), NULL);
+    run_expect_status(run, 3);
+    assert_string_equal(run->err.data,
+                        "bankai: the model file was cut short while it was mapped\n");
+    run_free(run);
+
+    run = run_bankai(&options, "tokenize", "nano", "--json", "--file", silent_file(), NULL);
+    run_expect_status(run, 3);
+    json_t *error = run_json_error(run);
+    assert_string_equal(json_string_value(json_object_get(error, "code")), "io");
+    json_decref(error);
+    run_free(run);
+}
+
+static void signals__too_slow__is_killed(void **state)
+{
+    (void)state;
+    struct run_options options = {.timeout_s = 0.3};
+    struct run *run = run_bankai(&options, "tokenize", "nano", "--file", silent_file(), NULL);
+    assert_true(run->timed_out);
+    assert_int_equal(run->killed_by, SIGKILL);
+    run_free(run);
+}
+
+static void model__option_or_position__same(void **state)
+{
+    (void)state;
+    struct run *run = run_ok("tokenize", "nano", "a b", NULL);
+    struct run *same = run_ok("tokenize", "a b", "-m", "nano", NULL);
+    struct run *also = run_ok("tokenize", "--model=nano", "--", "a b", NULL);
+    assert_string_equal(run->out.data, same->out.data);
+    assert_string_equal(run->out.data, also->out.data);
+    run_free(run);
+    run_free(same);
+    run_free(also);
+    run_refused("usage", "unexpected argument 'a b'", "tokenize", "nano", "a b", "-m", "nano",
+                NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +471,9 @@ int main(void)
         cmocka_unit_test(output__disk_full__status_3),
         cmocka_unit_test(output__disk_full_json__error_object),
         cmocka_unit_test(output__reader_gone__quiet),
+        cmocka_unit_test(signals__file_cut_short__one_line),
+        cmocka_unit_test(signals__too_slow__is_killed),
+        cmocka_unit_test(model__option_or_position__same),
     };
     return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
 }
