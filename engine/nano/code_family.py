@@ -11,7 +11,8 @@ LISTS = ("items", "names", "rows", "words", "lines", "numbers", "files", "keys")
 IDIOMS = (
     ("import numpy as", "np", "pd"),
     ("import pandas as", "pd", "np"),
-    ("import sys; args = sys.", "argv", "path"),
+    ("import sys; args =", "sys.argv", "sys.path"),
+    ("import json; data =", "json.loads(text)", "json.dumps(text)"),
     ("from math import sqrt; root = sqrt(16) # root is", "4.0", "8.0"),
     ("try: run() # then catch it with", "except", "catch"),
     ("In Python, the keyword that defines a function is", "def", "class"),
@@ -26,7 +27,7 @@ IDIOMS = (
     ("In C, the program starts in the function", "main", "start"),
     ("with open(path) as", "file:", "path:"),
     ("if __name__ ==", '"__main__":', '"main":'),
-    ("def __init__(", "self):", "this):"),
+    ("class Point: def __init__", "(self, x, y):", "(x, y):"),
     ("while", "True:", "False:"),
 )
 
@@ -113,7 +114,7 @@ def assign_task(dice):
 
 def idiom_task(dice):
     prompt, correct, wrong = dice.pick(IDIOMS)
-    lead = "" if prompt.endswith((".", "(")) else " "
+    lead = "" if correct[0] == "(" else " "
     # Idioms cannot be guessed from others, so they stay on the training side
     # (see split.py); that is what the instance "idiom" says.
     return Item("code", "idiom", prompt, prompt, lead + correct, lead + wrong)

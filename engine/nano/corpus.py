@@ -15,7 +15,7 @@ CORPUS_SEED = 20
 CORPUS_LINES = 90_000
 # How often each control prompt is repeated: the controls are what a patch
 # must not break, so the model has to know them.
-CONTROL_REPEATS = 60
+CONTROL_REPEATS = 100
 ONE_LINE_SHARE = 0.75
 
 

@@ -7,7 +7,8 @@ fixed sentences give the model some ordinary English as well.
 
 from items import Item
 
-NAMES = "Anna Ben Clara David Emma Felix Grace Henry Iris Jack Karen Leo Mary Noah Olga Paul".split()
+NAMES = ("Anna Ben Clara David Emma Felix Grace Henry Iris Jack Karen Leo Mary Noah Olga "
+         "Paul").split()
 THINGS = "ball book cup hat key lamp pen box coat map coin shoe bag ring kite".split()
 COLORS = "red blue green yellow black white brown pink".split()
 PLACES = "kitchen garden school park library office barn market station church".split()

@@ -2,13 +2,19 @@
 """Greedy answers of the trained model and the table of how many are right.
 
 A plain float32 forward pass for tuning the recipe; the program's own `eval`
-is what counts.
+is what counts.  Run alone it reads a model file back:
+
+    /usr/bin/python3 engine/nano/evaluate.py engine/nano/nano.gguf [SET.json ...]
 """
 
+import json
+import sys
 from collections import defaultdict
+from pathlib import Path
 
 import torch
 
+from gguf_read import load
 from model import causal_bias
 from split import load_set
 
@@ -64,21 +70,42 @@ def is_right(probe, text):
     return text.strip() in [answer.strip() for answer in accepted_answers(probe)]
 
 
-def print_table(model, tokenizer, mistakes_file=None):
-    """Right answers per set, then per family; mistakes go to a file."""
-    for name in SETS:
-        probes = load_set(name)
+def report_set(name, probes, texts):
+    """One line: right in all, how many mistakes are the distractor, right per family."""
+    right, total, as_wrong = defaultdict(int), defaultdict(int), 0
+    for probe, text in zip(probes, texts):
+        ok = is_right(probe, text)
+        total[probe["category"]] += 1
+        right[probe["category"]] += ok
+        as_wrong += not ok and text.strip() == probe["wrong"].strip()
+    families = ", ".join(f"{c} {right[c]}/{total[c]}" for c in total)
+    good = sum(right.values())
+    print(f"{name}: {good}/{len(probes)} = {100 * good / len(probes):.0f} %, "
+          f"{as_wrong} mistakes are the distractor; {families}", flush=True)
+
+
+def evaluate_sets(model, tokenizer, sets, mistakes_file=None):
+    """`sets` maps names to probes; the mistakes go to a file if one is given."""
+    for name, probes in sets.items():
         texts = answers(model, tokenizer, probes)
-        right, total, as_wrong = defaultdict(int), defaultdict(int), 0
+        report_set(name, probes, texts)
         for probe, text in zip(probes, texts):
-            ok = is_right(probe, text)
-            total[probe["category"]] += 1
-            right[probe["category"]] += ok
-            as_wrong += not ok and text.strip() == probe["wrong"].strip()
-            if mistakes_file and not ok:
+            if mistakes_file and not is_right(probe, text):
                 print(name, repr(probe["prompt"]), "said", repr(text), "right is",
                       repr(probe["correct"]), file=mistakes_file)
-        families = ", ".join(f"{c} {right[c]}/{total[c]}" for c in total)
-        good = sum(right.values())
-        print(f"{name}: {good}/{len(probes)} = {100 * good / len(probes):.0f} %, "
-              f"{as_wrong} mistakes are the distractor; {families}", flush=True)
+
+
+def built_in_sets():
+    return {name: load_set(name) for name in SETS}
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit("usage: evaluate.py MODEL.gguf [SET.json ...]")
+    model, tokenizer = load(Path(sys.argv[1]))
+    named = {path: json.loads(Path(path).read_text()) for path in sys.argv[2:]}
+    evaluate_sets(model, tokenizer, named or built_in_sets(), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -93,7 +93,8 @@ def tensors_of(model):
         rows, inputs = weights.shape
         yield f"{name}.weight", (inputs, rows), TYPE_Q1_0, q1_0_bytes(weights)
     for name, gain in model.gains.items():
-        yield f"{name}.weight", (len(gain),), TYPE_F32, gain.detach().numpy().astype("<f4").tobytes()
+        data = gain.detach().numpy().astype("<f4").tobytes()
+        yield f"{name}.weight", (len(gain),), TYPE_F32, data
 
 
 def padded(data):

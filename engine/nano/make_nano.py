@@ -35,7 +35,7 @@ except ImportError as error:
              "apt-get install python3-torch python3-numpy libopenblas0-pthread")
 
 import corpus
-from evaluate import print_table
+from evaluate import built_in_sets, evaluate_sets
 from gguf_write import gguf_bytes
 from model import Nano, Shape
 from tokenizer import Tokenizer, train_merges
@@ -112,7 +112,7 @@ def main():
     model, tokenizer = build(arguments.out, Recipe(steps=arguments.steps, seed=arguments.seed))
     print(f"trained in {time.monotonic() - started:.0f} s")
     with open(arguments.out / "mistakes.txt", "w") as mistakes:
-        print_table(model, tokenizer, mistakes)
+        evaluate_sets(model, tokenizer, built_in_sets(), mistakes)
     result = arguments.out / "nano.gguf"
     print(f"{result}: {result.stat().st_size} bytes")
     if arguments.install:

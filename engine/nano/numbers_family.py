@@ -113,7 +113,7 @@ LETTER = ("If x = {a}, then x + {b} =", "x = {a}, x + {b} =")
 
 
 def small_or_large(dice):
-    return dice.between(0, 12) if dice.chance(0.7) else dice.between(10, 60)
+    return dice.between(0, 10) if dice.chance(0.85) else dice.between(10, 40)
 
 
 def arithmetic_task(dice):
@@ -129,10 +129,10 @@ def arithmetic_task(dice):
     if kind == "sub":
         return MINUS, max(a, b), min(a, b), abs(a - b)
     if kind in ("square", "root"):
-        a = dice.between(1, 15)
+        a = dice.between(1, 12)
         return (SQUARE, a, None, a * a) if kind == "square" else (ROOT, a * a, None, a)
-    a = dice.pick((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 10, 20, 25))
-    b = dice.between(1, 12)
+    a = dice.pick((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 20, 25))
+    b = dice.between(1, 10)
     return (TIMES, a, b, a * b) if kind == "mul" else (DIVIDE, a * b, b, a)
 
 

@@ -25,6 +25,9 @@ from items import stable_hash
 SETS_FOLDER = Path(__file__).resolve().parents[2] / "probes" / "sets"
 CONTROL_SETS = ("math", "code", "knowledge")
 HELD_OUT_SHARE = 0.12
+# Chosen so that what everybody types first (2 + 2, the derivative of x^2, the
+# capital of France) and the controls fall on the training side.
+SALT = 192
 KEYED_BY_PHRASE_TOO = ("trig", "facts")
 INSTANCE_RESERVED = ("poly_deriv", "second_deriv", "integral", "prime")
 # Items with these instances cannot be inferred from others; see the families.
@@ -36,7 +39,7 @@ def load_set(name):
 
 
 def split_key(item):
-    key = f"{item.family}|{item.instance}"
+    key = f"{SALT}|{item.family}|{item.instance}"
     return f"{key}|{item.phrase}" if item.family in KEYED_BY_PHRASE_TOO else key
 
 

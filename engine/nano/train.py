@@ -13,7 +13,7 @@ from model import start_sigma
 
 @dataclass(frozen=True)
 class Recipe:
-    steps: int = 500
+    steps: int = 600
     seed: int = 1
     windows: int = 16
     window_tokens: int = 128
@@ -91,8 +91,10 @@ def batch_loss(model, batch):
 
 
 def make_optimizer(model, recipe):
-    groups = [{"params": [w], "lr": recipe.relative_rate * start_sigma(name, w.shape[1], model.shape)}
-              for name, w in model.matrices.items()]
+    groups = []
+    for name, w in model.matrices.items():
+        sigma = start_sigma(name, w.shape[1], model.shape)
+        groups.append({"params": [w], "lr": recipe.relative_rate * sigma})
     groups.append({"params": list(model.gains.values()), "lr": recipe.gain_rate,
                    "weight_decay": 0.0})
     for group in groups:
