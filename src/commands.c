@@ -6,10 +6,14 @@
 
 /* Each is src/cmd_NAME.c. */
 extern const struct command command_tokenize;
+extern const struct command command_patch;
+extern const struct command command_score;
 extern const struct command command_help;
 
 const struct command *const cli_commands[] = {
     &command_tokenize,
+    &command_patch,
+    &command_score,
     &command_help,
     NULL,
 };
