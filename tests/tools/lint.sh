@@ -15,7 +15,7 @@ failed=
 
 # Sources of this tree, those not committed yet included.
 list() { # pattern...
-    if [ -e .git ]; then
+    if [ -e .git ] && command -v git >/dev/null 2>&1; then
         git ls-files --cached --others --exclude-standard -- "$@" | sort -u |
             while read -r file; do [ ! -e "$file" ] || echo "$file"; done
     else
@@ -59,7 +59,7 @@ step_sizes() {
 
 # All that `make check` builds, with both compilers and warnings as errors.
 build_with() { # compiler
-    "$MAKE" -s -j2 B="$B/lint-$1" CC="$1" WERROR=-Werror all tests >"$B/lint.log" 2>&1 || {
+    "$MAKE" -s -k -j2 B="$B/lint-$1" CC="$1" WERROR=-Werror all tests >"$B/lint.log" 2>&1 || {
         cat "$B/lint.log"
         return 1
     }
