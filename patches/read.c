@@ -128,6 +128,7 @@ static bool read_layer(const json_t *value, const char *path, enum proj proj, in
     return true;
 }
 
+/* *flip is zero. */
 static bool read_flip(const json_t *value, size_t index, struct flip *flip, struct err *err)
 {
     char path[PATH_SIZE];
@@ -136,7 +137,6 @@ static bool read_flip(const json_t *value, size_t index, struct flip *flip, stru
         return json_refuse(value, path, NULL, "an object with layer, proj and row", err);
 
     int64_t row = 0, group = FLIP_WHOLE_ROW;
-    *flip = (struct flip){0};
     if (!refuse_foreign_keys(value, path, err) ||
         !read_proj(value, path, &flip->proj, err) ||
         !read_layer(value, path, flip->proj, &flip->layer, err) ||
@@ -163,7 +163,7 @@ static bool read_flips(struct patch *patch, const json_t *root, struct err *err)
         return err_where(err, "flips");
     }
     for (size_t i = 0; i < count; i++) {
-        struct flip flip;
+        struct flip flip = {0};
         if (!read_flip(json_array_get(flips, i), i, &flip, err))
             return false;
         patch_add(patch, flip);

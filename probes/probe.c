@@ -31,11 +31,14 @@ static bool read_text(const json_t *value, const char *path, const char *key,
     const char *text = NULL;
     if (!json_field_text(value, path, key, !fallback, &text, err))
         return false;
-    if (text && *text == '\0') {
+    if (!text)
+        text = fallback;
+    BUG_ON(!text); /* without a fallback it was required */
+    if (*text == '\0') {
         (void)err_set(err, ERR_FORMAT, "is empty, expected text");
         return err_where(err, "%s.%s", path, key);
     }
-    *field = copy_text(text ? text : fallback);
+    *field = copy_text(text);
     return true;
 }
 
