@@ -135,6 +135,8 @@ static void tokenizer_keys(struct writer *w)
 static void model_keys(struct writer *w)
 {
     const struct tiny *tiny = w->tiny;
+    if (tiny->alignment)
+        key_u32(w, "general.alignment", tiny->alignment);
     key_text(w, "general.architecture", tiny->architecture ? tiny->architecture : "qwen3");
     key_u32(w, "qwen3.block_count", tiny->layers);
     key_u32(w, "qwen3.context_length", 512);
@@ -146,12 +148,24 @@ static void model_keys(struct writer *w)
     key_u32(w, "qwen3.attention.value_length", tiny->head_dim);
     key_f32(w, "qwen3.attention.layer_norm_rms_epsilon", 1e-6f);
     key_f32(w, "qwen3.rope.freq_base", 10000.0f);
+    if (tiny->linear) {
+        key_text(w, "qwen3.rope.scaling.type", "linear");
+        key_f32(w, "qwen3.rope.scaling.factor", 4.0f);
+    }
     if (tiny->yarn) {
         key_text(w, "qwen3.rope.scaling.type", "yarn");
         key_f32(w, "qwen3.rope.scaling.factor", 4.0f);
         key_u32(w, "qwen3.rope.scaling.original_context_length", 128);
     }
     tokenizer_keys(w);
+}
+
+/* To the next multiple of the alignment, counted from start. */
+static void pad(struct buf *out, size_t start, const struct tiny *tiny)
+{
+    uint32_t alignment = tiny->alignment ? tiny->alignment : 32;
+    while ((out->len - start) % alignment != 0)
+        buf_add(out, "", 1);
 }
 
 /* ---- tensors -------------------------------------------------------------------- */
@@ -161,8 +175,7 @@ static bool begin_tensor(struct writer *w, const char *name, uint32_t type, uint
 {
     if (w->tiny->skip_tensor && strcmp(name, w->tiny->skip_tensor) == 0)
         return false;
-    while (w->data.len % 32 != 0)
-        buf_add(&w->data, "", 1);
+    pad(&w->data, 0, w->tiny);
     put_text(&w->infos, name);
     put_u32(&w->infos, rows ? 2 : 1);
     put_u64(&w->infos, columns);
@@ -249,8 +262,7 @@ void tiny_write(const struct tiny *tiny, struct buf *out)
     put_u64(out, w.key_count);
     buf_add(out, w.keys.data, w.keys.len);
     buf_add(out, w.infos.data, w.infos.len);
-    while ((out->len - start) % 32 != 0)
-        buf_add(out, "", 1);
+    pad(out, start, tiny);
     buf_add(out, w.data.data, w.data.len);
     buf_free(&w.keys);
     buf_free(&w.infos);

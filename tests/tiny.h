@@ -17,6 +17,8 @@ struct tiny {
     uint32_t layers, width, ffn, heads, kv_heads, head_dim, vocab; /* vocab >= 260 */
     bool tied;
     bool yarn;
+    bool linear;        /* linear RoPE scaling */
+    uint32_t alignment; /* 0: the format's 32, not stated */
     uint32_t norm_type; /* ggml type of norms: 0 F32, 1 F16, 30 BF16 */
     uint64_t seed;
     const char *architecture;  /* NULL: qwen3 */

@@ -9,7 +9,10 @@
 #include "engine/forward/context_int.h"
 #include "src/base/num.h"
 
-enum { ALIGN_BYTES = 64, TOKENS_MAX = 1 << 24 };
+enum {
+    ALIGN_BYTES = 64,
+    TOKENS_MAX = 1 << 21, /* positions for which math_sincos is proven */
+};
 
 /* ---- memory: one allocation, carved ---------------------------------------- */
 

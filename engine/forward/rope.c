@@ -15,12 +15,14 @@ static double clamp(double x, double low, double high)
     return x < low ? low : x > high ? high : x;
 }
 
-/* The pair that turns `turns` times over the original context. */
+/* The pair that turns `turns` times over the original context; somewhere
+ * outside the head where there is none (infinite for base 1). */
 static double pair_of_turns(const struct rope *rope, double head_dim, double turns)
 {
     const double two_pi = 6.283185307179586;
-    return head_dim * math_log(rope->original_context / (turns * two_pi)) /
-           (2.0 * math_log(rope->base));
+    double pair = head_dim * math_log(rope->original_context / (turns * two_pi)) /
+                  (2.0 * math_log(rope->base));
+    return clamp(pair, -1.0, head_dim);
 }
 
 static double floor_of(double x)

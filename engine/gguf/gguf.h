@@ -57,15 +57,17 @@ enum gguf_result gguf_float(const struct gguf *gguf, const char *key, double *ou
 enum gguf_result gguf_bool(const struct gguf *gguf, const char *key, bool *out, struct err *err);
 enum gguf_result gguf_text(const struct gguf *gguf, const char *key, struct text_span *out,
                            struct err *err);
-/* Arrays; *out is owned by the caller (free). */
+/* Arrays; *out is owned by the caller (free).  Their size is bounded by the file's: each
+ * text took 8 bytes of it, each integer at least one. */
 enum gguf_result gguf_texts(const struct gguf *gguf, const char *key, struct text_span **out,
                             size_t *count, struct err *err);
 enum gguf_result gguf_ints(const struct gguf *gguf, const char *key, int32_t **out, size_t *count,
                            struct err *err);
 
-/* "Q1_0", "Q4_K", ...; "type 77" for ids without a name here (valid until the
- * next call from this thread). */
+/* "Q1_0", "Q4_K", ...; "unknown" for ids without a name here. */
 const char *ggml_type_name(uint32_t type);
+/* Weights that are stored together: a row is a multiple of it; false for foreign types. */
+bool ggml_type_granule(uint32_t type, uint64_t *weights);
 /* Bytes of `count` weights of a row; false for foreign types and partial blocks. */
 bool ggml_type_bytes(uint32_t type, uint64_t count, uint64_t *bytes);
 

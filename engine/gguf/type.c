@@ -3,8 +3,6 @@
  * Names and sizes of ggml's tensor types (ggml.h, enum ggml_type).  Sizes are
  * given only for types this program reads; the rest have a name for messages.
  */
-#include <stdio.h>
-
 #include "engine/gguf/gguf.h"
 #include "src/base/num.h"
 
@@ -54,12 +52,20 @@ static const struct {
 
 const char *ggml_type_name(uint32_t type)
 {
-    static _Thread_local char unnamed[24];
     for (size_t i = 0; i < countof(types); i++)
         if (types[i].type == type)
             return types[i].name;
-    (void)snprintf(unnamed, sizeof unnamed, "type %u", (unsigned)type);
-    return unnamed;
+    return "unknown";
+}
+
+bool ggml_type_granule(uint32_t type, uint64_t *weights)
+{
+    for (size_t i = 0; i < countof(types); i++)
+        if (types[i].type == type) {
+            *weights = types[i].block_weights;
+            return *weights > 0;
+        }
+    return false;
 }
 
 bool ggml_type_bytes(uint32_t type, uint64_t count, uint64_t *bytes)

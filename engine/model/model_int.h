@@ -80,7 +80,10 @@ struct model {
 /* NULL if the model has no such matrix. */
 const struct matrix *model_matrix(const struct model *model, int32_t layer, enum proj proj);
 
-/* engine/model/read.c: shape, norms and matrices from the parsed file. */
+/* engine/model/keys.c: shape and numbers from the parsed file's keys. */
+bool model_read_keys(struct model *model, struct err *err);
+
+/* engine/model/read.c: all of that, norms and matrices from the parsed file. */
 bool model_read(struct model *model, struct err *err);
 
 /* The scale of the block at `block`. */

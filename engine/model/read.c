@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * From keys and tensors of a GGUF file to a model whose every part has the
- * shape the others ask for.  Names and keys are those of llama.cpp's qwen3
+ * From the tensors of a GGUF file to a model whose every part has the shape the
+ * others ask for, and its tokenizer.  Names are those of llama.cpp's qwen3
  * architecture.
  */
 #include <math.h>
@@ -13,143 +13,7 @@
 #include "engine/model/model_int.h"
 #include "src/base/num.h"
 
-enum {
-    LAYERS_MAX = 1024,
-    WIDTH_MAX = 1 << 16,
-    FFN_MAX = 1 << 20,
-    HEADS_MAX = 1024,
-    HEAD_DIM_MAX = 1024,
-    VOCAB_MAX = 1 << 24,
-};
-
-static bool check_architecture(const struct gguf *gguf, struct err *err)
-{
-    struct text_span name = {"", 0};
-    enum gguf_result result = gguf_text(gguf, "general.architecture", &name, err);
-    if (result == GGUF_WRONG)
-        return false;
-    if (result == GGUF_ABSENT)
-        return err_set(err, ERR_FORMAT, "key general.architecture is missing, expected \"qwen3\"");
-    if (name.len == 5 && memcmp(name.data, "qwen3", 5) == 0)
-        return true;
-    return err_set(err, ERR_UNSUPPORTED,
-                   "architecture is \"%.*s\", supported is qwen3 (dense 1-bit models such as "
-                   "Bonsai 1.7B, 4B and 8B)",
-                   (int)(name.len < 64 ? name.len : 64), name.data);
-}
-
-/* A whole number of the architecture within its limits.  fallback < 0: required. */
-static bool read_size(const struct gguf *gguf, const char *key, uint32_t max, int64_t fallback,
-                      uint32_t *out, struct err *err)
-{
-    uint64_t value = 0;
-    enum gguf_result result = gguf_uint(gguf, key, &value, err);
-    if (result == GGUF_WRONG)
-        return false;
-    if (result == GGUF_ABSENT && fallback < 0)
-        return err_set(err, ERR_FORMAT, "key %s is missing, expected a number from 1 to %u", key,
-                       (unsigned)max);
-    if (result == GGUF_ABSENT)
-        value = (uint64_t)fallback;
-    if (value == 0 || value > max)
-        return err_set(err, ERR_RANGE, "key %s is %llu, expected a number from 1 to %u", key,
-                       (unsigned long long)value, (unsigned)max);
-    *out = (uint32_t)value;
-    return true;
-}
-
-static bool read_sizes(const struct gguf *gguf, struct model_shape *shape, struct err *err)
-{
-    return read_size(gguf, "qwen3.block_count", LAYERS_MAX, -1, &shape->layers, err) &&
-           read_size(gguf, "qwen3.embedding_length", WIDTH_MAX, -1, &shape->width, err) &&
-           read_size(gguf, "qwen3.feed_forward_length", FFN_MAX, -1, &shape->ffn, err) &&
-           read_size(gguf, "qwen3.attention.head_count", HEADS_MAX, -1, &shape->heads, err) &&
-           read_size(gguf, "qwen3.attention.head_count_kv", HEADS_MAX, shape->heads,
-                     &shape->kv_heads, err) &&
-           read_size(gguf, "qwen3.attention.key_length", HEAD_DIM_MAX,
-                     shape->width / shape->heads, &shape->head_dim, err) &&
-           read_size(gguf, "qwen3.context_length", UINT32_MAX, 1, &shape->context, err);
-}
-
-static bool check_sizes(const struct gguf *gguf, const struct model_shape *shape, struct err *err)
-{
-    uint32_t value_dim = 0, rope_dim = 0;
-    if (!read_size(gguf, "qwen3.attention.value_length", HEAD_DIM_MAX, shape->head_dim, &value_dim,
-                   err) ||
-        !read_size(gguf, "qwen3.rope.dimension_count", HEAD_DIM_MAX, shape->head_dim, &rope_dim,
-                   err))
-        return false;
-    if (shape->width % GROUP_WEIGHTS != 0 || shape->ffn % GROUP_WEIGHTS != 0)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "width is %u and ffn %u, expected multiples of %d (the group of Q1_0)",
-                       (unsigned)shape->width, (unsigned)shape->ffn, GROUP_WEIGHTS);
-    if (shape->heads % shape->kv_heads != 0)
-        return err_set(err, ERR_FORMAT,
-                       "has %u query heads and %u KV heads, expected a multiple of the KV heads",
-                       (unsigned)shape->heads, (unsigned)shape->kv_heads);
-    if (shape->head_dim % 2 != 0 || value_dim != shape->head_dim || rope_dim != shape->head_dim)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "head dimensions are %u (key), %u (value) and %u (RoPE), expected the same "
-                       "even number",
-                       (unsigned)shape->head_dim, (unsigned)value_dim, (unsigned)rope_dim);
-    if (shape->heads * shape->head_dim % GROUP_WEIGHTS != 0)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "query heads x head dimension is %u, expected a multiple of %d",
-                       (unsigned)(shape->heads * shape->head_dim), GROUP_WEIGHTS);
-    return true;
-}
-
-/* A positive finite number; fallback is used where the key is absent. */
-static bool read_number(const struct gguf *gguf, const char *key, double fallback, double *out,
-                        struct err *err)
-{
-    enum gguf_result result = gguf_float(gguf, key, out, err);
-    if (result == GGUF_WRONG)
-        return false;
-    if (result == GGUF_ABSENT)
-        *out = fallback;
-    if (!(*out > 0) || !isfinite(*out))
-        return err_set(err, ERR_RANGE, "key %s is %g, expected a positive finite number", key,
-                       *out);
-    return true;
-}
-
-static bool read_rope_scaling(const struct gguf *gguf, struct rope *rope, struct err *err)
-{
-    struct text_span kind = {"none", 4};
-    if (gguf_text(gguf, "qwen3.rope.scaling.type", &kind, err) == GGUF_WRONG)
-        return false;
-    if (kind.len == 4 && memcmp(kind.data, "none", 4) == 0)
-        return true;
-    if (kind.len == 4 && memcmp(kind.data, "yarn", 4) == 0)
-        rope->scaling = ROPE_YARN;
-    else if (kind.len == 6 && memcmp(kind.data, "linear", 6) == 0)
-        rope->scaling = ROPE_LINEAR;
-    else
-        return err_set(err, ERR_UNSUPPORTED,
-                       "RoPE scaling is \"%.*s\", supported are none, linear and yarn",
-                       (int)(kind.len < 64 ? kind.len : 64), kind.data);
-    uint32_t original = 0;
-    if (!read_number(gguf, "qwen3.rope.scaling.factor", 1.0, &rope->factor, err))
-        return false;
-    if (rope->scaling == ROPE_LINEAR)
-        return true;
-    if (!read_size(gguf, "qwen3.rope.scaling.original_context_length", UINT32_MAX, -1, &original,
-                   err))
-        return false;
-    rope->original_context = original;
-    return true;
-}
-
-static bool read_numbers(struct model *model, struct err *err)
-{
-    double eps = 0;
-    if (!read_number(model->gguf, "qwen3.attention.layer_norm_rms_epsilon", 1e-6, &eps, err) ||
-        !read_number(model->gguf, "qwen3.rope.freq_base", 10000.0, &model->rope.base, err))
-        return false;
-    model->eps = (float)eps;
-    return read_rope_scaling(model->gguf, &model->rope, err);
-}
+enum { VOCAB_MAX = 1 << 24 };
 
 /* ---- tensors -------------------------------------------------------------- */
 
@@ -186,8 +50,17 @@ static const struct gguf_tensor *need_tensor(const struct gguf *gguf, const char
 {
     const struct gguf_tensor *tensor = gguf_find_tensor(gguf, name);
     if (!tensor)
-        (void)err_set(err, ERR_FORMAT, "tensor '%s' is missing", name);
+        (void)err_set(err, ERR_FORMAT, "tensor '%s' is missing, expected it in a qwen3 model", name);
     return tensor;
+}
+
+/* "128 x 64" */
+static void shape_text(char *out, size_t size, const uint64_t *shape, uint32_t dim_count)
+{
+    size_t len = 0;
+    for (uint32_t i = 0; i < dim_count && len < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%llu", i > 0 ? " x " : "",
+                                (unsigned long long)shape[i]);
 }
 
 static bool check_shape(const struct gguf_tensor *tensor, const char *name, uint64_t columns,
@@ -197,11 +70,10 @@ static bool check_shape(const struct gguf_tensor *tensor, const char *name, uint
                  tensor->shape[2] == 1 && tensor->shape[3] == 1;
     if (right)
         return true;
-    return err_set(err, ERR_FORMAT,
-                   "tensor '%s' has shape %llu x %llu x %llu x %llu, expected %llu x %llu", name,
-                   (unsigned long long)tensor->shape[0], (unsigned long long)tensor->shape[1],
-                   (unsigned long long)tensor->shape[2], (unsigned long long)tensor->shape[3],
-                   (unsigned long long)columns, (unsigned long long)rows);
+    char found[96], expected[48];
+    shape_text(found, sizeof found, tensor->shape, tensor->dim_count);
+    shape_text(expected, sizeof expected, (const uint64_t[]){columns, rows}, rows > 1 ? 2 : 1);
+    return err_set(err, ERR_FORMAT, "tensor '%s' has shape %s, expected %s", name, found, expected);
 }
 
 static bool read_matrix(struct model *model, const char *name, uint32_t columns, uint32_t rows,
@@ -339,14 +211,61 @@ static bool read_tensors(struct model *model, struct err *err)
 {
     const struct model_shape *shape = &model->shape;
     size_t per_layer = 2 * ((size_t)shape->width + shape->head_dim);
+    size_t norm_count = per_layer * shape->layers + shape->width;
+    if (norm_count > model->len / 2) /* a number takes at least 2 bytes of the file */
+        return err_set(err, ERR_FORMAT,
+                       "has %u layers of width %u, whose norms alone do not fit into the file's "
+                       "%zu bytes",
+                       (unsigned)shape->layers, (unsigned)shape->width, model->len);
     model->layers = x_new(shape->layers, sizeof *model->layers);
-    model->norms = x_new(per_layer * shape->layers + shape->width, sizeof *model->norms);
+    model->norms = x_new(norm_count, sizeof *model->norms);
     for (uint32_t i = 0; i < shape->layers; i++)
         if (!read_layer_matrices(model, i, err) ||
             !read_layer_norms(model, i, model->norms + per_layer * i, err))
             return false;
     model->final_norm = model->norms + per_layer * shape->layers;
     return read_norm(model, "output_norm.weight", shape->width, model->final_norm, err);
+}
+
+static bool is_layer_tensor(const char *name, uint32_t layers)
+{
+    static const char *const parts[] = {
+        "attn_norm",   "attn_q",   "attn_k", "attn_v",   "attn_q_norm", "attn_k_norm",
+        "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down",
+    };
+    unsigned layer = 0;
+    char part[32], canonical[64];
+    if (sscanf(name, "blk.%4u.%31[a-z_]", &layer, part) != 2 || layer >= layers)
+        return false;
+    (void)snprintf(canonical, sizeof canonical, "blk.%u.%s.weight", layer, part);
+    if (strcmp(name, canonical) != 0)
+        return false;
+    for (size_t i = 0; i < countof(parts); i++)
+        if (strcmp(part, parts[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A tensor that nobody reads (a bias, an adapter, an expert) means a network
+ * other than the one that would be computed. */
+static bool refuse_strangers(const struct model *model, struct err *err)
+{
+    static const char *const ends[] = {"token_embd.weight", "output_norm.weight", "output.weight"};
+    for (size_t i = 0; i < gguf_tensor_count(model->gguf); i++) {
+        struct text_span span = gguf_tensor(model->gguf, i)->name;
+        char name[64] = "";
+        if (span.len < sizeof name)
+            memcpy(name, span.data, span.len);
+        bool known = is_layer_tensor(name, model->shape.layers);
+        for (size_t k = 0; k < countof(ends); k++)
+            known |= strcmp(name, ends[k]) == 0;
+        if (!known)
+            return err_set(err, ERR_UNSUPPORTED,
+                           "tensor '%.*s' is not part of a dense qwen3 model of %u layers: what "
+                           "it does would be left out",
+                           (int)span.len, span.data, (unsigned)model->shape.layers);
+    }
+    return true;
 }
 
 /* ---- tokenizer ------------------------------------------------------------ */
@@ -377,9 +296,9 @@ static bool read_token_source(const struct gguf *gguf, struct token_source *sour
         !read_id(gguf, "tokenizer.ggml.eos_token_id", &source->eos, err) ||
         !read_id(gguf, "tokenizer.ggml.eot_token_id", &source->eot, err))
         return false;
-    if (*types && type_count != source->token_count)
+    if (*tokens && *types && type_count != source->token_count)
         return err_set(err, ERR_FORMAT,
-                       "tokenizer.ggml.token_type has %zu entries, expected %zu, one for each "
+                       "key 'tokenizer.ggml.token_type' has %zu entries, expected %zu, one for each "
                        "token",
                        type_count, source->token_count);
     return true;
@@ -391,9 +310,13 @@ static bool read_tokenizer(struct model *model, struct err *err)
     struct text_span *tokens = NULL, *merges = NULL;
     int32_t *types = NULL;
     bool ok = read_token_source(model->gguf, &source, &tokens, &types, &merges, err);
+    if (ok && !tokens)
+        ok = err_set(err, ERR_FORMAT,
+                     "key 'tokenizer.ggml.tokens' is missing, expected the spellings of %u tokens",
+                     (unsigned)model->shape.vocab);
     if (ok && source.token_count != model->shape.vocab)
         ok = err_set(err, ERR_FORMAT,
-                     "tokenizer.ggml.tokens has %zu entries, expected %u, the rows of the "
+                     "key 'tokenizer.ggml.tokens' has %zu entries, expected %u, the rows of the "
                      "embedding",
                      source.token_count, (unsigned)model->shape.vocab);
     source.tokens = tokens;
@@ -410,8 +333,7 @@ static bool read_tokenizer(struct model *model, struct err *err)
 bool model_read(struct model *model, struct err *err)
 {
     const struct gguf *gguf = model->gguf;
-    return check_architecture(gguf, err) && check_types(gguf, err) &&
-           read_sizes(gguf, &model->shape, err) && check_sizes(gguf, &model->shape, err) &&
-           read_numbers(model, err) && read_ends(model, err) && read_tensors(model, err) &&
+    return model_read_keys(model, err) && check_types(gguf, err) && read_ends(model, err) &&
+           read_tensors(model, err) && refuse_strangers(model, err) &&
            read_tokenizer(model, err);
 }
