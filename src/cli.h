@@ -8,9 +8,10 @@
  * [L1] standard output carries results only; progress, warnings and errors go
  *      to standard error.
  * [L2] with --json standard output is JSON and nothing else, and a failure is
- *      one {"error": {...}} object on standard error.
+ *      one {"error": {...}} object, the last line of standard error.
  * [L3] exit status: 0 done, 1 done but the answer is "no", 2 bad input, 3 the
- *      machine, 130 interrupted.
+ *      machine, 130 interrupted, 141 the reader of standard output went away
+ *      (cli_cancel is set then, so that long work ends).
  */
 #ifndef SRC_CLI_H
 #define SRC_CLI_H
@@ -78,10 +79,11 @@ extern cancel_flag cli_cancel;
 void cli_print_json(json_t *value, bool indented);
 
 /* Print text on standard output; control characters are made visible when it
- * is a terminal, raw bytes go to a pipe or file. */
+ * is a terminal (line feeds stay line feeds), raw bytes go to a pipe or file. */
 void cli_print_text(const char *text, size_t len);
 
-/* A line on standard error: "bankai: warning: ..." */
+/* A line on standard error: "bankai: warning: ...", with --json
+ * {"warning": {"message": ...}}. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- progress: on standard error ----------------------------------------- */
