@@ -44,7 +44,8 @@ run_cmocka() { # program
     passed=$((passed + ok))
     failed=$((failed + bad))
     skipped=$((skipped + $(cmocka_count SKIPPED)))
-    echo "$(basename "$1"):"
+    name=${1#"$BUILD"/}
+    echo "${name#tests/}:" # "unit/test_patch" is not "cli/test_patch"
     if [ "$bad" -gt 0 ]; then
         fail "$1" $status
         return
