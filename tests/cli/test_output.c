@@ -159,8 +159,8 @@ static void progress__terminal__one_line_in_place(void **state)
 {
     (void)state;
     char *line = line_on_terminal(80, 10000, "x\033[2J");
-    assert_string_equal(line, "\reval  [############............]   50%  5000/10000  5.0/s  16:40 left  "
-                              "x\\x1B[2J\033[K");
+    assert_string_equal(line, "\reval  [############............]   50%  5000/10000  5.0/s  "
+                              "16:40 left  x\\x1B[2J\033[K");
     free(line);
     line = line_on_terminal(80, 0, NULL);
     assert_string_equal(line, "\reval  5000  5.0/s  16:40\033[K");
