@@ -61,7 +61,7 @@ $(B)/%.o: %.c | $(B)/deps.ok
 
 $(B)/libbankai.a: $(LIBRARY)
 	@rm -f $@
-	ar rcs $@ $^
+	ar qcs $@ $^
 
 $(B)/bankai: $(B)/src/main.o $(B)/libbankai.a
 	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm

@@ -5,15 +5,27 @@
 #include "src/cli_int.h"
 
 /* Each is src/cmd_NAME.c. */
+extern const struct command command_info;
 extern const struct command command_tokenize;
+extern const struct command command_logits;
+extern const struct command command_gen;
+extern const struct command command_eval;
+extern const struct command command_search;
 extern const struct command command_patch;
 extern const struct command command_score;
+extern const struct command command_demo;
 extern const struct command command_help;
 
 const struct command *const cli_commands[] = {
+    &command_info,
     &command_tokenize,
+    &command_logits,
+    &command_gen,
+    &command_eval,
+    &command_search,
     &command_patch,
     &command_score,
+    &command_demo,
     &command_help,
     NULL,
 };

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The published greedy search.  A candidate is flipped in place, measured, and
+ * flipped back if it does not help: the model is its own undo.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/search/draw.h"
+#include "engine/search/search.h"
+
+enum { SCREEN_COUNT = 2, WEIGHT_BITS_MAX = 36, DEFAULT_ALL_LAYERS_MAX = 8 };
+
+struct search {
+    struct model *model;
+    struct search_options options; /* layers is not kept */
+    struct rng rng;
+    struct flip *candidates;
+    size_t candidate_count;
+    struct draw *draw;
+    struct measure *all;    /* targets, then controls */
+    struct measure *screen; /* the worst targets */
+    size_t target_count;
+    size_t probe_count;
+    size_t screen_count;
+    size_t worst[SCREEN_COUNT]; /* indices of the screening targets */
+    double *before;             /* [probe_count] */
+    double *now;
+    double *trial;
+    double fitness;
+    uint64_t tried;
+    uint64_t screened;
+};
+
+struct search_options search_default_options(void)
+{
+    return (struct search_options){
+        .projs = 1u << PROJ_GATE | 1u << PROJ_UP,
+        .iterations = 200,
+        .penalty = 2.0,
+        .fitness = FITNESS_MEAN,
+        .metric = METRIC_SEQ_LOGPROB,
+        .seed = 42,
+    };
+}
+
+size_t search_default_layers(const struct model *model, int32_t *out)
+{
+    uint32_t layers = model_shape(model)->layers;
+    size_t count = 0;
+    if (layers <= DEFAULT_ALL_LAYERS_MAX) {
+        for (uint32_t i = 0; i < layers; i++)
+            out[count++] = (int32_t)i;
+        return count;
+    }
+    for (int32_t i = 1; i <= 4; i++)
+        out[count++] = i;
+    out[count++] = (int32_t)layers - 2;
+    return count;
+}
+
+/* ---- candidates -------------------------------------------------------------- */
+
+static void add_rows(struct search *search, int32_t layer, enum proj proj)
+{
+    uint32_t rows = 0, columns = 0;
+    if (!model_matrix_size(search->model, layer, proj, &rows, &columns))
+        return;
+    search->candidates = x_grow(search->candidates, search->candidate_count + rows,
+                                sizeof *search->candidates);
+    for (uint32_t row = 0; row < rows; row++)
+        search->candidates[search->candidate_count++] =
+            (struct flip){layer, proj, row, FLIP_WHOLE_ROW, {0, 0}};
+}
+
+/* Mean |scale| of the row in units of 2^-24, a whole number. */
+static uint64_t row_weight(const struct model *model, const struct flip *flip)
+{
+    uint32_t rows = 0, columns = 0;
+    (void)model_matrix_size(model, flip->layer, flip->proj, &rows, &columns);
+    uint64_t sum = model_row_scale_sum(model, flip->layer, flip->proj, flip->row);
+    uint64_t mean = sum / (columns / GROUP_WEIGHTS);
+    uint64_t limit = UINT64_C(1) << WEIGHT_BITS_MAX; /* keeps the total of 2^26 rows exact */
+    return mean < limit ? mean : limit;
+}
+
+static bool layers_fit(const struct model *model, const struct search_options *options,
+                       struct err *err)
+{
+    for (size_t i = 0; i < options->layer_count; i++) {
+        int32_t layer = options->layers[i];
+        if (layer < 0 || (uint32_t)layer >= model_shape(model)->layers)
+            return err_set(err, ERR_RANGE, "layer %d is outside 0 .. %u", (int)layer,
+                           (unsigned)(model_shape(model)->layers - 1));
+        for (size_t j = 0; j < i; j++)
+            if (options->layers[j] == layer)
+                return err_set(err, ERR_USAGE, "layer %d is named twice", (int)layer);
+    }
+    return true;
+}
+
+static void collect(struct search *search, const int32_t *layers, size_t layer_count)
+{
+    for (size_t i = 0; i < layer_count; i++)
+        for (int proj = 0; proj < PROJ_LAYER_COUNT; proj++)
+            if (search->options.projs >> proj & 1)
+                add_rows(search, layers[i], (enum proj)proj);
+    bool embed = search->options.projs >> PROJ_EMBED & 1;
+    bool head = search->options.projs >> PROJ_HEAD & 1;
+    if (embed || (head && model_shape(search->model)->tied)) /* tied: the same rows */
+        add_rows(search, NO_LAYER, PROJ_EMBED);
+    if (head && !model_shape(search->model)->tied)
+        add_rows(search, NO_LAYER, PROJ_HEAD);
+}
+
+static bool make_candidates(struct search *search, const struct search_options *options,
+                            struct err *err)
+{
+    int32_t *defaults = x_new(model_shape(search->model)->layers, sizeof *defaults);
+    if (options->layers)
+        collect(search, options->layers, options->layer_count);
+    else
+        collect(search, defaults, search_default_layers(search->model, defaults));
+    free(defaults);
+    if (search->candidate_count == 0)
+        return err_set(err, ERR_USAGE, "no layers or projections are left to draw rows from");
+    uint64_t *weights = x_new(search->candidate_count, sizeof *weights);
+    for (size_t i = 0; i < search->candidate_count; i++)
+        weights[i] = row_weight(search->model, &search->candidates[i]);
+    search->draw = draw_new(weights, search->candidate_count);
+    free(weights);
+    return true;
+}
+
+/* ---- probes -------------------------------------------------------------------- */
+
+static bool need_wrong_answers(const struct probe_set *set, const char *what, struct err *err)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->probes[i].wrong[0] == '\0') {
+            (void)err_set(err, ERR_MISMATCH,
+                          "probe '%s' of the %s has no wrong answer, which a gap needs",
+                          set->probes[i].name, what);
+            return err_file(err, set->probes[i].set);
+        }
+    return true;
+}
+
+/* The targets with the smallest gaps; of equal ones the first. */
+static void pick_worst(struct search *search)
+{
+    for (search->screen_count = 0; search->screen_count < SCREEN_COUNT; search->screen_count++) {
+        size_t best = SIZE_MAX;
+        for (size_t i = 0; i < search->target_count; i++) {
+            bool taken = search->screen_count > 0 && search->worst[0] == i;
+            if (!taken && (best == SIZE_MAX || search->before[i] < search->before[best]))
+                best = i;
+        }
+        if (best == SIZE_MAX)
+            return;
+        search->worst[search->screen_count] = best;
+    }
+}
+
+static bool prepare_probes(struct search *search, const struct probe_set *targets,
+                           const struct probe_set *controls, cancel_flag *cancel, struct err *err)
+{
+    if (targets->count == 0)
+        return err_set(err, ERR_USAGE, "there are no targets to search for");
+    if (!need_wrong_answers(targets, "targets", err) ||
+        !need_wrong_answers(controls, "controls", err))
+        return false;
+    size_t count = targets->count + controls->count;
+    const struct probe **probes = x_new(count, sizeof *probes);
+    for (size_t i = 0; i < count; i++)
+        probes[i] = i < targets->count ? &targets->probes[i]
+                                       : &controls->probes[i - targets->count];
+    search->target_count = targets->count;
+    search->probe_count = count;
+    search->before = x_new(count, sizeof *search->before);
+    search->now = x_new(count, sizeof *search->now);
+    search->trial = x_new(count, sizeof *search->trial);
+    int threads = search->options.threads;
+    enum metric metric = search->options.metric;
+    search->all = measure_new(search->model, probes, count, metric, threads, err);
+    bool ok = search->all && measure_run(search->all, search->before, cancel, err);
+    if (ok) {
+        memcpy(search->now, search->before, count * sizeof *search->now);
+        pick_worst(search);
+        const struct probe *worst[SCREEN_COUNT];
+        for (size_t i = 0; i < search->screen_count; i++)
+            worst[i] = probes[search->worst[i]];
+        search->screen = measure_new(search->model, worst, search->screen_count, metric, threads,
+                                     err);
+    }
+    free(probes);
+    return ok && search->screen;
+}
+
+struct search *search_new(struct model *model, const struct probe_set *targets,
+                          const struct probe_set *controls, const struct search_options *options,
+                          cancel_flag *cancel, struct err *err)
+{
+    struct search *search = x_new(1, sizeof *search);
+    search->model = model;
+    search->options = *options;
+    search->options.layers = NULL;
+    rng_seed(&search->rng, options->seed);
+    bool ok = layers_fit(model, options, err) && make_candidates(search, options, err) &&
+              prepare_probes(search, targets, controls, cancel, err);
+    if (ok)
+        return search;
+    search_free(search);
+    return NULL;
+}
+
+void search_free(struct search *search)
+{
+    if (!search)
+        return;
+    measure_free(search->all);
+    measure_free(search->screen);
+    draw_free(search->draw);
+    free(search->candidates);
+    free(search->before);
+    free(search->now);
+    free(search->trial);
+    free(search);
+}
+
+/* ---- one step --------------------------------------------------------------------- */
+
+static double target_gain(const struct search *search, const double *gaps)
+{
+    double sum = 0, least = HUGE_VAL;
+    for (size_t i = 0; i < search->target_count; i++) {
+        double gain = gaps[i] - search->before[i];
+        sum += gain;
+        least = gain < least ? gain : least;
+    }
+    return search->options.fitness == FITNESS_MIN ? least : sum / (double)search->target_count;
+}
+
+static double control_loss(const struct search *search, const double *gaps)
+{
+    size_t controls = search->probe_count - search->target_count;
+    double sum = 0;
+    for (size_t i = search->target_count; i < search->probe_count; i++) {
+        double loss = search->before[i] - gaps[i];
+        sum += loss > 0 ? loss : 0;
+    }
+    return controls > 0 ? sum / (double)controls : 0;
+}
+
+/* Is one of the worst targets above its gap before the search? */
+static bool screen_passes(const struct search *search, const double *gaps, double *gain)
+{
+    bool above = false;
+    *gain = 0;
+    for (size_t i = 0; i < search->screen_count; i++) {
+        double difference = gaps[i] - search->before[search->worst[i]];
+        above = above || difference > 0;
+        *gain += difference / (double)search->screen_count;
+    }
+    return above;
+}
+
+/* Measure the flipped model; false on failure. */
+static bool measure_flipped(struct search *search, struct search_try *out, cancel_flag *cancel,
+                            struct err *err)
+{
+    double screen_gaps[SCREEN_COUNT] = {0};
+    if (!measure_run(search->screen, screen_gaps, cancel, err))
+        return false;
+    out->screened = !screen_passes(search, screen_gaps, &out->fitness);
+    if (out->screened)
+        return true;
+    if (!measure_run(search->all, search->trial, cancel, err))
+        return false;
+    out->fitness = target_gain(search, search->trial) -
+                   search->options.penalty * control_loss(search, search->trial);
+    out->accepted = out->fitness > search->fitness;
+    return true;
+}
+
+enum search_status search_step(struct search *search, struct search_try *out,
+                               cancel_flag *cancel, struct err *err)
+{
+    size_t index = 0;
+    struct rng rng = search->rng; /* a step that fails can be repeated [S2] */
+    if (search->tried >= search->options.iterations)
+        return SEARCH_FINISHED;
+    if (!draw_next(search->draw, &rng, &index))
+        return SEARCH_FINISHED;
+    *out = (struct search_try){.flip = search->candidates[index], .number = search->tried + 1};
+    model_flip(search->model, &out->flip);
+    bool ok = measure_flipped(search, out, cancel, err);
+    if (!ok || !out->accepted)
+        model_flip(search->model, &out->flip);
+    if (!ok) {
+        draw_return(search->draw, index, row_weight(search->model, &out->flip));
+        return SEARCH_FAILED;
+    }
+    search->rng = rng;
+    search->tried++;
+    search->screened += out->screened;
+    if (out->accepted) {
+        search->fitness = out->fitness;
+        memcpy(search->now, search->trial, search->probe_count * sizeof *search->now);
+    }
+    return SEARCH_TRIED;
+}
+
+/* ---- questions --------------------------------------------------------------------- */
+
+double search_fitness(const struct search *search)
+{
+    return search->fitness;
+}
+
+uint64_t search_tried(const struct search *search)
+{
+    return search->tried;
+}
+
+uint64_t search_screened(const struct search *search)
+{
+    return search->screened;
+}
+
+uint64_t search_candidates(const struct search *search)
+{
+    return search->candidate_count;
+}
+
+size_t search_tokens(const struct search *search)
+{
+    return measure_tokens(search->all);
+}
+
+const double *search_gaps_before(const struct search *search)
+{
+    return search->before;
+}
+
+const double *search_gaps_now(const struct search *search)
+{
+    return search->now;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine/search/search.h - search for flips that help the targets and spare the
+ * controls.
+ *
+ * Method `greedy`, as first published for row flips of 1-bit models:
+ *
+ *   candidates  rows of the chosen layers and projections, drawn without
+ *               replacement, each with probability proportional to its mean |scale|
+ *   screening   the two targets with the worst gap before the search are measured
+ *               first; if neither is above that gap, the candidate is rejected
+ *   fitness     mean gain of the targets (now minus before the search) minus
+ *               penalty times the mean loss of the controls, where a control that
+ *               gained counts 0; method `min` takes the smallest target gain
+ *   acceptance  fitness above the best so far; else the flip is taken back
+ *
+ * A search is driven step by step; between steps the model holds exactly the
+ * accepted flips.
+ *
+ * [S1] same model, probes, options and seed: same flips, on every machine and
+ *      for every thread count.
+ * [S2] a step that fails or is cancelled leaves the model as it was before it.
+ * [S3] freeing the search leaves the accepted flips on the model.
+ */
+#ifndef ENGINE_SEARCH_SEARCH_H
+#define ENGINE_SEARCH_SEARCH_H
+
+#include "probes/measure.h"
+
+enum fitness { FITNESS_MEAN, FITNESS_MIN };
+
+struct search_options {
+    const int32_t *layers; /* [layer_count], borrowed; NULL: search_default_layers */
+    size_t layer_count;
+    uint32_t projs;        /* bit 1 << enum proj of each projection to draw from */
+    uint64_t iterations;   /* candidates to try, screened ones included */
+    double penalty;        /* of the controls' loss */
+    enum fitness fitness;
+    enum metric metric;
+    uint64_t seed;
+    int threads;
+};
+
+/* All layers; of models with more than 8 layers 1 to 4 and the penultimate.
+ * out has room for the model's layers; returns how many. */
+size_t search_default_layers(const struct model *model, int32_t *out);
+
+/* The published defaults: gate and up, 200 iterations, penalty 2, mean,
+ * seq_logprob, seed 42. */
+struct search_options search_default_options(void);
+
+struct search_try {
+    struct flip flip;
+    uint64_t number; /* 1, 2, ... */
+    bool screened;   /* rejected on the two worst targets alone */
+    bool accepted;
+    double fitness;  /* of the candidate; of screened ones that of the two targets */
+};
+
+struct search;
+
+/* Measures the probes before the search.  Targets need a wrong answer each and
+ * must not be empty.  Everything is borrowed for the call only, except the model. */
+struct search *search_new(struct model *model, const struct probe_set *targets,
+                          const struct probe_set *controls, const struct search_options *options,
+                          cancel_flag *cancel, struct err *err);
+
+enum search_status { SEARCH_TRIED, SEARCH_FINISHED, SEARCH_FAILED };
+
+/* Try the next candidate.  FINISHED: iterations are used up or no candidate is
+ * left; FAILED fills err [S2]. */
+enum search_status search_step(struct search *search, struct search_try *out,
+                               cancel_flag *cancel, struct err *err);
+
+double search_fitness(const struct search *search);       /* of the accepted flips */
+uint64_t search_tried(const struct search *search);
+uint64_t search_screened(const struct search *search);
+uint64_t search_candidates(const struct search *search);  /* rows that can be drawn */
+size_t search_tokens(const struct search *search);        /* of one evaluation */
+
+/* Gaps of targets, then controls: before the search, and with the accepted
+ * flips.  Valid until the next step. */
+const double *search_gaps_before(const struct search *search);
+const double *search_gaps_now(const struct search *search);
+
+void search_free(struct search *search);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "src/base/text.h"
+#include "src/patch_list.h"
+#include "src/report.h"
+
+extern const struct command command_eval;
+
+struct job {
+    struct model *model;
+    struct probe_set *set;
+    struct patch_list patches;
+    struct evaluate_options options;
+    struct evaluation *base;
+    struct evaluation *now; /* the same as base without a patch */
+};
+
+static bool load(const struct arguments *arguments, struct job *job, struct err *err)
+{
+    const char *metric = arguments_text(arguments, "metric", "seq_logprob");
+    const char *probes = arguments_text(arguments, "probes", NULL);
+    job->options.threads = arguments_threads(arguments);
+    if (!metric_parse(metric, &job->options.metric))
+        return err_set(err, ERR_USAGE, "--metric: '%s' is unknown, expected token_gap or "
+                                       "seq_logprob", metric);
+    if (!probes)
+        return err_set(err, ERR_USAGE, "no probes given, expected --probes SET,...");
+    job->set = probe_set_load(probes, err);
+    if (!job->set)
+        return false;
+    job->model = model_open(arguments_positional(arguments, 0), err);
+    return job->model && patch_list_read(arguments, job->model, &job->patches, err);
+}
+
+static struct evaluation *evaluate_with_progress(struct job *job, const char *what,
+                                                 struct err *err)
+{
+    struct progress line;
+    struct work_progress progress = {report_work, &line};
+    progress_start(&line, what, job->set->count);
+    struct evaluation *result =
+        evaluate(job->model, job->set, &job->options, &progress, &cli_cancel, err);
+    progress_end(&line);
+    return result;
+}
+
+static bool work(struct job *job, struct err *err)
+{
+    job->base = evaluate_with_progress(job, "answering", err);
+    job->now = job->base;
+    if (!job->base || job->patches.count == 0)
+        return job->base != NULL;
+    if (!patch_list_apply(&job->patches, job->model, err))
+        return false;
+    job->now = evaluate_with_progress(job, "answering, patched", err);
+    return job->now != NULL;
+}
+
+/* ---- output --------------------------------------------------------------------- */
+
+static double mean_gap(const struct evaluation *evaluation)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < evaluation->count; i++)
+        if (isfinite(evaluation->gap[i])) {
+            sum += evaluation->gap[i];
+            n++;
+        }
+    return n > 0 ? sum / (double)n : (double)NAN;
+}
+
+static void add_signal(struct buf *out, const struct job *job)
+{
+    double base = mean_gap(job->base), now = mean_gap(job->now);
+    size_t apart = 0;
+    for (size_t i = 0; i < job->base->count; i++)
+        apart += job->base->merged[i];
+    if (!isnan(base))
+        buf_add_format(out, "\nsearch signal, not a result: mean %s gap %.4f",
+                       metric_name(job->options.metric), base);
+    if (!isnan(base) && job->now != job->base)
+        buf_add_format(out, " -> %.4f", now);
+    if (!isnan(base))
+        buf_add_text(out, "\n");
+    if (job->options.metric == METRIC_TOKEN_GAP)
+        buf_add_text(out, "token_gap looks at one token of each answer: unsound for longer ones, "
+                          "kept to compare with old results\n");
+    if (apart > 0)
+        buf_add_format(out, "%zu answers merge with the end of their prompt and were tokenized "
+                            "apart\n", apart);
+}
+
+static void print_text(const struct arguments *arguments, const struct job *job)
+{
+    struct buf out = {0};
+    bool all = arguments_has(arguments, "list");
+    report_table(&out, job->set, job->base, job->now);
+    if (all || job->now != job->base) {
+        buf_add_text(&out, "\n");
+        report_answers(&out, job->set, job->base, job->now, all);
+    }
+    add_signal(&out, job);
+    cli_print_text(out.data, out.len);
+    buf_free(&out);
+}
+
+static void print_json(const struct job *job)
+{
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "metric", json_string(metric_name(job->options.metric)));
+    (void)json_object_set_new(object, "probes", report_probes_json(job->set, job->base, job->now));
+    (void)json_object_set_new(object, "totals", report_totals_json(job->set, job->base, job->now));
+    cli_print_json(object, true);
+}
+
+static int run(struct arguments *arguments, struct err *err)
+{
+    struct job job = {0};
+    bool ok = load(arguments, &job, err) && work(&job, err);
+    if (ok && arguments_json(arguments))
+        print_json(&job);
+    else if (ok)
+        print_text(arguments, &job);
+    if (job.now != job.base)
+        evaluation_free(job.now);
+    evaluation_free(job.base);
+    patch_list_free(&job.patches);
+    probe_set_free(job.set);
+    model_free(job.model);
+    return ok ? EXIT_DONE : cli_fail(err);
+}
+
+static const struct option_spec options[] = {
+    {"probes", 0, "SET,...", "built-in sets or JSON files"},
+    PATCH_LIST_OPTIONS,
+    {"metric", 0, "M", "seq_logprob (default) or token_gap: the gaps shown beside the answers"},
+    {"list", 'l', NULL, "print every answer, not only those that changed"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct command command_eval = {
+    .name = "eval",
+    .synopsis = "MODEL --probes SET,... [--patch P]... [--metric M]",
+    .summary = "Let a model answer probes, with and without patches",
+    .details = "Answers are generated greedily; they are right by the math rule (probes/FORMAT.md).\n"
+               "With a patch, every probe is answered before and after it.\n"
+               "Built-in sets: math, code, knowledge, calculus-train, calculus-heldout,\n"
+               "nano-train, nano-heldout.",
+    .options = options,
+    .positional_min = 1,
+    .positional_max = 1,
+    .takes_model = true,
+    .run = run,
+};

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/json.h"
+#include "src/base/text.h"
+
+/* ---- flips ----------------------------------------------------------------------- */
+
+static int mask_bits(const struct flip *flip)
+{
+    return __builtin_popcountll(flip->mask[0]) + __builtin_popcountll(flip->mask[1]);
+}
+
+static int first_bit(const struct flip *flip)
+{
+    return flip->mask[0] ? __builtin_ctzll(flip->mask[0]) : 64 + __builtin_ctzll(flip->mask[1]);
+}
+
+/* 32 hex digits, bit 0 first: the bytes of the group in order. */
+static json_t *mask_json(const struct flip *flip)
+{
+    char text[33];
+    for (size_t i = 0; i < 16; i++)
+        (void)snprintf(text + 2 * i, 3, "%02x",
+                       (unsigned)(flip->mask[i / 8] >> 8 * (i % 8) & 0xFF));
+    return json_string(text);
+}
+
+json_t *report_flip_json(const struct flip *flip)
+{
+    json_t *object = json_object();
+    if (flip->layer != NO_LAYER)
+        (void)json_object_set_new(object, "layer", json_integer(flip->layer));
+    (void)json_object_set_new(object, "proj", json_string(proj_name(flip->proj)));
+    (void)json_object_set_new(object, "row", json_integer(flip->row));
+    if (flip->group == FLIP_WHOLE_ROW)
+        return object;
+    (void)json_object_set_new(object, "group", json_integer(flip->group));
+    if (mask_bits(flip) == 1)
+        (void)json_object_set_new(object, "bit", json_integer(first_bit(flip)));
+    else if (mask_bits(flip) < GROUP_WEIGHTS)
+        (void)json_object_set_new(object, "mask", mask_json(flip));
+    return object;
+}
+
+void report_flip_text(struct buf *out, const struct flip *flip)
+{
+    if (flip->layer != NO_LAYER)
+        buf_add_format(out, "layer %d ", (int)flip->layer);
+    buf_add_format(out, "%s row %" PRIu32, proj_name(flip->proj), flip->row);
+    if (flip->group != FLIP_WHOLE_ROW)
+        buf_add_format(out, " group %d", (int)flip->group);
+}
+
+/* ---- tables ------------------------------------------------------------------------ */
+
+static bool compared(const struct evaluation *base, const struct evaluation *now)
+{
+    return base != now;
+}
+
+/* Pad text to a column; texts of files are made visible and cut. */
+static void add_cell(struct buf *out, const char *indent, const char *text, size_t columns)
+{
+    struct buf cell = {0};
+    buf_add_text(&cell, indent);
+    text_visible(&cell, text, strlen(text));
+    size_t used = text_columns(cell.data, cell.len);
+    buf_add(out, cell.data, cell.len);
+    for (; used < columns; used++)
+        buf_add_text(out, " ");
+    buf_free(&cell);
+}
+
+static double percent(size_t part, size_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void add_tally(struct buf *out, const struct tally *tally, const char *indent, bool both)
+{
+    add_cell(out, indent, tally->name[0] ? tally->name : "(none)", 22);
+    buf_add_format(out, " %5zu  %5zu %5.1f %%", tally->n, tally->right_base,
+                   percent(tally->right_base, tally->n));
+    if (both)
+        buf_add_format(out, "  %5zu %5.1f %%  %5zu  %5zu", tally->right_now,
+                       percent(tally->right_now, tally->n), tally->fixed, tally->broke);
+    buf_add_text(out, "\n");
+}
+
+/* Probes of one set, as a set: evaluations are cut the same way. */
+struct part {
+    struct probe_set set;
+    struct evaluation base;
+    struct evaluation now;
+};
+
+static struct evaluation cut(const struct evaluation *whole, size_t first, size_t n)
+{
+    return (struct evaluation){
+        .count = n,
+        .gap = whole->gap + first,
+        .merged = whole->merged + first,
+        .generation = whole->generation + first,
+        .right = whole->right + first,
+    };
+}
+
+/* The run of probes from `first` that come from the same set. */
+static struct part set_part(const struct probe_set *set, const struct evaluation *base,
+                            const struct evaluation *now, size_t first)
+{
+    size_t n = 1;
+    while (first + n < set->count &&
+           strcmp(set->probes[first + n].set, set->probes[first].set) == 0)
+        n++;
+    return (struct part){
+        .set = {.name = set->probes[first].set, .probes = set->probes + first, .count = n},
+        .base = cut(base, first, n),
+        .now = cut(now, first, n),
+    };
+}
+
+static void add_part(struct buf *out, const struct part *part, bool both)
+{
+    struct tally *tallies = NULL;
+    size_t count = tally_results(&part->set, &part->base, &part->now, TALLY_BY_SET, &tallies);
+    for (size_t i = 0; i < count; i++)
+        add_tally(out, &tallies[i], "", both);
+    free(tallies);
+    count = tally_results(&part->set, &part->base, &part->now, TALLY_BY_CATEGORY, &tallies);
+    for (size_t i = 0; count > 1 && i < count; i++)
+        add_tally(out, &tallies[i], "  ", both);
+    free(tallies);
+}
+
+void report_table(struct buf *out, const struct probe_set *set, const struct evaluation *base,
+                  const struct evaluation *now)
+{
+    bool both = compared(base, now);
+    buf_add_format(out, "%-22s %5s  %13s%s\n", "greedy answers", "n", both ? "before" : "right",
+                   both ? "          after  fixed  broke" : "");
+    for (size_t first = 0; first < set->count;) {
+        struct part part = set_part(set, base, now, first);
+        add_part(out, &part, both);
+        first += part.set.count;
+    }
+}
+
+static void add_quoted(struct buf *out, const char *text, size_t len)
+{
+    while (len > 0 && text[len - 1] == '\n')
+        len--;
+    buf_add_text(out, "\"");
+    text_visible(out, text, len);
+    buf_add_text(out, "\"");
+}
+
+static void add_generation(struct buf *out, const char *label, const struct generation *generation,
+                           bool right)
+{
+    buf_add_format(out, "%s%s ", label, right ? "right" : "wrong");
+    add_quoted(out, generation->text.data ? generation->text.data : "", generation->text.len);
+    buf_add_text(out, "\n");
+}
+
+static void add_answer(struct buf *out, const struct probe *probe, const struct evaluation *base,
+                       const struct evaluation *now, size_t i)
+{
+    enum verdict verdict = verdict_of(base->right[i], now->right[i]);
+    bool both = compared(base, now);
+    const char *word = both ? verdict_name(verdict) : base->right[i] ? "right" : "wrong";
+    buf_add_format(out, "%-13s ", word);
+    text_visible(out, probe->name, strlen(probe->name));
+    buf_add_text(out, "  ");
+    add_quoted(out, probe->prompt, strlen(probe->prompt));
+    buf_add_text(out, "  expected ");
+    add_quoted(out, probe->correct, strlen(probe->correct));
+    buf_add_text(out, "\n");
+    add_generation(out, both ? "    before: " : "    ", &base->generation[i], base->right[i]);
+    if (both)
+        add_generation(out, "    after:  ", &now->generation[i], now->right[i]);
+}
+
+void report_answers(struct buf *out, const struct probe_set *set, const struct evaluation *base,
+                    const struct evaluation *now, bool all)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (all || base->right[i] != now->right[i])
+            add_answer(out, &set->probes[i], base, now, i);
+}
+
+/* ---- JSON ----------------------------------------------------------------------------- */
+
+static json_t *gap_json(double gap)
+{
+    return isfinite(gap) ? json_real(gap) : json_null();
+}
+
+static json_t *pair(json_t *base, json_t *now)
+{
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "base", base);
+    (void)json_object_set_new(object, "now", now);
+    return object;
+}
+
+static json_t *generated_json(const struct generation *generation)
+{
+    return json_text(generation->text.data ? generation->text.data : "", generation->text.len);
+}
+
+json_t *report_probes_json(const struct probe_set *set, const struct evaluation *base,
+                           const struct evaluation *now)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < set->count; i++) {
+        const struct probe *probe = &set->probes[i];
+        json_t *object = json_object();
+        enum verdict verdict = verdict_of(base->right[i], now->right[i]);
+        (void)json_object_set_new(object, "name", json_text(probe->name, strlen(probe->name)));
+        (void)json_object_set_new(object, "set", json_text(probe->set, strlen(probe->set)));
+        (void)json_object_set_new(object, "category",
+                                  json_text(probe->category, strlen(probe->category)));
+        (void)json_object_set_new(object, "gap",
+                                  pair(gap_json(base->gap[i]), gap_json(now->gap[i])));
+        (void)json_object_set_new(object, "text", pair(generated_json(&base->generation[i]),
+                                                       generated_json(&now->generation[i])));
+        (void)json_object_set_new(
+            object, "right", pair(json_boolean(base->right[i]), json_boolean(now->right[i])));
+        (void)json_object_set_new(object, "verdict", json_string(verdict_name(verdict)));
+        (void)json_object_set_new(object, "tokenized_apart", json_boolean(base->merged[i]));
+        (void)json_array_append_new(array, object);
+    }
+    return array;
+}
+
+json_t *report_totals_json(const struct probe_set *set, const struct evaluation *base,
+                           const struct evaluation *now)
+{
+    struct tally *tallies = NULL;
+    size_t count = tally_results(set, base, now, TALLY_BY_SET, &tallies);
+    json_t *totals = json_object();
+    for (size_t i = 0; i < count; i++) {
+        json_t *one = json_object();
+        (void)json_object_set_new(one, "n", json_integer((json_int_t)tallies[i].n));
+        (void)json_object_set_new(one, "right_base",
+                                  json_integer((json_int_t)tallies[i].right_base));
+        (void)json_object_set_new(one, "right_now",
+                                  json_integer((json_int_t)tallies[i].right_now));
+        (void)json_object_set_new(one, "fixed", json_integer((json_int_t)tallies[i].fixed));
+        (void)json_object_set_new(one, "broke", json_integer((json_int_t)tallies[i].broke));
+        json_t *name = json_text(tallies[i].name, strlen(tallies[i].name));
+        (void)json_object_set_new(totals, json_string_value(name), one);
+        json_decref(name);
+    }
+    free(tallies);
+    return totals;
+}
+
+void report_work(void *progress, size_t done, size_t total)
+{
+    struct progress *line = progress;
+    line->total = total;
+    progress_update(line, done, NULL);
+}

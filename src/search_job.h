@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * src/search_job.h - a search from the command line, from probes to the table of
+ * what it did to the answers.
+ *
+ * [J1] an accepted flip is in the patch file (written, synced, renamed) before
+ *      it is printed: whatever was shown survives a crash.
+ * [J2] nothing is written before the first accepted flip.
+ */
+#ifndef SRC_SEARCH_JOB_H
+#define SRC_SEARCH_JOB_H
+
+#include "engine/search/search.h"
+#include "src/cli.h"
+
+struct search_request {
+    const char *model;
+    const char *targets;  /* probe set specs, see probe_set_load */
+    const char *controls; /* or NULL */
+    const char *heldout;  /* or NULL */
+    const char *output;   /* patch file, or NULL: last.json in the state folder */
+    const char *name;     /* of the patch, or NULL */
+    struct search_options options;
+    bool json;
+};
+
+/* Returns an exit status: done, "no" (nothing accepted), or that of err. */
+int search_job_run(const struct search_request *request, struct err *err);
+
+#endif
