@@ -393,6 +393,17 @@ static void output__reader_gone__quiet(void **state)
     run_free(run);
 }
 
+static void output__reader_gone__ends_long_work(void **state)
+{
+    (void)state;
+    struct run_options options = {.out_closed = true};
+    struct run *run = run_bankai(&options, "search", "nano", "--json", "--target", "math",
+                                 "--control", "code", "--iters", "1000000", "-o",
+                                 run_path("patch.json"), NULL);
+    run_expect_status(run, EXIT_READER_GONE);
+    run_free(run);
+}
+
 /* ---- signals ---------------------------------------------------------------- */
 
 /* A pipe with a name that nobody writes to: whoever reads it waits. */
@@ -420,6 +431,22 @@ static void signals__file_cut_short__one_line(void **state)
     assert_string_equal(json_string_value(json_object_get(error, "code")), "io");
     json_decref(error);
     run_free(run);
+}
+
+static void signals__interrupted__status_130(void **state)
+{
+    (void)state;
+    const int signals[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < countof(signals); i++) {
+        struct run_options options = {.interrupt_after = "tried", .interrupt_signal = signals[i]};
+        struct run *run = run_bankai(&options, "search", "nano", "--json", "--target", "math",
+                                     "--control", "code", "-o", run_path("patch.json"), NULL);
+        run_expect_status(run, 130);
+        json_t *error = run_json_error(run);
+        assert_string_equal(json_string_value(json_object_get(error, "code")), "cancelled");
+        json_decref(error);
+        run_free(run);
+    }
 }
 
 static void signals__too_slow__is_killed(void **state)
@@ -471,7 +498,9 @@ int main(void)
         cmocka_unit_test(output__disk_full__status_3),
         cmocka_unit_test(output__disk_full_json__error_object),
         cmocka_unit_test(output__reader_gone__quiet),
+        cmocka_unit_test(output__reader_gone__ends_long_work),
         cmocka_unit_test(signals__file_cut_short__one_line),
+        cmocka_unit_test(signals__interrupted__status_130),
         cmocka_unit_test(signals__too_slow__is_killed),
         cmocka_unit_test(model__option_or_position__same),
     };
