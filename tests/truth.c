@@ -26,8 +26,12 @@ static void times(const struct matrix *m, const double *x, double *y)
 {
     for (size_t r = 0; r < m->rows; r++) {
         y[r] = 0;
-        for (size_t c = 0; c < m->columns; c++)
-            y[r] += weight(m, r, c) * x[c];
+        for (size_t c = 0; c < m->columns; c += 128) {
+            const uint8_t *block = m->blocks + (r * (m->columns / 128) + c / 128) * 18;
+            double d = scale_of(block);
+            for (size_t i = 0; i < 128; i++)
+                y[r] += block[2 + i / 8] >> i % 8 & 1 ? d * x[c + i] : -(d * x[c + i]);
+        }
     }
 }
 
