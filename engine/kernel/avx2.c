@@ -372,9 +372,35 @@ static float sum_exp(const float *x, size_t n, float largest)
     return exps(x, n, largest, NULL);
 }
 
-/* lanes[lane][j] for 8 j: weighted sum of the positions lane, lane + 16, ... */
+/* Columns of V that are summed together: one register each for 8 of them, so
+ * that the sums of a lane are independent chains and a position's values are
+ * read in one go. */
+enum { VALUE_COLUMNS = 64, VALUE_REGISTERS = VALUE_COLUMNS / 8 };
+
+/* columns[lane][j]: weighted sum of the positions lane, lane + 16, ... */
 static inline void value_lane(const float *values, const int32_t *path, const float *weights,
-                              size_t n, size_t stride, size_t lane, float *out)
+                              size_t n, size_t stride, size_t lane, float out[VALUE_COLUMNS])
+{
+    __m256 sums[VALUE_REGISTERS];
+#pragma GCC unroll 8
+    for (size_t k = 0; k < VALUE_REGISTERS; k++)
+        sums[k] = _mm256_setzero_ps();
+    for (size_t i = lane; i < n; i += LANES) {
+        const float *value = values + (size_t)path[i] * stride;
+        __m256 weight = _mm256_set1_ps(weights[i]);
+#pragma GCC unroll 8
+        for (size_t k = 0; k < VALUE_REGISTERS; k++)
+            sums[k] = _mm256_fmadd_ps(weight, _mm256_loadu_ps(value + 8 * k), sums[k]);
+    }
+#pragma GCC unroll 8
+    for (size_t k = 0; k < VALUE_REGISTERS; k++)
+        _mm256_storeu_ps(out + 8 * k, sums[k]);
+}
+
+/* The same for 8 columns. */
+static inline void value_lane_eight(const float *values, const int32_t *path,
+                                    const float *weights, size_t n, size_t stride, size_t lane,
+                                    float out[8])
 {
     __m256 sum = _mm256_setzero_ps();
     for (size_t i = lane; i < n; i += LANES) {
@@ -384,11 +410,12 @@ static inline void value_lane(const float *values, const int32_t *path, const fl
     _mm256_storeu_ps(out, sum);
 }
 
-static inline __m256 lane_tree(float lanes[LANES][8])
+/* The tree over the 16 lanes of 8 columns; lanes are `stride` floats apart. */
+static inline __m256 lane_tree(const float *lanes, size_t stride)
 {
     __m256 sums[LANES];
     for (size_t i = 0; i < LANES; i++)
-        sums[i] = _mm256_loadu_ps(lanes[i]);
+        sums[i] = _mm256_loadu_ps(lanes + i * stride);
     for (size_t half = LANES / 2; half > 0; half /= 2)
         for (size_t i = 0; i < half; i++)
             sums[i] = _mm256_add_ps(sums[i], sums[i + half]);
@@ -409,17 +436,24 @@ static void attend(const float *query, const float *keys, const float *values,
                    const int32_t *path, size_t n, size_t stride, size_t dim, float scale,
                    float *scores, float *lanes, float *out)
 {
-    (void)lanes; /* eight columns at a time need no more than the stack */
+    (void)lanes; /* a few columns at a time need no more than the stack */
     for (size_t i = 0; i < n; i++)
         scores[i] = dot(query, keys + (size_t)path[i] * stride, dim) * scale;
     float sum = exps(scores, n, max(scores, n), scores);
+    __m256 divisor = _mm256_set1_ps(sum);
+    float columns[LANES][VALUE_COLUMNS];
     size_t j = 0;
-    for (; j + 8 <= dim; j += 8) {
-        float columns[LANES][8];
+    for (; j + VALUE_COLUMNS <= dim; j += VALUE_COLUMNS) {
         for (size_t lane = 0; lane < LANES; lane++)
             value_lane(values + j, path, scores, n, stride, lane, columns[lane]);
-        __m256 total = lane_tree(columns);
-        _mm256_storeu_ps(out + j, _mm256_div_ps(total, _mm256_set1_ps(sum)));
+        for (size_t k = 0; k < VALUE_COLUMNS; k += 8)
+            _mm256_storeu_ps(out + j + k,
+                             _mm256_div_ps(lane_tree(columns[0] + k, VALUE_COLUMNS), divisor));
+    }
+    for (; j + 8 <= dim; j += 8) {
+        for (size_t lane = 0; lane < LANES; lane++)
+            value_lane_eight(values + j, path, scores, n, stride, lane, columns[lane]);
+        _mm256_storeu_ps(out + j, _mm256_div_ps(lane_tree(columns[0], VALUE_COLUMNS), divisor));
     }
     for (; j < dim; j++)
         out[j] = value_single(values + j, path, scores, n, stride) / sum;
