@@ -12,10 +12,11 @@ PREFIX  ?= /usr/local
 
 # ---- what it is made of -----------------------------------------------------
 
-SOURCES := $(sort $(wildcard src/*.c src/base/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c))
+SOURCES := $(sort $(wildcard src/*.c src/base/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c ui/*.c))
 TESTS   := $(sort $(wildcard tests/unit/test_*.c tests/cli/test_*.c))
 TOOLS   := $(sort $(filter-out tests/unit/test_%,$(wildcard tests/*.c tests/unit/*.c)) \
              $(filter-out tests/cli/test_%,$(wildcard tests/cli/*.c)))
+BENCHES := $(sort $(wildcard tests/bench/bench_*.c))
 FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 MACHINE := $(shell uname -m)
@@ -27,6 +28,7 @@ OBJECTS   := $(SOURCES:%.c=$(B)/%.o)
 LIBRARY   := $(filter-out $(B)/src/main.o,$(OBJECTS))
 TEST_RUNS := $(TESTS:%.c=$(B)/%)
 FUZZ_RUNS := $(FUZZERS:%.c=$(B)/%)
+BENCH_RUNS := $(BENCHES:%.c=$(B)/%)
 
 # ---- flags ------------------------------------------------------------------
 # Numbers must be the same bits everywhere (engine/kernel/README.md): no
@@ -35,7 +37,7 @@ FUZZ_RUNS := $(FUZZERS:%.c=$(B)/%)
 WARNINGS := @tests/tools/warnings-$(if $(findstring clang,$(CC)),clang,gcc).txt
 OPTIMIZE := $(if $(DEBUG),-O0,-O2)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LIBS     := jansson libpcre2-8 libcrypto
+LIBS     := jansson libpcre2-8 libcrypto ncursesw readline
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. -ffp-contract=off -fopenmp -g $(OPTIMIZE) $(WARNINGS) \
              $(WERROR) $(SANITIZE) -DBANKAI_VERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
 LINK_ALL   = -fopenmp $(SANITIZE) $(LDFLAGS)
@@ -76,6 +78,12 @@ $(TEST_RUNS): $(B)/%: $(B)/%.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
 $(FUZZ_RUNS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(B)/libbankai.a
 	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 
+$(BENCH_RUNS): $(B)/%: $(B)/%.o $(B)/libbankai.a
+	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
+
+$(B)/tests/fuzz/make_corpus_gguf: $(B)/tests/fuzz/make_corpus_gguf.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
+	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # ---- the two commands -------------------------------------------------------
@@ -96,7 +104,7 @@ deps: ## install what building and testing need
 .PHONY: tests
 tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
-.PHONY: lint check-san fuzz nano install clean help
+.PHONY: lint check-san fuzz corpus bench nano install clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install lint
 	@MAKE="$(MAKE)" B=$(B) sh tests/tools/lint.sh
@@ -108,6 +116,12 @@ T ?= 60
 fuzz: ## libFuzzer on every fuzz target, T seconds each
 	@sh tests/tools/deps.sh --install lint
 	@T=$(T) B=$(B) sh tests/tools/fuzz.sh
+
+corpus: $(B)/tests/fuzz/make_corpus_gguf ## write the seeds of the GGUF fuzzer again
+	$(B)/tests/fuzz/make_corpus_gguf tests/fuzz/corpus/gguf
+
+bench: $(BENCH_RUNS) ## speed of the kernels, as CSV (best on a quiet machine)
+	@for run in $(BENCH_RUNS); do $$run || exit 1; done
 
 nano: ## train the embedded model again and say whether its hash was reproduced
 	@sh tests/tools/deps.sh --install nano

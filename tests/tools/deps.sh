@@ -35,6 +35,8 @@ for step in "$@"; do
         need_library jansson libjansson-dev
         need_library libpcre2-8 libpcre2-dev
         need_library libcrypto libssl-dev
+        need_library ncursesw libncurses-dev
+        need_library readline libreadline-dev
         ;;
     check)
         need_library cmocka libcmocka-dev

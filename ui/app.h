@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ui/app.h - the workbench's state: what views draw and commands change.
+ *
+ * Owned by the UI thread alone.  Events change it (state.c), commands change it
+ * or post jobs (commands_*.c), views draw it (view_*.c) and change nothing.
+ *
+ * [A1] everything on the screen is a function of this struct, the theme and the
+ *      size: drawing twice gives the same grid.
+ * [A2] nothing here waits for the worker.
+ */
+#ifndef UI_APP_H
+#define UI_APP_H
+
+#include "ui/grid.h"
+#include "ui/key.h"
+#include "ui/theme.h"
+#include "ui/worker.h"
+
+enum { APP_COLUMNS_MAX = 9 }; /* columns of the map: 7 projections, embed, head */
+
+enum role { ROLE_TARGET, ROLE_CONTROL, ROLE_HELDOUT };
+
+enum row_mark { ROW_TRIED = 1, ROW_REJECTED = 2, ROW_ACCEPTED = 4 /* on now */ };
+
+/* One matrix of the map. */
+struct map_matrix {
+    int32_t layer;
+    enum proj proj;
+    uint32_t rows;
+    float *mean;    /* [rows] mean |scale|, NULL until EVENT_SCALES */
+    float low, high, average; /* of mean */
+    uint8_t *marks; /* [rows] enum row_mark bits */
+    uint32_t tried, accepted, rejected; /* rows with that mark */
+};
+
+struct map_state {
+    struct map_matrix *matrices; /* layers x projections, then embed and head */
+    size_t matrix_count;
+    float low, high;    /* of all matrices' averages, for the colours */
+    int layer;          /* cursor: 0-based; == layers: the row of embed and head */
+    int column;         /* cursor: 0 .. 6, or 0 .. 1 in the last row */
+    bool zoomed;        /* into the matrix under the cursor */
+    uint32_t row;       /* cursor in the matrix */
+};
+
+struct answer {
+    bool known;
+    bool right_base, right_now;
+    char *base, *now;  /* greedy texts, owned, NULL until known */
+    size_t flip_count; /* accepted flips when measured: stale if others now */
+};
+
+struct probe_state {
+    const struct probe *probe; /* borrowed from EVENT_OPENED */
+    enum role role;
+    double before, now; /* gaps; NAN until measured */
+    double previous;    /* before the last accepted flip or undo */
+    double candidate;   /* under the last tried candidate; NAN if not measured */
+    struct answer answer;
+};
+
+struct search_state {
+    struct flip *accepted; /* [accepted_count] */
+    size_t accepted_count;
+    double fitness;
+    double *history; /* fitness after each accepted flip */
+    size_t history_count;
+    uint64_t tried, screened;
+    double seconds_each;
+    uint64_t left;
+    struct flip *next; /* next candidates, best guess of the draw */
+    float *next_scales;
+    size_t next_count;
+    bool has_last;
+    struct event_tried last; /* gaps not kept here: see probe_state.candidate */
+    bool finished;           /* no candidate is left, or iterations are used up */
+    size_t cursor;           /* in the list of next candidates */
+};
+
+struct compare_state {
+    char *prompt;  /* typed by the person, NULL: the selected probe */
+    char *base, *now;
+    bool known;
+    size_t flip_count;
+    int scroll;
+};
+
+struct job_state {
+    bool running;
+    enum job_type type;
+    uint64_t done, total;
+    double started; /* clock_seconds */
+    char what[48];
+};
+
+enum view_id { VIEW_MAP, VIEW_SEARCH, VIEW_PROBES, VIEW_COMPARE, VIEW_COUNT };
+
+struct app {
+    struct worker *worker; /* NULL in tests */
+    void (*post)(struct app *app, const struct job *job); /* tests replace it */
+    const struct model *model;   /* for shape and names */
+    const struct model_shape *shape;
+    bool opened;
+    char *model_name;
+    char *output; /* patch file that holds the accepted flips */
+    struct map_state map;
+    struct probe_state *probes; /* targets, controls, held-out */
+    size_t probe_count, target_count, control_count, heldout_count;
+    bool heldout_asked; /* its answers were asked for: show them */
+    uint64_t heldout_looks;
+    size_t probe_cursor;
+    int probe_scroll;
+    struct search_state search;
+    struct compare_state compare;
+    struct job_state job;
+    enum view_id screen; /* 1 .. 4: the view that has the most room */
+    enum view_id focus;  /* the view that gets keys */
+    bool maximised;
+    bool help_open;
+    int help_scroll;
+    char *help_filter;   /* what was typed in help, "" for all */
+    char message[256];   /* last message or error, shown in the status line */
+    bool message_is_error;
+    struct grid *grid;
+    struct theme *theme;
+    enum colour_mode colours;
+    bool quit;
+    char *said_at_exit;  /* printed after the terminal was restored */
+    double now;          /* clock of this frame; fixed in tests */
+};
+
+struct app *app_new(void);
+void app_free(struct app *app);
+
+/* Change the state by an event; takes nothing but copies what it keeps. */
+void app_event(struct app *app, struct event *event);
+
+/* Handle one key or one command line ("goto 3.gate.514"); errors become
+ * app->message. */
+void app_key(struct app *app, key_code key);
+void app_command(struct app *app, const char *line);
+
+/* Draw everything into app->grid (any size from 1 x 1). */
+void app_draw(struct app *app);
+
+/* The message line. */
+void app_say(struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void app_complain(struct app *app, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- questions that views and commands share (state.c) -------------------- */
+
+struct map_matrix *app_matrix(struct app *app, int32_t layer, enum proj proj); /* or NULL */
+struct map_matrix *app_matrix_at_cursor(struct app *app);
+/* The flip of the row under the map's cursor (zoomed), else false. */
+bool app_row_at_cursor(struct app *app, struct flip *flip);
+/* Rows of the matrix with a larger mean scale. */
+uint32_t app_row_rank(const struct map_matrix *matrix, uint32_t row);
+struct probe_state *app_selected_probe(struct app *app); /* or NULL */
+/* "won", "lost", "up", "down", "same" of a probe's gap, and its sign. */
+const char *app_gap_word(const struct probe_state *probe);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ui/worker.h - the thread that owns the model and does all engine work.
+ *
+ * Jobs go in through a queue, events come out through a bounded queue; an
+ * eventfd becomes readable when events wait.  The UI thread never calls the
+ * engine and never waits for it.  The worker runs at nice 10.
+ *
+ * [W1] an accepted flip is in the patch file before its event is posted; if it
+ *      cannot be written, the flip is taken back and EVENT_ERROR posted.
+ * [W2] worker_cancel stops the running job within 100 ms; what was accepted stays.
+ * [W3] between jobs the model holds exactly the accepted flips.
+ * [W4] events own what they point to; event_free.
+ */
+#ifndef UI_WORKER_H
+#define UI_WORKER_H
+
+#include "engine/search/search.h"
+#include "probes/evaluate.h"
+
+struct worker_options {
+    const char *model;
+    const char *targets, *controls; /* probe set specs */
+    const char *heldout;            /* NULL: none */
+    const char *output;             /* patch file, or NULL: last.json in the state folder */
+    struct search_options search;   /* layers NULL: defaults */
+};
+
+enum job_type {
+    JOB_STEP,     /* try `count` candidates (0: until stopped or finished) */
+    JOB_TRY,      /* measure `flip`, not kept */
+    JOB_KEEP,     /* measure `flip` and accept it whatever it does */
+    JOB_ACCEPT,   /* accept the last tried candidate although it was rejected */
+    JOB_REJECT,   /* take the last tried candidate back although it was accepted */
+    JOB_UNDO,     /* take back the last accepted flip */
+    JOB_ANSWERS,  /* greedy answers of targets and controls, base and now */
+    JOB_HELDOUT,  /* greedy answers of the held-out set, base and now */
+    JOB_TEXT,     /* continue `text` greedily, base and now */
+    JOB_WRITE,    /* write the accepted flips to file `text` */
+};
+
+struct job {
+    enum job_type type;
+    uint64_t count;
+    struct flip flip;
+    const char *text; /* copied */
+};
+
+enum event_type {
+    EVENT_OPENED,   /* model, probes and patch file are there: opened */
+    EVENT_SCALES,   /* mean |scale| of every row of one matrix: scales */
+    EVENT_GAPS,     /* gaps before the search: gaps */
+    EVENT_TRIED,    /* a candidate or a row under the cursor was measured: tried */
+    EVENT_FLIPS,    /* the set of accepted flips changed: flips */
+    EVENT_NEXT,     /* the next candidates: next */
+    EVENT_ANSWERS,  /* answers */
+    EVENT_TEXT,     /* text */
+    EVENT_WRITTEN,  /* message: path */
+    EVENT_PROGRESS, /* done, total of the running job; message: what */
+    EVENT_STARTED,  /* a job has begun: job */
+    EVENT_FINISHED, /* a job has ended (also when cancelled): job, message if any */
+    EVENT_ERROR,    /* err; fatal: nothing was opened */
+};
+
+struct event_opened {
+    struct model *model;     /* for shape, tokenizer, names: never its bits */
+    struct probe_set *probes; /* targets, then controls, then held-out; owned by the worker */
+    size_t target_count, control_count, heldout_count;
+    char *output; /* patch file */
+    char *sha256;
+};
+
+struct event_scales {
+    int32_t layer;
+    enum proj proj;
+    uint32_t rows;
+    float *mean; /* [rows] */
+};
+
+struct event_tried {
+    struct flip flip;
+    bool by_hand;  /* JOB_TRY or JOB_KEEP, not drawn by the search */
+    bool screened, accepted;
+    bool has_gaps; /* false: screened out, gaps not measured */
+    double fitness, fitness_before;
+    uint64_t tried, screened_total;
+    double seconds_each; /* smoothed */
+    double *gaps; /* [targets + controls] of the candidate, or NULL */
+};
+
+struct event_flips {
+    struct flip *flips; /* [count] in order of acceptance */
+    size_t count;
+    double fitness;
+    double *gaps; /* [targets + controls] now */
+};
+
+struct event_next {
+    struct flip *flips;
+    float *scales;
+    size_t count;
+    uint64_t left; /* candidates not drawn yet */
+};
+
+struct event_answers {
+    bool heldout;
+    size_t first, count; /* into opened.probes */
+    struct evaluation *base, *now;
+    size_t flip_count; /* accepted flips when `now` was measured */
+};
+
+struct event_text {
+    char *prompt;
+    struct generation base, now;
+    size_t flip_count;
+};
+
+struct event {
+    enum event_type type;
+    enum job_type job;
+    uint64_t done, total;
+    char *message;
+    struct err err;
+    bool fatal;
+    union {
+        struct event_opened opened;
+        struct event_scales scales;
+        struct event_tried tried;
+        struct event_flips flips;
+        struct event_next next;
+        struct event_answers answers;
+        struct event_text text;
+        double *gaps; /* EVENT_GAPS: [targets + controls] */
+    };
+};
+
+struct worker;
+
+/* Starts the thread, which opens the model at once. */
+struct worker *worker_start(const struct worker_options *options, struct err *err);
+
+/* Queue a job; false if the queue (64) is full. */
+bool worker_post(struct worker *worker, const struct job *job);
+
+/* Stop the running job; queued ones go on unless all is true. */
+void worker_cancel(struct worker *worker, bool all);
+
+int worker_fd(const struct worker *worker); /* readable when events wait */
+/* The next event, or NULL; the caller frees it. */
+struct event *worker_event(struct worker *worker);
+void event_free(struct event *event);
+
+/* Is nothing running or queued? */
+bool worker_is_idle(const struct worker *worker);
+
+/* Cancels, joins, frees.  The probe set and model of EVENT_OPENED end here. */
+void worker_stop(struct worker *worker);
+
+#endif
