@@ -214,7 +214,8 @@ enum gguf_result gguf_ints(const struct gguf *gguf, const char *key, int32_t **o
         return GGUF_WRONG;
     for (size_t i = 0; i < found->count; i++) {
         (void)integer_at(gguf->bytes + found->offset + i * gguf_value_types[type].bytes, type, &value);
-        values[i] = value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
+        value = value > INT32_MAX ? INT32_MAX : value;
+        values[i] = value < INT32_MIN ? INT32_MIN : (int32_t)value;
     }
     *out = values;
     *count = (size_t)found->count;

@@ -23,7 +23,8 @@ static bool check_architecture(const struct gguf *gguf, struct err *err)
     if (result == GGUF_WRONG)
         return false;
     if (result == GGUF_ABSENT)
-        return err_set(err, ERR_FORMAT, "key 'general.architecture' is missing, expected \"qwen3\"");
+        return err_set(err, ERR_FORMAT,
+                       "key 'general.architecture' is missing, expected \"qwen3\"");
     if (name.len == 5 && memcmp(name.data, "qwen3", 5) == 0)
         return true;
     return err_set(err, ERR_UNSUPPORTED,

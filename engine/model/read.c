@@ -50,7 +50,8 @@ static const struct gguf_tensor *need_tensor(const struct gguf *gguf, const char
 {
     const struct gguf_tensor *tensor = gguf_find_tensor(gguf, name);
     if (!tensor)
-        (void)err_set(err, ERR_FORMAT, "tensor '%s' is missing, expected it in a qwen3 model", name);
+        (void)err_set(err, ERR_FORMAT, "tensor '%s' is missing, expected it in a qwen3 model",
+                      name);
     return tensor;
 }
 
@@ -298,8 +299,8 @@ static bool read_token_source(const struct gguf *gguf, struct token_source *sour
         return false;
     if (*tokens && *types && type_count != source->token_count)
         return err_set(err, ERR_FORMAT,
-                       "key 'tokenizer.ggml.token_type' has %zu entries, expected %zu, one for each "
-                       "token",
+                       "key 'tokenizer.ggml.token_type' has %zu entries, expected %zu, one for "
+                       "each token",
                        type_count, source->token_count);
     return true;
 }

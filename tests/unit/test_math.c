@@ -128,7 +128,8 @@ static long double frequency(const struct rope *rope, long double dim, long doub
     if (rope->scaling == ROPE_LINEAR)
         return divided;
     const long double pi = 3.14159265358979323846264338L;
-    long double context = (long double)rope->original_context, per_pair = logl((long double)rope->base) * 2;
+    long double context = (long double)rope->original_context;
+    long double per_pair = 2 * logl((long double)rope->base);
     long double fast = floorl(dim * logl(context / (64 * pi)) / per_pair);
     long double slow = ceill(dim * logl(context / (2 * pi)) / per_pair);
     fast = fminl(fmaxl(fast, 0), dim - 1);
