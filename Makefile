@@ -45,6 +45,10 @@ LINK_ALL   = -fopenmp $(SANITIZE) $(LDFLAGS)
 $(B)/engine/kernel/%.o:    EXTRA = -O3 -fno-math-errno -fno-trapping-math
 $(B)/engine/kernel/avx2.o: EXTRA = -O3 -fno-math-errno -fno-trapping-math -mavx2 -mfma -mf16c
 
+V       ?=
+Q       := $(if $(V),,@)
+SHOW    := @$(if $(V),:,echo)
+
 # ---- building ---------------------------------------------------------------
 
 .PHONY: all
@@ -59,30 +63,36 @@ $(B)/deps.ok: tests/tools/deps.sh
 
 $(B)/%.o: %.c | $(B)/deps.ok
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(EXTRA) -c $< -o $@
+	$(SHOW) "  CC    $<"
+	$(Q)$(CC) $(CFLAGS_ALL) $(EXTRA) -c $< -o $@
 
 $(B)/libbankai.a: $(LIBRARY)
 	@rm -f $@
-	ar qcs $@ $^
+	$(Q)ar qcs $@ $^
 
 $(B)/bankai: $(B)/src/main.o $(B)/libbankai.a
-	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
+	$(SHOW) "  LINK  $@"
+	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 
 # Files that are linked in whole (.incbin) are prerequisites too.
 $(B)/engine/nano/embedded.o: engine/nano/nano.gguf
 $(B)/probes/builtin.o: $(wildcard probes/sets/*.json)
 
 $(TEST_RUNS): $(B)/%: $(B)/%.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
-	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
+	$(SHOW) "  LINK  $@"
+	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
 
 $(FUZZ_RUNS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(B)/libbankai.a
-	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
+	$(SHOW) "  LINK  $@"
+	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 
 $(BENCH_RUNS): $(B)/%: $(B)/%.o $(B)/libbankai.a
-	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
+	$(SHOW) "  LINK  $@"
+	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 
 $(B)/tests/fuzz/make_corpus_gguf: $(B)/tests/fuzz/make_corpus_gguf.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
-	$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
+	$(SHOW) "  LINK  $@"
+	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from families import FAMILIES
 from items import Dice
-from split import Split
+from split import Split, load_set
 from targets import as_probe, distinct_items
 
 PER_FAMILY = {"train": 34, "heldout": 50}
@@ -18,7 +18,10 @@ SEEDS = {"train": 301, "heldout": 302}
 
 
 def build_set(side):
-    split, taken, probes = Split(), set(), []
+    """No prompt of the written sets: a search on those is judged by these."""
+    taken = {p["prompt"] for name in ("calculus-train", "calculus-heldout")
+             for p in load_set(name)}
+    split, probes = Split(), []
     for family in FAMILIES:
         dice = Dice(SEEDS[side])
         items = distinct_items(family, side, dice, split, taken)
