@@ -1,0 +1,653 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The published greedy search against a slow one written from its description:
+ * the same flips with the same fitness, to the bit.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "engine/model/model_int.h"
+#include "engine/search/search.h"
+#include "src/base/clock.h"
+#include "tests/simple.h"
+#include "tests/t.h"
+
+/* ---- probes and models ------------------------------------------------------------- */
+
+static struct tiny small_shape(void)
+{
+    struct tiny shape = tiny_default;
+    shape.ffn = 128;
+    return shape;
+}
+
+static struct probe targets[] = {
+    {.prompt = (char[]){"2+2="}, .correct = (char[]){"4"}, .wrong = (char[]){"5"}},
+    {.prompt = (char[]){"the cat"}, .correct = (char[]){" sat"}, .wrong = (char[]){" flew"}},
+    {.prompt = (char[]){"abc"}, .correct = (char[]){"def"}, .wrong = (char[]){"dex"}},
+};
+static struct probe controls[] = {
+    {.prompt = (char[]){"one"}, .correct = (char[]){" two"}, .wrong = (char[]){" ten"}},
+    {.prompt = (char[]){"xyz"}, .correct = (char[]){"!"}, .wrong = (char[]){"?"}},
+};
+
+static void name_probes(struct probe *probes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        probes[i].name = probes[i].prompt;
+        probes[i].set = (char[]){"set"};
+    }
+}
+
+static struct search *start(struct model *model, const struct probe_set *target,
+                            const struct probe_set *control, const struct search_options *options)
+{
+    struct err err;
+    struct search *search = search_new(model, target, control, options, NULL, &err);
+    t_ok(search != NULL, &err);
+    return search;
+}
+
+static struct search *start_tiny(struct model *model, const struct search_options *options)
+{
+    name_probes(targets, countof(targets));
+    name_probes(controls, countof(controls));
+    struct probe_set target = simple_set(targets, countof(targets));
+    struct probe_set control = simple_set(controls, countof(controls));
+    return start(model, &target, &control, options);
+}
+
+static struct search_try step(struct search *search)
+{
+    struct search_try tried;
+    struct err err;
+    enum search_status status = search_step(search, &tried, NULL, &err);
+    assert_int_equal(status, SEARCH_TRIED);
+    return tried;
+}
+
+/* ---- the slow search --------------------------------------------------------------- */
+
+struct slow {
+    struct model *model;
+    struct probe_set target, control;
+    struct search_options options;
+    struct rng rng;
+    struct flip *rows;
+    uint64_t *weights;
+    size_t count;
+    double *target_before, *control_before;
+    size_t worst[2];
+    double best;
+};
+
+/* An fp16 scale without its sign, in units of 2^-24. */
+static uint64_t scale_units(const uint8_t *block)
+{
+    unsigned half = ((unsigned)block[0] | (unsigned)block[1] << 8) & 0x7FFF;
+    double value = half >> 10 ? ldexp(1024 + (half & 1023), (int)(half >> 10) - 25)
+                              : ldexp(half & 1023, -24);
+    return half >= 0x7C00 ? 0 : (uint64_t)(value * 16777216.0);
+}
+
+static void slow_rows(struct slow *slow, int32_t layer, enum proj proj)
+{
+    const struct matrix *matrix = model_matrix(slow->model, layer, proj);
+    for (uint32_t row = 0; row < matrix->rows; row++) {
+        uint64_t sum = 0;
+        for (uint32_t group = 0; group < matrix->groups; group++)
+            sum += scale_units(matrix->blocks + ((size_t)row * matrix->groups + group) * 18);
+        slow->rows = x_grow(slow->rows, slow->count + 1, sizeof *slow->rows);
+        slow->weights = x_grow(slow->weights, slow->count + 1, sizeof *slow->weights);
+        slow->rows[slow->count] = (struct flip){layer, proj, row, FLIP_WHOLE_ROW, {0, 0}};
+        slow->weights[slow->count++] = sum / matrix->groups;
+    }
+}
+
+static double *slow_gaps(const struct slow *slow, const struct probe_set *set)
+{
+    double *gaps = x_new(set->count, sizeof *gaps);
+    for (size_t i = 0; i < set->count; i++)
+        gaps[i] = simple_gap(slow->model, &set->probes[i], slow->options.metric);
+    return gaps;
+}
+
+static void slow_start(struct slow *slow)
+{
+    rng_seed(&slow->rng, slow->options.seed);
+    for (size_t i = 0; i < slow->options.layer_count; i++)
+        for (int proj = 0; proj < PROJ_EMBED; proj++)
+            if (slow->options.projs & 1u << proj)
+                slow_rows(slow, slow->options.layers[i], (enum proj)proj);
+    slow->target_before = slow_gaps(slow, &slow->target);
+    slow->control_before = slow_gaps(slow, &slow->control);
+    for (size_t i = 1; i < slow->target.count; i++) /* worst first, by two passes */
+        if (slow->target_before[i] < slow->target_before[slow->worst[0]])
+            slow->worst[0] = i;
+    slow->worst[1] = slow->worst[0] == 0 ? 1 : 0;
+    for (size_t i = 0; i < slow->target.count; i++)
+        if (i != slow->worst[0] && slow->target_before[i] < slow->target_before[slow->worst[1]])
+            slow->worst[1] = i;
+}
+
+/* One of the rows that are left, with probability proportional to its weight. */
+static struct flip slow_draw(struct slow *slow)
+{
+    uint64_t total = 0, seen = 0;
+    for (size_t i = 0; i < slow->count; i++)
+        total += slow->weights[i];
+    uint64_t ticket = rng_below(&slow->rng, total);
+    for (size_t i = 0; i < slow->count; i++) {
+        seen += slow->weights[i];
+        if (ticket < seen) {
+            slow->weights[i] = 0;
+            return slow->rows[i];
+        }
+    }
+    fail_msg("nothing was drawn");
+    return slow->rows[0];
+}
+
+static double slow_fitness(const struct slow *slow)
+{
+    double *target = slow_gaps(slow, &slow->target), *control = slow_gaps(slow, &slow->control);
+    double gain = 0, least = INFINITY, loss = 0;
+    for (size_t i = 0; i < slow->target.count; i++) {
+        gain += target[i] - slow->target_before[i];
+        least = fmin(least, target[i] - slow->target_before[i]);
+    }
+    for (size_t i = 0; i < slow->control.count; i++)
+        loss += fmax(slow->control_before[i] - control[i], 0);
+    free(target);
+    free(control);
+    double mean = gain / (double)slow->target.count;
+    return (slow->options.fitness == FITNESS_MIN ? least : mean) -
+           slow->options.penalty * (loss / (double)slow->control.count);
+}
+
+static bool slow_screened(const struct slow *slow)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (simple_gap(slow->model, &slow->target.probes[slow->worst[i]],
+                       slow->options.metric) > slow->target_before[slow->worst[i]])
+            return false;
+    return true;
+}
+
+static struct search_try slow_step(struct slow *slow)
+{
+    struct search_try tried = {.flip = slow_draw(slow)};
+    model_flip(slow->model, &tried.flip);
+    tried.screened = slow_screened(slow);
+    if (!tried.screened)
+        tried.fitness = slow_fitness(slow);
+    tried.accepted = !tried.screened && tried.fitness > slow->best;
+    if (tried.accepted)
+        slow->best = tried.fitness;
+    else
+        model_flip(slow->model, &tried.flip);
+    return tried;
+}
+
+static void slow_free(struct slow *slow)
+{
+    free(slow->rows);
+    free(slow->weights);
+    free(slow->target_before);
+    free(slow->control_before);
+}
+
+/* ---- the search against it ----------------------------------------------------------- */
+
+struct counts {
+    size_t accepted, screened, rejected;
+};
+
+/* Both searches on models of the same bytes; sets are borrowed. */
+static struct counts compare(struct model *fast_model, struct model *slow_model,
+                             struct probe_set target, struct probe_set control,
+                             const struct search_options *options)
+{
+    struct counts counts = {0};
+    struct slow slow = {
+        .model = slow_model, .target = target, .control = control, .options = *options};
+    slow_start(&slow);
+    struct search *search = start(fast_model, &target, &control, options);
+    assert_int_equal(search_candidates(search), slow.count);
+    for (uint64_t i = 0; i < options->iterations; i++) {
+        struct search_try fast = step(search), expected = slow_step(&slow);
+        assert_memory_equal(&fast.flip, &expected.flip, sizeof fast.flip);
+        assert_int_equal(fast.number, i + 1);
+        assert_int_equal(fast.screened, expected.screened);
+        assert_int_equal(fast.accepted, expected.accepted);
+        if (!fast.screened)
+            assert_memory_equal(&fast.fitness, &expected.fitness, sizeof fast.fitness);
+        counts.accepted += fast.accepted;
+        counts.screened += fast.screened;
+        counts.rejected += !fast.accepted && !fast.screened;
+        assert_true(state_name_equal(model_state(fast_model), model_state(slow_model)));
+    }
+    double fitness = search_fitness(search);
+    assert_memory_equal(&fitness, &slow.best, sizeof fitness);
+    assert_int_equal(search_screened(search), counts.screened);
+    struct search_try none;
+    struct err err;
+    assert_int_equal(search_step(search, &none, NULL, &err), SEARCH_FINISHED);
+    search_free(search); /* [S3] */
+    assert_int_equal(simple_bytes_hash(fast_model), simple_bytes_hash(slow_model));
+    slow_free(&slow);
+    return counts;
+}
+
+static void search__tiny_model__as_the_slow_search(void **state)
+{
+    (void)state;
+    const int32_t layers[] = {1, 0}, one[] = {1};
+    struct search_options base = search_default_options();
+    base.layers = layers;
+    base.layer_count = 2;
+    base.iterations = 25;
+    struct search_options rows[] = {base, base, base, base};
+    rows[1].metric = METRIC_TOKEN_GAP;
+    rows[1].seed = 7;
+    rows[1].projs = 1u << PROJ_Q | 1u << PROJ_V | 1u << PROJ_DOWN;
+    rows[2].fitness = FITNESS_MIN;
+    rows[2].penalty = 0;
+    rows[3].layers = one;
+    rows[3].layer_count = 1;
+    rows[3].penalty = 20;
+    rows[3].seed = 9;
+    struct counts all = {0};
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct tiny shape = small_shape();
+        struct model *fast = simple_model(&shape), *slow = simple_model(&shape);
+        name_probes(targets, countof(targets));
+        name_probes(controls, countof(controls));
+        struct counts counts = compare(fast, slow, simple_set(targets, countof(targets)),
+                                       simple_set(controls, countof(controls)), &rows[i]);
+        all.accepted += counts.accepted;
+        all.screened += counts.screened;
+        all.rejected += counts.rejected;
+        model_free(fast);
+        model_free(slow);
+    }
+    print_message("%zu accepted, %zu screened, %zu rejected\n", all.accepted, all.screened,
+                  all.rejected);
+    assert_true(all.accepted > 4 && all.screened > 4 && all.rejected > 4); /* all paths */
+}
+
+static void search__nano__as_the_slow_search(void **state)
+{
+    (void)state;
+    struct err err;
+    struct probe_set *target = probe_set_load("calculus-train", &err);
+    struct probe_set *control = probe_set_load("math", &err);
+    assert_true(target && control);
+    struct search_options options = search_default_options();
+    const int32_t layers[] = {0, 1, 2, 3, 4, 5};
+    options.layers = layers;
+    options.layer_count = 6;
+    options.iterations = 10;
+    struct model *fast = simple_nano(), *slow = simple_nano();
+    (void)compare(fast, slow, simple_set(target->probes, 5), simple_set(control->probes, 3),
+                  &options);
+    model_free(fast);
+    model_free(slow);
+    probe_set_free(target);
+    probe_set_free(control);
+}
+
+/* ---- the same everywhere [S1] ------------------------------------------------------------ */
+
+enum { STEPS = 20 };
+
+static void run_steps(const struct search_options *options, struct search_try tries[STEPS])
+{
+    struct tiny shape = small_shape();
+    struct model *model = simple_model(&shape);
+    struct search *search = start_tiny(model, options);
+    memset(tries, 0, STEPS * sizeof *tries); /* padding too */
+    for (size_t i = 0; i < STEPS; i++) {
+        struct search_try tried = step(search);
+        tries[i].flip = tried.flip;
+        tries[i].number = tried.number;
+        tries[i].screened = tried.screened;
+        tries[i].accepted = tried.accepted;
+        tries[i].fitness = tried.fitness;
+    }
+    search_free(search);
+    model_free(model);
+}
+
+static void search__threads_and_kernels__same_bits(void **state)
+{
+    (void)state;
+    struct search_options options = search_default_options();
+    struct search_try expected[STEPS], got[STEPS];
+    run_steps(&options, expected);
+    for (options.threads = 1; options.threads <= 3; options.threads++) {
+        run_steps(&options, got);
+        assert_memory_equal(got, expected, sizeof got);
+    }
+    const char *const levels[] = {"ref", "avx2"};
+    for (size_t i = 0; i < countof(levels); i++) {
+        (void)setenv("BANKAI_CPU", levels[i], 1);
+        if (strcmp(engine_cpu_level(), levels[i]) == 0) {
+            run_steps(&options, got);
+            assert_memory_equal(got, expected, sizeof got);
+        } else {
+            print_message("skipped: this CPU has no %s\n", levels[i]);
+        }
+    }
+    (void)unsetenv("BANKAI_CPU");
+    options.seed++;
+    run_steps(&options, got);
+    assert_true(memcmp(got, expected, sizeof got) != 0);
+}
+
+/* ---- cancelling [S2] ---------------------------------------------------------------------- */
+
+struct alarm {
+    cancel_flag *cancel;
+    long after_us;
+    double rang;
+};
+
+static void *ring(void *user)
+{
+    struct alarm *alarm = user;
+    struct timespec pause = {.tv_nsec = alarm->after_us * 1000};
+    (void)nanosleep(&pause, NULL);
+    alarm->rang = clock_seconds();
+    atomic_store(alarm->cancel, true);
+    return NULL;
+}
+
+/* A step that is cancelled after some microseconds; true if that stopped it. */
+static bool cancelled_step(struct search *search, long after_us, struct search_try *tried,
+                           double *latency)
+{
+    cancel_flag cancel = false;
+    struct alarm alarm = {.cancel = &cancel, .after_us = after_us};
+    struct err err;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, ring, &alarm), 0);
+    enum search_status status = search_step(search, tried, &cancel, &err);
+    double end = clock_seconds();
+    (void)pthread_join(thread, NULL);
+    if (status == SEARCH_TRIED)
+        return false;
+    assert_int_equal(status, SEARCH_FAILED);
+    assert_int_equal(err.code, ERR_CANCELLED);
+    *latency = fmax(*latency, end - alarm.rang);
+    return true;
+}
+
+static void search_step__cancelled_anywhere__as_if_never_begun(void **state)
+{
+    (void)state;
+    struct err err;
+    struct probe_set *target = probe_set_load("calculus-train", &err);
+    struct probe_set *control = probe_set_load("math,code", &err);
+    assert_true(target && control);
+    struct search_options options = search_default_options();
+    struct model *model = simple_nano(), *other = simple_nano();
+    struct search *search = start(model, target, control, &options);
+    struct search *undisturbed = start(other, target, control, &options);
+    size_t stopped = 0;
+    double latency = 0;
+    for (size_t i = 0; i < 12; i++) {
+        struct search_try tried = {0}, expected = step(undisturbed);
+        uint64_t bytes = simple_bytes_hash(model);
+        bool cancelled = cancelled_step(search, (long)(i * i) * 300 + 1, &tried, &latency);
+        if (cancelled) {
+            stopped++;
+            assert_int_equal(simple_bytes_hash(model), bytes);
+            assert_int_equal(search_tried(search), i);
+            tried = step(search);
+        }
+        assert_memory_equal(&tried.flip, &expected.flip, sizeof tried.flip);
+        assert_memory_equal(&tried.fitness, &expected.fitness, sizeof tried.fitness);
+        assert_int_equal(tried.accepted, expected.accepted);
+        assert_int_equal(tried.number, i + 1);
+    }
+    print_message("%zu of 12 steps were stopped, the slowest %.1f ms after the request\n", stopped,
+                  latency * 1e3);
+    assert_true(stopped >= 3);
+    assert_true(latency < 0.5); /* 100 ms on a machine that does nothing else */
+    search_free(search);
+    search_free(undisturbed);
+    model_free(model);
+    model_free(other);
+    probe_set_free(target);
+    probe_set_free(control);
+}
+
+static void search_new__cancelled__fails(void **state)
+{
+    (void)state;
+    struct err err;
+    struct tiny shape = small_shape();
+    struct model *model = simple_model(&shape);
+    struct probe_set target = simple_set(targets, countof(targets)), none = {0};
+    struct search_options options = search_default_options();
+    cancel_flag cancel = true;
+    name_probes(targets, countof(targets));
+    assert_null(search_new(model, &target, &none, &options, &cancel, &err));
+    assert_int_equal(err.code, ERR_CANCELLED);
+    model_free(model);
+}
+
+/* ---- candidates --------------------------------------------------------------------------- */
+
+static void search__more_iterations_than_rows__each_row_once(void **state)
+{
+    (void)state;
+    struct tiny shape = small_shape();
+    struct model *model = simple_model(&shape);
+    const int32_t layers[] = {1};
+    struct search_options options = search_default_options();
+    options.layers = layers;
+    options.layer_count = 1;
+    options.projs = 1u << PROJ_K;
+    options.iterations = 1000;
+    struct search *search = start_tiny(model, &options);
+    uint64_t rows = search_candidates(search);
+    assert_int_equal(rows, 64);
+    bool seen[64] = {false};
+    for (uint64_t i = 0; i < rows; i++) {
+        struct search_try tried = step(search);
+        assert_int_equal(tried.flip.layer, 1);
+        assert_int_equal(tried.flip.proj, PROJ_K);
+        assert_false(seen[tried.flip.row]);
+        seen[tried.flip.row] = true;
+    }
+    struct search_try none;
+    struct err err;
+    assert_int_equal(search_step(search, &none, NULL, &err), SEARCH_FINISHED);
+    assert_int_equal(search_step(search, &none, NULL, &err), SEARCH_FINISHED);
+    assert_int_equal(search_tried(search), rows);
+    search_free(search);
+    model_free(model);
+}
+
+/* A row whose scales are all zero cannot change anything: it is never drawn. */
+static void search__rows_without_scale__never_drawn(void **state)
+{
+    (void)state;
+    struct tiny shape = small_shape();
+    struct model *model = simple_model(&shape);
+    const struct matrix *matrix = model_matrix(model, 0, PROJ_V);
+    for (uint32_t row = 0; row < matrix->rows; row++)
+        if (row != 17)
+            memset(matrix->blocks + (size_t)row * matrix->groups * 18, 0, 2);
+    const int32_t layers[] = {0};
+    struct search_options options = search_default_options();
+    options.layers = layers;
+    options.layer_count = 1;
+    options.projs = 1u << PROJ_V;
+    struct search *search = start_tiny(model, &options);
+    struct search_try tried = step(search);
+    assert_int_equal(tried.flip.row, 17);
+    struct err err;
+    assert_int_equal(search_step(search, &tried, NULL, &err), SEARCH_FINISHED);
+    search_free(search);
+    model_free(model);
+}
+
+static void search_default_layers__by_depth__as_published(void **state)
+{
+    (void)state;
+    const struct {
+        uint32_t layers;
+        size_t count;
+        int32_t expected[9];
+    } rows[] = {
+        {1, 1, {0}},
+        {8, 8, {0, 1, 2, 3, 4, 5, 6, 7}},
+        {9, 5, {1, 2, 3, 4, 7}},
+        {36, 5, {1, 2, 3, 4, 34}},
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct tiny shape = small_shape();
+        shape.layers = rows[i].layers;
+        struct model *model = simple_model(&shape);
+        int32_t layers[36];
+        assert_int_equal(search_default_layers(model, layers), rows[i].count);
+        assert_memory_equal(layers, rows[i].expected, rows[i].count * sizeof *layers);
+        struct search_options options = search_default_options();
+        struct search *search = start_tiny(model, &options);
+        assert_int_equal(search_candidates(search), rows[i].count * 2 * 128); /* gate, up */
+        search_free(search);
+        model_free(model);
+    }
+}
+
+static void search__embed_and_head__once_where_tied(void **state)
+{
+    (void)state;
+    const struct {
+        bool tied;
+        uint32_t projs;
+        uint64_t rows;
+        enum proj proj; /* of all, or PROJ_COUNT for several */
+    } rows[] = {
+        {true, 1u << PROJ_HEAD, 264, PROJ_EMBED},
+        {true, 1u << PROJ_HEAD | 1u << PROJ_EMBED, 264, PROJ_EMBED},
+        {false, 1u << PROJ_HEAD, 264, PROJ_HEAD},
+        {false, 1u << PROJ_EMBED, 264, PROJ_EMBED},
+        {false, 1u << PROJ_HEAD | 1u << PROJ_EMBED, 528, PROJ_COUNT},
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct tiny shape = small_shape();
+        shape.tied = rows[i].tied;
+        struct model *model = simple_model(&shape);
+        struct search_options options = search_default_options();
+        options.projs = rows[i].projs;
+        struct search *search = start_tiny(model, &options);
+        assert_int_equal(search_candidates(search), rows[i].rows);
+        for (size_t s = 0; s < 5; s++) {
+            struct search_try tried = step(search);
+            assert_int_equal(tried.flip.layer, NO_LAYER);
+            if (rows[i].proj != PROJ_COUNT)
+                assert_int_equal(tried.flip.proj, rows[i].proj);
+        }
+        search_free(search);
+        model_free(model);
+    }
+}
+
+/* ---- refusals ------------------------------------------------------------------------------- */
+
+static void search_new__bad_options__refused(void **state)
+{
+    (void)state;
+    struct tiny shape = small_shape();
+    struct model *model = simple_model(&shape);
+    struct probe lame[] = {targets[0], targets[1]};
+    name_probes(lame, 2);
+    lame[1].wrong = (char[]){""};
+    struct probe_set good = simple_set(lame, 1), bad = simple_set(lame, 2), none = {0};
+    const int32_t outside[] = {0, 2}, negative[] = {-1}, twice[] = {1, 0, 1};
+    const struct {
+        const struct probe_set *target, *control;
+        const int32_t *layers;
+        size_t layer_count;
+        uint32_t projs;
+        enum err_code code;
+        const char *message;
+    } rows[] = {
+        {&good, &none, outside, 2, 1, ERR_RANGE, "layer 2 is outside 0 .. 1"},
+        {&good, &none, negative, 1, 1, ERR_RANGE, "layer -1 is outside 0 .. 1"},
+        {&good, &none, twice, 3, 1, ERR_USAGE, "layer 1 is named twice"},
+        {&good, &none, NULL, 0, 0, ERR_USAGE,
+         "no layers or projections are left to draw rows from"},
+        {&good, &none, outside, 0, 1, ERR_USAGE,
+         "no layers or projections are left to draw rows from"},
+        {&bad, &none, NULL, 0, 1, ERR_MISMATCH,
+         "probe 'the cat' of the targets has no wrong answer, which a gap needs"},
+        {&good, &bad, NULL, 0, 1, ERR_MISMATCH,
+         "probe 'the cat' of the controls has no wrong answer, which a gap needs"},
+        {&none, &good, NULL, 0, 1, ERR_USAGE, "there are no targets to search for"},
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct search_options options = search_default_options();
+        struct err err = {0};
+        options.layers = rows[i].layers;
+        options.layer_count = rows[i].layer_count;
+        options.projs = rows[i].projs;
+        assert_null(search_new(model, rows[i].target, rows[i].control, &options, NULL, &err));
+        t_err_is(&err, rows[i].code, "", rows[i].message);
+    }
+    model_free(model);
+}
+
+/* ---- fitness -------------------------------------------------------------------------------- */
+
+/* Without controls nothing is subtracted; one target is a screen of one. */
+static void search__one_target_no_controls__fitness_is_its_gain(void **state)
+{
+    (void)state;
+    struct tiny shape = small_shape();
+    struct model *model = simple_model(&shape);
+    struct probe_set target = simple_set(targets, 1), none = {0};
+    name_probes(targets, 1);
+    struct search_options options = search_default_options();
+    options.iterations = 30;
+    struct search *search = start(model, &target, &none, &options);
+    double before = search_gaps_before(search)[0], best = 0;
+    size_t accepted = 0;
+    for (size_t i = 0; i < options.iterations; i++) {
+        struct search_try tried = step(search);
+        double now = simple_gap(model, &targets[0], options.metric);
+        assert_true(search_gaps_now(search)[0] == now);
+        assert_true(search_fitness(search) == now - before);
+        assert_int_equal(tried.accepted, tried.fitness > best);
+        assert_int_equal(tried.screened, tried.fitness <= 0);
+        best = fmax(best, tried.fitness);
+        accepted += tried.accepted;
+    }
+    assert_true(accepted > 1);
+    search_free(search);
+    model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(search__tiny_model__as_the_slow_search),
+        cmocka_unit_test(search__nano__as_the_slow_search),
+        cmocka_unit_test(search__threads_and_kernels__same_bits),
+        cmocka_unit_test(search_step__cancelled_anywhere__as_if_never_begun),
+        cmocka_unit_test(search_new__cancelled__fails),
+        cmocka_unit_test(search__more_iterations_than_rows__each_row_once),
+        cmocka_unit_test(search__rows_without_scale__never_drawn),
+        cmocka_unit_test(search_default_layers__by_depth__as_published),
+        cmocka_unit_test(search__embed_and_head__once_where_tied),
+        cmocka_unit_test(search_new__bad_options__refused),
+        cmocka_unit_test(search__one_target_no_controls__fitness_is_its_gain),
+    };
+    return cmocka_run_group_tests_name("search", tests, NULL, NULL);
+}
