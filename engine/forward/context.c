@@ -33,6 +33,14 @@ static void *carve(struct carver *carver, size_t element_bytes, size_t a, size_t
     return carver->base ? carver->base + start : NULL;
 }
 
+/* Columns of the widest matrix. */
+static size_t widest_columns(const struct model_shape *shape)
+{
+    size_t widest = (size_t)shape->heads * shape->head_dim;
+    widest = shape->ffn > widest ? shape->ffn : widest;
+    return shape->width > widest ? shape->width : widest;
+}
+
 static void carve_block(struct context *context, struct carver *carver)
 {
     const struct model_shape *shape = &context->model->shape;
@@ -40,8 +48,7 @@ static void carve_block(struct context *context, struct carver *carver)
     size_t n = BLOCK_TOKENS, f = sizeof(float);
     size_t threads = (size_t)context->threads;
     size_t q_dim = (size_t)shape->heads * shape->head_dim;
-    size_t widest = shape->ffn > shape->width ? shape->ffn : shape->width;
-    widest = q_dim > widest ? q_dim : widest;
+    size_t widest = widest_columns(shape);
     block->x = carve(carver, f, n, shape->width, 1);
     block->normed = carve(carver, f, n, shape->width, 1);
     block->q = carve(carver, f, n, q_dim, 1);
@@ -69,7 +76,7 @@ static void carve_all(struct context *context, struct carver *carver)
     context->tokens = carve(carver, sizeof(struct token), context->tokens_max, 1, 1);
     context->frequencies = carve(carver, sizeof(double), shape->head_dim / 2, 1, 1);
     context->virtual_blocks =
-        carve(carver, GROUP_BYTES, (shape->ffn > shape->width ? shape->ffn : shape->width), 1, 1);
+        carve(carver, GROUP_BYTES, widest_columns(shape) / GROUP_WEIGHTS, 1, 1);
     carve_block(context, carver);
 }
 

@@ -33,7 +33,6 @@ struct activation_block {
     float *x;      /* [n][width] residual stream */
     float *normed; /* [n][width] after RMSNorm */
     float *q;      /* [n][heads][head_dim] */
-    float *kv;     /* [n][kv_heads][head_dim], K then V in turn */
     float *mixed;  /* [n][heads][head_dim] attention's output */
     float *out;    /* [n][width] of o and down */
     float *gate;   /* [n][ffn] */
@@ -66,8 +65,7 @@ struct context {
     void *memory; /* one allocation behind all float arrays */
     bool has_virtual;
     struct flip virtual_flip;
-    struct matrix virtual_row; /* for group flips: a changed copy of the row */
-    uint8_t *virtual_blocks;
+    uint8_t *virtual_blocks; /* for group flips: a changed copy of the row */
     struct state_name state; /* of the model when the first token was computed */
     bool broken; /* [C2] */
 };

@@ -224,6 +224,43 @@ static void virtual_flip__every_matrix_and_granularity__same_bits_as_applied(voi
     }
 }
 
+/* The widest row of all is that of o here: 132 groups, the others have one. */
+static void virtual_flip__wide_attention__same_bits_as_applied(void **state)
+{
+    (void)state;
+    const struct tiny tiny = {.layers = 1, .width = 128, .ffn = 128, .heads = 64, .kv_heads = 1,
+                              .head_dim = 264, .vocab = 260, .seed = 6, .tied = true};
+    enum { COUNT = 3 };
+    struct model *model = open_tiny(&tiny);
+    int32_t ids[COUNT] = {5, 6, 7};
+    struct flip flip = {0, PROJ_O, 9, 131, {UINT64_MAX, 1}};
+    struct context *context = make_context(model, COUNT, 1);
+    context_set_virtual(context, &flip);
+    float *pretended = sequence_logits(context, model, ids, COUNT, COUNT);
+    context_set_virtual(context, NULL);
+    model_flip(model, &flip);
+    float *applied = sequence_logits(context, model, ids, COUNT, COUNT);
+    assert_memory_equal(pretended, applied, COUNT * tiny.vocab * sizeof(float));
+    free(pretended);
+    free(applied);
+    context_free(context);
+    model_free(model);
+}
+
+static void context_new__bad_options__refused(void **state)
+{
+    (void)state;
+    struct model *model = open_tiny(&tiny_default);
+    struct err err;
+    struct context_options options = {.tokens_max = 0};
+    assert_null(context_new(model, &options, &err));
+    t_err_is(&err, ERR_RANGE, "", "a context of 0 tokens, expected 1 to 2097152");
+    options.tokens_max = (1 << 21) + 1;
+    assert_null(context_new(model, &options, &err));
+    t_err_is(&err, ERR_RANGE, "", "a context of 2097153 tokens, expected 1 to 2097152");
+    model_free(model);
+}
+
 /* Evaluate two tokens of a model one of whose scales is infinite. */
 static void run_damaged(int32_t layer, enum proj proj, struct err *err)
 {
@@ -341,6 +378,8 @@ int main(void)
         cmocka_unit_test(forward__branches_of_a_tree__same_bits_as_sequences_alone),
         cmocka_unit_test(forward__several_shapes__close_to_double_precision),
         cmocka_unit_test(virtual_flip__every_matrix_and_granularity__same_bits_as_applied),
+        cmocka_unit_test(virtual_flip__wide_attention__same_bits_as_applied),
+        cmocka_unit_test(context_new__bad_options__refused),
         cmocka_unit_test(forward__infinite_scale__refused_with_layer_and_position),
         cmocka_unit_test(context_push__bad_ids_or_too_many__refused),
         cmocka_unit_test(context_run__cancelled__stops),
