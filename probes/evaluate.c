@@ -81,7 +81,7 @@ static bool generate_all(struct model *model, const struct probe_set *set, int t
 
 /* ---- gaps ------------------------------------------------------------------------ */
 
-enum { MEASURE_MAX = 256 }; /* probes in one batch: bounds the memory of big sets */
+enum { MEASURE_MAX = 32 }; /* probes in one batch: bounds memory, and paces progress */
 
 static bool measure_part(struct model *model, const struct probe_set *set, size_t first, size_t n,
                          const struct evaluate_options *options, struct evaluation *evaluation,
@@ -100,14 +100,48 @@ static bool measure_part(struct model *model, const struct probe_set *set, size_
 
 static bool measure_all(struct model *model, const struct probe_set *set,
                         const struct evaluate_options *options, struct evaluation *evaluation,
-                        cancel_flag *cancel, struct err *err)
+                        const struct work_progress *progress, cancel_flag *cancel,
+                        struct err *err)
 {
     for (size_t first = 0; first < set->count; first += MEASURE_MAX) {
         size_t n = set->count - first < MEASURE_MAX ? set->count - first : MEASURE_MAX;
         if (!measure_part(model, set, first, n, options, evaluation, cancel, err))
             return false;
+        progress->report(progress->user, first + n, set->count);
     }
     return true;
+}
+
+/* ---- both ------------------------------------------------------------------------ */
+
+/* Gaps and answers are one work: a probe counts once for each. */
+struct stage {
+    const struct work_progress *whole; /* or NULL */
+    size_t before;
+    size_t total;
+};
+
+static void report_stage(void *user, size_t done, size_t total)
+{
+    const struct stage *stage = user;
+    (void)total;
+    if (stage->whole)
+        stage->whole->report(stage->whole->user, stage->before + done, stage->total);
+}
+
+static bool fill(struct model *model, const struct probe_set *set,
+                 const struct evaluate_options *options, struct evaluation *evaluation,
+                 const struct work_progress *whole, cancel_flag *cancel, struct err *err)
+{
+    struct stage stage = {.whole = whole, .total = set->count};
+    const struct work_progress progress = {report_stage, &stage};
+    if (!options->without_gaps) {
+        stage.total = 2 * set->count;
+        if (!measure_all(model, set, options, evaluation, &progress, cancel, err))
+            return false;
+        stage.before = set->count;
+    }
+    return generate_all(model, set, options->threads, evaluation, &progress, cancel, err);
 }
 
 struct evaluation *evaluate(struct model *model, const struct probe_set *set,
@@ -123,10 +157,7 @@ struct evaluation *evaluate(struct model *model, const struct probe_set *set,
     evaluation->right = x_new(set->count, sizeof *evaluation->right);
     for (size_t i = 0; i < set->count; i++)
         evaluation->gap[i] = (double)NAN;
-    bool ok = (options->without_gaps ||
-               measure_all(model, set, options, evaluation, cancel, err)) &&
-              generate_all(model, set, options->threads, evaluation, progress, cancel, err);
-    if (ok)
+    if (fill(model, set, options, evaluation, progress, cancel, err))
         return evaluation;
     evaluation_free(evaluation);
     return NULL;

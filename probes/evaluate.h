@@ -26,7 +26,8 @@ struct evaluate_options {
     bool without_gaps; /* generation only */
 };
 
-/* With the flips that are on the model now.  NULL on failure. */
+/* With the flips that are on the model now.  NULL on failure.  progress counts
+ * a probe once for its gap and once for its answer. */
 struct evaluation *evaluate(struct model *model, const struct probe_set *set,
                             const struct evaluate_options *options,
                             const struct work_progress *progress, cancel_flag *cancel,

@@ -11,10 +11,14 @@
 #include "probes/measure.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOGITS_BYTES_MAX = 16 << 20 };
+enum {
+    LOGITS_BYTES_MAX = 16 << 20,
+    WORTH_THREADS = 1 << 18, /* logits */
+};
 
 struct term {
     size_t slot;
@@ -32,6 +36,7 @@ struct answers { /* of one probe */
 struct measure {
     struct model *model;
     enum metric metric;
+    int threads;
     size_t count;
     struct answers *answers; /* [count] */
     struct context *context;
@@ -239,6 +244,7 @@ struct measure *measure_new(struct model *model, const struct probe *const *prob
     struct measure *measure = x_new(1, sizeof *measure);
     measure->model = model;
     measure->metric = metric;
+    measure->threads = threads > 0 ? threads : omp_get_max_threads();
     measure->count = count;
     measure->answers = x_new(count, sizeof *measure->answers);
     bool ok = true;
@@ -275,7 +281,7 @@ void measure_free(struct measure *measure)
 /* Log-sum-exp of n rows of logits; each row is one thread's work. */
 static void sum_rows(struct measure *measure, size_t n, size_t vocab)
 {
-#pragma omp parallel for if (n * vocab > 1 << 18)
+#pragma omp parallel for num_threads(measure->threads) if (n * vocab > WORTH_THREADS)
     for (size_t i = 0; i < n; i++)
         measure->sums[i] = logits_log_sum_exp(measure->logits + i * vocab, vocab);
 }
