@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The state as a whole: made, changed by events, asked, freed.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/text.h"
+#include "ui/state_int.h"
+
+struct app *app_new(void)
+{
+    struct app *app = x_new(1, sizeof(*app));
+    app->grid = x_new(1, sizeof(*app->grid));
+    app->help_filter = x_copy("", 0);
+    app->screen = VIEW_MAP;
+    app->focus = VIEW_MAP;
+    return app;
+}
+
+void app_free(struct app *app)
+{
+    if (!app)
+        return;
+    map_free(&app->map);
+    search_free_state(&app->search);
+    probes_free(app);
+    free(app->compare.prompt);
+    free(app->compare.base);
+    free(app->compare.now);
+    free(app->model_name);
+    free(app->output);
+    free(app->help_filter);
+    free(app->said_at_exit);
+    grid_free(app->grid);
+    free(app->grid);
+    theme_free(app->theme);
+    free(app);
+}
+
+void state_set_text(char **slot, const char *text, size_t len)
+{
+    free(*slot);
+    *slot = text ? x_copy(text, len) : NULL;
+}
+
+/* ---- the message line --------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 0))) static void set_message(struct app *app, bool is_error,
+                                                              const char *format, va_list args)
+{
+    char text[512];
+    (void)vsnprintf(text, sizeof(text), format, args);
+    text_visible_into(app->message, sizeof(app->message), text, strlen(text));
+    app->message_is_error = is_error;
+}
+
+void app_say(struct app *app, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_message(app, false, format, args);
+    va_end(args);
+}
+
+void app_complain(struct app *app, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_message(app, true, format, args);
+    va_end(args);
+}
+
+/* ---- events --------------------------------------------------------------------- */
+
+static void take_opened(struct app *app, const struct event_opened *opened)
+{
+    const char *path = model_path(opened->model);
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    app->model = opened->model;
+    app->shape = model_shape(opened->model);
+    state_set_text(&app->model_name, name, strlen(name));
+    state_set_text(&app->output, opened->output, opened->output ? strlen(opened->output) : 0);
+    map_open(app, opened->model);
+    probes_open(app, opened);
+    app->opened = true;
+}
+
+static const char *text_of(const struct generation *generation)
+{
+    return generation->text.data ? generation->text.data : "";
+}
+
+/* An answer to a prompt that is no longer asked is dropped. */
+static void take_text(struct app *app, const struct event_text *text)
+{
+    struct compare_state *compare = &app->compare;
+    if (!compare->prompt || !text->prompt || strcmp(compare->prompt, text->prompt) != 0)
+        return;
+    state_set_text(&compare->base, text_of(&text->base), text->base.text.len);
+    state_set_text(&compare->now, text_of(&text->now), text->now.text.len);
+    compare->known = true;
+    compare->flip_count = text->flip_count;
+}
+
+static void take_progress(struct app *app, const struct event *event)
+{
+    struct job_state *job = &app->job;
+    const char *what = event->message ? event->message : "";
+    job->done = event->done;
+    job->total = event->total;
+    text_visible_into(job->what, sizeof(job->what), what, strlen(what));
+}
+
+static void take_finished(struct app *app, const struct event *event)
+{
+    app->job.running = false;
+    if (event->message && event->message[0])
+        app_say(app, "%s", event->message);
+}
+
+static void take_error(struct app *app, const struct event *event)
+{
+    const struct err *err = &event->err;
+    app_complain(app, "%s%s%s%s%s", err->file, err->file[0] ? ": " : "", err->where,
+                 err->where[0] ? ": " : "", err->message);
+    if (!event->fatal)
+        return;
+    state_set_text(&app->said_at_exit, app->message, strlen(app->message));
+    app->quit = true;
+}
+
+static void take_job_event(struct app *app, const struct event *event)
+{
+    if (event->type == EVENT_STARTED)
+        app->job = (struct job_state){.running = true,
+                                      .type = event->job,
+                                      .total = event->total,
+                                      .started = app->now};
+    else if (event->type == EVENT_PROGRESS)
+        take_progress(app, event);
+    else if (event->type == EVENT_FINISHED)
+        take_finished(app, event);
+    else if (event->type == EVENT_WRITTEN)
+        app_say(app, "wrote %s", event->message ? event->message : "the patch");
+    else if (event->type == EVENT_ERROR)
+        take_error(app, event);
+}
+
+void app_event(struct app *app, struct event *event)
+{
+    switch (event->type) {
+    case EVENT_OPENED:
+        take_opened(app, &event->opened);
+        break;
+    case EVENT_SCALES:
+        map_take_scales(app, &event->scales);
+        break;
+    case EVENT_GAPS:
+        probes_take_gaps(app, event->gaps);
+        break;
+    case EVENT_TRIED:
+        search_take_tried(app, &event->tried);
+        break;
+    case EVENT_FLIPS:
+        search_take_flips(app, &event->flips, event->job);
+        break;
+    case EVENT_NEXT:
+        search_take_next(app, &event->next);
+        break;
+    case EVENT_ANSWERS:
+        probes_take_answers(app, &event->answers);
+        break;
+    case EVENT_TEXT:
+        take_text(app, &event->text);
+        break;
+    case EVENT_WRITTEN:
+    case EVENT_PROGRESS:
+    case EVENT_STARTED:
+    case EVENT_FINISHED:
+    case EVENT_ERROR:
+        take_job_event(app, event);
+        break;
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ui/state_int.h - what the files of the state share.
+ */
+#ifndef UI_STATE_INT_H
+#define UI_STATE_INT_H
+
+#include "ui/app.h"
+
+/* A string that is owned: replaced by a copy, or by NULL. */
+void state_set_text(char **slot, const char *text, size_t len);
+
+/* state_map.c: matrices, their scales, marks of rows. */
+void map_open(struct app *app, const struct model *model);
+void map_take_scales(struct app *app, const struct event_scales *scales);
+void map_mark(struct app *app, const struct flip *flip, enum row_mark mark, bool on);
+void map_free(struct map_state *map);
+
+/* state_search.c: what was tried and what is on. */
+void search_take_tried(struct app *app, const struct event_tried *tried);
+void search_take_flips(struct app *app, const struct event_flips *flips, enum job_type job);
+void search_take_next(struct app *app, const struct event_next *next);
+void search_free_state(struct search_state *search);
+
+/* state_probes.c: gaps and answers. */
+void probes_open(struct app *app, const struct event_opened *opened);
+void probes_take_gaps(struct app *app, const double *gaps);
+void probes_take_now(struct app *app, const double *gaps);
+void probes_take_candidate(struct app *app, const double *gaps);
+void probes_take_answers(struct app *app, const struct event_answers *answers);
+/* Answers measured with more than the first `common` flips are stale for ever. */
+void probes_forget_after(struct app *app, size_t common);
+void probes_free(struct app *app);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The state of the search: what was tried, what is on, what comes next.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/state_int.h"
+
+static bool same_flip(const struct flip *a, const struct flip *b)
+{
+    return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
+           a->group == b->group && a->mask[0] == b->mask[0] && a->mask[1] == b->mask[1];
+}
+
+static bool holds(const struct flip *flips, size_t count, const struct flip *flip)
+{
+    for (size_t i = 0; i < count; i++)
+        if (same_flip(&flips[i], flip))
+            return true;
+    return false;
+}
+
+void search_take_tried(struct app *app, const struct event_tried *tried)
+{
+    struct search_state *search = &app->search;
+    search->last = *tried;
+    search->last.gaps = NULL;
+    search->has_last = true;
+    search->tried = tried->tried;
+    search->screened = tried->screened_total;
+    search->seconds_each = tried->seconds_each;
+    map_mark(app, &tried->flip, ROW_TRIED, true);
+    if (!tried->by_hand && !tried->accepted)
+        map_mark(app, &tried->flip, ROW_REJECTED, true);
+    probes_take_candidate(app, tried->has_gaps ? tried->gaps : NULL);
+}
+
+/* ---- accepted flips ----------------------------------------------------------------- */
+
+static size_t common_start(const struct search_state *search, const struct event_flips *flips)
+{
+    size_t common = 0;
+    while (common < search->accepted_count && common < flips->count &&
+           same_flip(&search->accepted[common], &flips->flips[common]))
+        common++;
+    return common;
+}
+
+/* history[i] is the fitness with the first i + 1 flips; NAN where it was never
+ * measured (flips that were in the patch file before). */
+static void extend_history(struct search_state *search, size_t common,
+                           const struct event_flips *flips)
+{
+    if (search->history_count > common)
+        search->history_count = common;
+    search->history = x_grow(search->history, flips->count, sizeof(*search->history));
+    while (search->history_count < flips->count)
+        search->history[search->history_count++] = (double)NAN;
+    if (flips->count > 0)
+        search->history[flips->count - 1] = flips->fitness;
+}
+
+/* Rows whose flip went or came between two lists of accepted flips. */
+static void mark_changes(struct app *app, const struct event_flips *flips, enum job_type job)
+{
+    const struct search_state *search = &app->search;
+    for (size_t i = 0; i < search->accepted_count; i++)
+        map_mark(app, &search->accepted[i], ROW_ACCEPTED, false);
+    for (size_t i = 0; job == JOB_REJECT && i < search->accepted_count; i++)
+        if (!holds(flips->flips, flips->count, &search->accepted[i]))
+            map_mark(app, &search->accepted[i], ROW_REJECTED, true);
+    for (size_t i = 0; i < flips->count; i++) {
+        map_mark(app, &flips->flips[i], ROW_TRIED, true);
+        map_mark(app, &flips->flips[i], ROW_REJECTED, false);
+        map_mark(app, &flips->flips[i], ROW_ACCEPTED, true);
+    }
+}
+
+static void forget_text_after(struct compare_state *compare, size_t common)
+{
+    if (compare->known && compare->flip_count > common)
+        compare->flip_count = SIZE_MAX;
+}
+
+void search_take_flips(struct app *app, const struct event_flips *flips, enum job_type job)
+{
+    struct search_state *search = &app->search;
+    size_t common = common_start(search, flips);
+    mark_changes(app, flips, job);
+    probes_forget_after(app, common);
+    forget_text_after(&app->compare, common);
+    extend_history(search, common, flips);
+    search->accepted = x_grow(search->accepted, flips->count, sizeof(*search->accepted));
+    if (flips->count > 0)
+        memcpy(search->accepted, flips->flips, flips->count * sizeof(*search->accepted));
+    search->accepted_count = flips->count;
+    search->fitness = flips->fitness;
+    if (search->has_last)
+        search->last.accepted = holds(flips->flips, flips->count, &search->last.flip);
+    probes_take_now(app, flips->gaps);
+}
+
+/* ---- what comes next ------------------------------------------------------------------ */
+
+void search_take_next(struct app *app, const struct event_next *next)
+{
+    struct search_state *search = &app->search;
+    size_t count = next->count;
+    search->next = x_grow(search->next, count, sizeof(*search->next));
+    search->next_scales = x_grow(search->next_scales, count, sizeof(*search->next_scales));
+    if (count > 0) {
+        memcpy(search->next, next->flips, count * sizeof(*search->next));
+        memcpy(search->next_scales, next->scales, count * sizeof(*search->next_scales));
+    }
+    search->next_count = count;
+    search->left = next->left;
+    search->finished = count == 0 && next->left == 0;
+    if (search->cursor >= count)
+        search->cursor = count ? count - 1 : 0;
+}
+
+void search_free_state(struct search_state *search)
+{
+    free(search->accepted);
+    free(search->history);
+    free(search->next);
+    free(search->next_scales);
+    *search = (struct search_state){0};
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ui/view_int.h - what the views share: frames, columns of tables, words.
+ */
+#ifndef UI_VIEW_INT_H
+#define UI_VIEW_INT_H
+
+#include "ui/view.h"
+
+/* ---- frames and tables (draw_parts.c) -------------------------------------- */
+
+/* What is left of the area inside its frame; the area itself where the screen
+ * is too small for frames. */
+struct rect view_inside(const struct app *app, struct rect area);
+
+/* Draw the frame, if there is one, and return the inside. */
+struct rect view_frame(struct app *app, struct rect area, const char *title, bool focused);
+
+/* Text in a column of a table: cut at its width.  Returns the column behind. */
+int view_cell(struct app *app, struct rect area, int row, int column, int width, style_id style,
+              const char *text);
+/* The same, pushed to the right edge of its width. */
+int view_cell_right(struct app *app, struct rect area, int row, int column, int width,
+                    style_id style, const char *text);
+
+/* Keys that are bound to a command line ("accept"), as the hint bar shows them;
+ * ":accept" if there is none. */
+void view_key_of(const char *line, struct buf *out);
+/* A key's name as people read it: "Enter", not "<Enter>". */
+void view_key_shown(const char *key, struct buf *out);
+
+/* First line of a list of `count` lines to show in `rows`, so that the line of
+ * the cursor is seen. */
+int view_first_line(int count, int rows, int cursor);
+
+/* ---- words ------------------------------------------------------------------ */
+
+/* "L12 gate_proj row 5414", "embed row 7", with the group if it is only one. */
+void view_flip_text(struct buf *out, const struct flip *flip);
+
+/* Has the text or answer been measured with other flips than those on now? */
+bool view_is_stale(const struct app *app, size_t flip_count);
+
+/* "143", "12 345", "3.1 M" */
+void view_count_text(struct buf *out, uint64_t count);
+
+/* "0:53", "1:02:10" */
+void view_time_text(struct buf *out, double seconds);
+
+/* Acceptance in percent of what was tried. */
+double view_accept_percent(const struct app *app);
+
+/* ---- heat ------------------------------------------------------------------- */
+
+enum mark_glyph { MARK_TRIED = 0x00B7 /* · */, MARK_REJECTED = 0x00D7 /* × */,
+                  MARK_ACCEPTED = 0x25C6 /* ◆ */ };
+
+/* 0 .. HEAT_LEVELS - 1, linear; the middle where all values are equal. */
+int view_heat_level(float value, float low, float high);
+
+/* A style for text on the heat of a level: the far end of the ladder on it. */
+style_id view_heat_text(int level);
+
+/* Fill an area with one level. */
+void view_heat_fill(struct app *app, struct rect clip, struct rect part, int level);
+
+/* "0.004 ▕ ladder ▏ 0.031  16 steps  WHAT" */
+void view_legend(struct app *app, struct rect area, int row, float low, float high,
+                 const char *what);
+
+/* ---- one matrix (view_matrix.c) ----------------------------------------------- */
+
+/* How the rows of a matrix lie in an area: row = base + y * stride + x. */
+struct raster {
+    struct rect cells;   /* where they are drawn */
+    uint32_t stride;     /* rows in a line, a power of two */
+    uint32_t base;       /* first row shown */
+    uint32_t lines;      /* lines of the whole matrix */
+    int lines_shown;     /* lines that fit */
+    int lines_per_text_row; /* 2 with half blocks, 1 without colours */
+    int width;           /* columns of one cell */
+};
+struct raster raster_of(const struct app *app, const struct map_matrix *matrix,
+                        struct rect inside);
+
+void matrix_draw(struct app *app, struct rect area, bool focused);
+void matrix_move(struct app *app, enum motion motion);
+void matrix_readout(struct app *app, struct buf *out);
+
+/* ---- probes -------------------------------------------------------------------- */
+
+/* How many of app->probes are listed: held-out ones only once asked for. */
+size_t probes_listed(const struct app *app);
+
+/* ---- state ------------------------------------------------------------------------ */
+
+/* Number of layers, and of matrices in the row below them. */
+int map_layers(const struct app *app);
+int map_extra_columns(const struct app *app);
+
+/* Put the map's cursor on the row of a flip, zoomed in. */
+bool map_go(struct app *app, const struct flip *flip);
+
+#endif
