@@ -42,4 +42,7 @@ enum {
 size_t key_parse(const char *text, key_code *key);
 void key_name(key_code key, struct buf *out);
 
+/* The bytes a terminal sends for it, for prompts. */
+void key_bytes(key_code key, struct buf *out);
+
 #endif

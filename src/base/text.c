@@ -52,6 +52,19 @@ size_t text_decode(const char *text, size_t len, uint32_t *point)
     return size;
 }
 
+void text_add_point(struct buf *out, uint32_t point)
+{
+    char bytes[4];
+    size_t size = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    static const unsigned char leads[] = {0, 0x00, 0xC0, 0xE0, 0xF0};
+    for (size_t i = size - 1; i > 0; i--) {
+        bytes[i] = (char)(0x80 | (point & 0x3F));
+        point >>= 6;
+    }
+    bytes[0] = (char)(leads[size] | point);
+    buf_add(out, bytes, size);
+}
+
 /* C0, DEL, C1, line separators, and what reorders or hides text. */
 static bool is_control(uint32_t point)
 {

@@ -20,6 +20,9 @@
  * no surrogates, no overlong forms) or len is 0. */
 size_t text_decode(const char *text, size_t len, uint32_t *point);
 
+/* Append one code point as UTF-8. */
+void text_add_point(struct buf *out, uint32_t point);
+
 /* Append text with control characters made visible. */
 void text_visible(struct buf *out, const char *text, size_t len);
 
