@@ -7,31 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/search/draw.h"
-#include "engine/search/search.h"
+#include "engine/search/search_int.h"
 
-enum { SCREEN_COUNT = 2, WEIGHT_BITS_MAX = 36, DEFAULT_ALL_LAYERS_MAX = 8 };
-
-struct search {
-    struct model *model;
-    struct search_options options; /* layers is not kept */
-    struct rng rng;
-    struct flip *candidates;
-    size_t candidate_count;
-    struct draw *draw;
-    struct measure *all;    /* targets, then controls */
-    struct measure *screen; /* the worst targets */
-    size_t target_count;
-    size_t probe_count;
-    size_t screen_count;
-    size_t worst[SCREEN_COUNT]; /* indices of the screening targets */
-    double *before;             /* [probe_count] */
-    double *now;
-    double *trial;
-    double fitness;
-    uint64_t tried;
-    uint64_t screened;
-};
+enum { WEIGHT_BITS_MAX = 36, DEFAULT_ALL_LAYERS_MAX = 8 };
 
 struct search_options search_default_options(void)
 {
@@ -75,7 +53,7 @@ static void add_rows(struct search *search, int32_t layer, enum proj proj)
 }
 
 /* Mean |scale| of the row in units of 2^-24, a whole number. */
-static uint64_t row_weight(const struct model *model, const struct flip *flip)
+uint64_t search_row_weight(const struct model *model, const struct flip *flip)
 {
     uint32_t rows = 0, columns = 0;
     (void)model_matrix_size(model, flip->layer, flip->proj, &rows, &columns);
@@ -127,7 +105,7 @@ static bool make_candidates(struct search *search, const struct search_options *
         return err_set(err, ERR_USAGE, "no layers or projections are left to draw rows from");
     uint64_t *weights = x_new(search->candidate_count, sizeof *weights);
     for (size_t i = 0; i < search->candidate_count; i++)
-        weights[i] = row_weight(search->model, &search->candidates[i]);
+        weights[i] = search_row_weight(search->model, &search->candidates[i]);
     search->draw = draw_new(weights, search->candidate_count);
     free(weights);
     return true;
@@ -206,6 +184,7 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
     search->model = model;
     search->options = *options;
     search->options.layers = NULL;
+    search->last_at = NOT_ACCEPTED;
     rng_seed(&search->rng, options->seed);
     bool ok = layers_fit(model, options, err) && make_candidates(search, options, err) &&
               prepare_probes(search, targets, controls, cancel, err);
@@ -226,6 +205,9 @@ void search_free(struct search *search)
     free(search->before);
     free(search->now);
     free(search->trial);
+    free(search->accepted);
+    free(search->history);
+    free(search->gaps_below);
     free(search);
 }
 
@@ -253,6 +235,11 @@ static double control_loss(const struct search *search, const double *gaps)
     return controls > 0 ? sum / (double)controls : 0;
 }
 
+double search_judge(const struct search *search, const double *gaps)
+{
+    return target_gain(search, gaps) - search->options.penalty * control_loss(search, gaps);
+}
+
 /* Is one of the worst targets above its gap before the search? */
 static bool screen_passes(const struct search *search, const double *gaps, double *gain)
 {
@@ -278,8 +265,7 @@ static bool measure_flipped(struct search *search, struct search_try *out, cance
         return true;
     if (!measure_run(search->all, search->trial, cancel, err))
         return false;
-    out->fitness = target_gain(search, search->trial) -
-                   search->options.penalty * control_loss(search, search->trial);
+    out->fitness = search_judge(search, search->trial);
     out->accepted = out->fitness > search->fitness;
     return true;
 }
@@ -293,22 +279,25 @@ enum search_status search_step(struct search *search, struct search_try *out,
         return SEARCH_FINISHED;
     if (!draw_next(search->draw, &rng, &index))
         return SEARCH_FINISHED;
+    struct state_name below = model_state(search->model);
     *out = (struct search_try){.flip = search->candidates[index], .number = search->tried + 1};
     model_flip(search->model, &out->flip);
     bool ok = measure_flipped(search, out, cancel, err);
     if (!ok || !out->accepted)
         model_flip(search->model, &out->flip);
     if (!ok) {
-        draw_return(search->draw, index, row_weight(search->model, &out->flip));
+        draw_return(search->draw, index, search_row_weight(search->model, &out->flip));
         return SEARCH_FAILED;
     }
     search->rng = rng;
     search->tried++;
     search->screened += out->screened;
-    if (out->accepted) {
-        search->fitness = out->fitness;
-        memcpy(search->now, search->trial, search->probe_count * sizeof *search->now);
-    }
+    search->last = *out;
+    search->last_measured = !out->screened;
+    search->last_below = below;
+    search->last_at = out->accepted ? search->accepted_count : NOT_ACCEPTED;
+    if (out->accepted)
+        search_push(search, &out->flip, search->trial, out->fitness);
     return SEARCH_TRIED;
 }
 

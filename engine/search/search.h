@@ -12,15 +12,19 @@
  *   fitness     mean gain of the targets (now minus before the search) minus
  *               penalty times the mean loss of the controls, where a control that
  *               gained counts 0; method `min` takes the smallest target gain
- *   acceptance  fitness above the best so far; else the flip is taken back
+ *   acceptance  fitness above that of the accepted flips; else the flip is taken back
  *
  * A search is driven step by step; between steps the model holds exactly the
- * accepted flips.
+ * accepted flips.  A person can steer it (below): then accepted flips are those
+ * of the steps and of the person, in order, each on top of those before it.
  *
  * [S1] same model, probes, options and seed: same flips, on every machine and
  *      for every thread count.
  * [S2] a step that fails or is cancelled leaves the model as it was before it.
  * [S3] freeing the search leaves the accepted flips on the model.
+ * [S4] gaps and fitness are, to the bit, those of a fresh measurement of the model
+ *      as it is, also after overriding and undoing.
+ * [S5] what a person does changes no later candidate, only what it is measured on.
  */
 #ifndef ENGINE_SEARCH_SEARCH_H
 #define ENGINE_SEARCH_SEARCH_H
@@ -78,10 +82,51 @@ uint64_t search_screened(const struct search *search);
 uint64_t search_candidates(const struct search *search);  /* rows that can be drawn */
 size_t search_tokens(const struct search *search);        /* of one evaluation */
 
+/* Steps until SEARCH_FINISHED. */
+uint64_t search_left(const struct search *search);
+
 /* Gaps of targets, then controls: before the search, and with the accepted
  * flips.  Valid until the next step. */
 const double *search_gaps_before(const struct search *search);
 const double *search_gaps_now(const struct search *search);
+/* Those of the last candidate; NULL if it was screened out or none was drawn. */
+const double *search_gaps_last(const struct search *search);
+
+/* Accepted flips in order (a row that was taken off by keeping it once more is
+ * there twice) and the fitness after each.  Valid until one more or less is. */
+const struct flip *search_accepted(const struct search *search, size_t *count);
+const double *search_history(const struct search *search);
+
+/* ---- a person's hand: hand.c ------------------------------------------------- */
+
+/* The next candidates that search_step will draw, at most count; mean_scales may
+ * be NULL.  Returns how many there are. */
+size_t search_peek(const struct search *search, size_t count, struct flip *out,
+                   double *mean_scales);
+
+/* Mean |scale| of a row's groups: what candidates are drawn by. */
+double search_row_scale(const struct model *model, int32_t layer, enum proj proj, uint32_t row);
+
+/* What any flip does on top of the accepted ones; it is not kept.
+ * gaps: targets, then controls */
+bool search_measure(struct search *search, const struct flip *flip, double *gaps,
+                    double *fitness, cancel_flag *cancel, struct err *err);
+
+/* Accept any flip whatever it does.  Flips are XORed: keeping one that is on
+ * takes it off.  out->number is 0.  A failure changes nothing, as with [S2]. */
+bool search_keep(struct search *search, const struct flip *flip, struct search_try *out,
+                 cancel_flag *cancel, struct err *err);
+
+/* Accept the last candidate although it was rejected; measured first if it was
+ * screened out or other flips are on now. */
+bool search_accept(struct search *search, struct search_try *out, cancel_flag *cancel,
+                   struct err *err);
+/* Reject the last candidate although it was accepted; refused while flips that
+ * were accepted later lie on it. */
+bool search_reject(struct search *search, struct search_try *out, struct err *err);
+
+/* Take back the last accepted flip, to the bit; false if there is none. */
+bool search_undo(struct search *search, struct flip *which);
 
 void search_free(struct search *search);
 

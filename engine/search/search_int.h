@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine/search/search_int.h - the inside of a search: what greedy.c (which draws
+ * and judges) and hand.c (which a person steers with) share.
+ *
+ * [G1] accepted flips are a stack: accepted[i] was put on the model on top of
+ *      those before it, gaps_below[i] are the gaps without it, history[i] is the
+ *      fitness with it.
+ * [G2] last_at is the place of the last candidate in the stack, or NOT_ACCEPTED;
+ *      trial are its gaps where last_measured, on a model in state last_below.
+ */
+#ifndef ENGINE_SEARCH_SEARCH_INT_H
+#define ENGINE_SEARCH_SEARCH_INT_H
+
+#include "engine/search/draw.h"
+#include "engine/search/search.h"
+
+enum { SCREEN_COUNT = 2 };
+
+#define NOT_ACCEPTED SIZE_MAX
+
+struct search {
+    struct model *model;
+    struct search_options options; /* layers is not kept */
+    struct rng rng;
+    struct flip *candidates;
+    size_t candidate_count;
+    struct draw *draw;
+    struct measure *all;    /* targets, then controls */
+    struct measure *screen; /* the worst targets */
+    size_t target_count;
+    size_t probe_count;
+    size_t screen_count;
+    size_t worst[SCREEN_COUNT]; /* indices of the screening targets */
+    double *before;             /* [probe_count] */
+    double *now;
+    double *trial;
+    double fitness;
+    uint64_t tried;
+    uint64_t screened;
+
+    struct flip *accepted; /* [accepted_count] in order, a row that went off again twice [G1] */
+    double *history;       /* [accepted_count] */
+    double *gaps_below;    /* [accepted_count][probe_count] */
+    size_t accepted_count;
+
+    struct search_try last; /* the last candidate drawn; number 0: none yet */
+    bool last_measured;
+    struct state_name last_below;
+    size_t last_at;
+};
+
+/* What the search maximises, of gaps [probe_count]. */
+double search_judge(const struct search *search, const double *gaps);
+
+/* The weight of a row in the draw. */
+uint64_t search_row_weight(const struct model *model, const struct flip *flip);
+
+/* The flip, which is on the model already, becomes the newest accepted one. */
+void search_push(struct search *search, const struct flip *flip, const double *gaps,
+                 double fitness);
+
+#endif
