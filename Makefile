@@ -77,6 +77,7 @@ $(B)/bankai: $(B)/src/main.o $(B)/libbankai.a
 # Files that are linked in whole (.incbin) are prerequisites too.
 $(B)/engine/nano/embedded.o: engine/nano/nano.gguf
 $(B)/probes/builtin.o: $(wildcard probes/sets/*.json)
+$(B)/ui/theme_builtin.o: $(wildcard themes/*.theme)
 
 $(TEST_RUNS): $(B)/%: $(B)/%.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"

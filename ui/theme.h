@@ -42,6 +42,8 @@ struct theme;
 struct theme *theme_load(const char *name, struct err *err);
 struct theme *theme_parse(const char *text, size_t len, const char *name, struct err *err);
 const char *theme_name(const struct theme *theme);
+/* No two themes of a run have the same. */
+unsigned theme_number(const struct theme *theme);
 
 /* How a style looks in a mode.  For heat styles: foreground is the upper half's
  * colour, background the lower half's; in COLOUR_MONO both are default and
