@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The table of keys.  Its order is that of the hint bar and of help: what a
+ * person needs first stands first.  Lower case is safe, upper case is bigger or
+ * lasts; `u` takes back what `y` and `F` did.
+ */
+#include "ui/command.h"
+
+const struct key_binding ui_bindings[] = {
+    {"?", IN_ALL, "help", "help"},
+
+    /* keys that only some views have */
+    {"<Enter>", IN_MAP, "enter", "zoom in"},
+    {"<Enter>", IN_SEARCH, "enter", "on the map"},
+    {"<Enter>", IN_PROBES, "enter", "answers side by side"},
+    {"<Enter>", IN_COMPARE, "enter", NULL},
+    {"i", IN_COMPARE, "prompt gen", "type a text"},
+    {"f", IN_MAP | IN_SEARCH, "try", "try row"},
+    {"F", IN_MAP | IN_SEARCH, "keep", "keep row"},
+    {"<BS>", IN_ALL, "back", NULL},
+    {"<Esc>", IN_ALL, "back", NULL},
+    {"{", IN_MAP, "layer previous", NULL},
+    {"}", IN_MAP, "layer next", NULL},
+    {"(", IN_MAP, "proj previous", NULL},
+    {")", IN_MAP, "proj next", NULL},
+
+    /* the search, from every view */
+    {"s", IN_ALL, "step", "step"},
+    {"S", IN_ALL, "prompt step", NULL},
+    {"c", IN_ALL, "run", "run"},
+    {"p", IN_ALL, "pause", "pause"},
+    {"y", IN_ALL, "accept", "accept"},
+    {"n", IN_ALL, "reject", "reject"},
+    {"u", IN_ALL, "undo", "undo"},
+    {"R", IN_ALL, "answers", "answers"},
+    {"H", IN_ALL, "heldout", NULL},
+
+    /* around the screen */
+    {":", IN_ALL, "prompt", "command"},
+    {"q", IN_ALL, "close", "quit"},
+    {"<Tab>", IN_ALL, "focus next", "next view"},
+    {"<S-Tab>", IN_ALL, "focus previous", NULL},
+    {"1", IN_ALL, "view map", NULL},
+    {"2", IN_ALL, "view search", NULL},
+    {"3", IN_ALL, "view probes", NULL},
+    {"4", IN_ALL, "view compare", NULL},
+    {"Z", IN_ALL, "maximise", "full size"},
+    {"t", IN_ALL, "theme", NULL},
+    {"Q", IN_ALL, "quit", NULL},
+    {"<F1>", IN_ALL, "help", NULL},
+
+    /* motions */
+    {"k", IN_ALL, "move up", NULL},
+    {"<Up>", IN_ALL, "move up", NULL},
+    {"j", IN_ALL, "move down", NULL},
+    {"<Down>", IN_ALL, "move down", NULL},
+    {"h", IN_ALL, "move left", NULL},
+    {"<Left>", IN_ALL, "move left", NULL},
+    {"l", IN_ALL, "move right", NULL},
+    {"<Right>", IN_ALL, "move right", NULL},
+    {"<C-u>", IN_ALL, "move half-up", NULL},
+    {"<C-d>", IN_ALL, "move half-down", NULL},
+    {"<PgUp>", IN_ALL, "move page-up", NULL},
+    {"<C-b>", IN_ALL, "move page-up", NULL},
+    {"<PgDn>", IN_ALL, "move page-down", NULL},
+    {"<C-f>", IN_ALL, "move page-down", NULL},
+    {"g", IN_ALL, "move first", NULL},
+    {"G", IN_ALL, "move last", NULL},
+    {"0", IN_ALL, "move line-start", NULL},
+    {"<Home>", IN_ALL, "move line-start", NULL},
+    {"$", IN_ALL, "move line-end", NULL},
+    {"<End>", IN_ALL, "move line-end", NULL},
+
+    /* the program */
+    {"<C-c>", IN_ALL, "cancel", NULL},
+    {"<C-l>", IN_ALL, "redraw", NULL},
+    {"<C-z>", IN_ALL, "suspend", NULL},
+    {NULL, 0, NULL, NULL},
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Completion of the `:` line: names of commands, then of their arguments.
+ */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/command_int.h"
+
+struct found {
+    char **items; /* [count], one more for the NULL at the end */
+    size_t count;
+    const char *prefix;
+    size_t prefix_len;
+};
+
+static void add(struct found *found, const char *word)
+{
+    if (strncmp(word, found->prefix, found->prefix_len) != 0)
+        return;
+    found->items = x_grow(found->items, found->count + 2, sizeof *found->items);
+    found->items[found->count++] = x_copy(word, strlen(word));
+    found->items[found->count] = NULL;
+}
+
+static void add_words(struct found *found, const char *const *words)
+{
+    for (; *words; words++)
+        add(found, *words);
+}
+
+static void add_commands(struct found *found)
+{
+    for (const struct ui_command *command = ui_commands; command->name; command++)
+        add(found, command->name);
+}
+
+static void add_views(struct found *found)
+{
+    for (int view = 0; view < VIEW_COUNT; view++)
+        add(found, view_of((enum view_id)view)->name);
+}
+
+/* Held-out probes have no names until they were asked for. */
+static void add_probes(struct found *found, const struct app *app)
+{
+    for (size_t i = 0; i < app->probe_count; i++) {
+        if (app->probes[i].role != ROLE_HELDOUT || app->heldout_asked)
+            add(found, app->probes[i].probe->name);
+    }
+}
+
+/* ---- places ------------------------------------------------------------------ */
+
+/* "0." to "35.", or after "3." its projections. */
+static void add_places(struct found *found, const struct app *app)
+{
+    struct buf word = {0};
+    const char *dot = memchr(found->prefix, '.', found->prefix_len);
+    for (uint32_t layer = 0; !dot && app->shape && layer < app->shape->layers; layer++) {
+        buf_clear(&word);
+        buf_add_format(&word, "%u.", layer);
+        add(found, word.data);
+    }
+    for (int proj = 0; dot && proj < PROJ_LAYER_COUNT; proj++) {
+        buf_clear(&word);
+        buf_add_format(&word, "%.*s.%s.", (int)(dot - found->prefix), found->prefix,
+                       command_projections[proj]);
+        add(found, word.data);
+    }
+    if (!dot) {
+        add(found, "embed.");
+        if (app->shape && !app->shape->tied)
+            add(found, "head.");
+    }
+    buf_free(&word);
+}
+
+/* ---- files ------------------------------------------------------------------- */
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void add_file(struct found *found, const char *folder, size_t folder_len,
+                     const struct dirent *entry)
+{
+    struct buf word = {0};
+    bool is_folder = entry->d_type == DT_DIR;
+    buf_add_format(&word, "%.*s%s%s", (int)folder_len, folder, entry->d_name, is_folder ? "/" : "");
+    add(found, word.data);
+    buf_free(&word);
+}
+
+/* Hidden ones only when asked for by their dot. */
+static void add_files(struct found *found)
+{
+    const char *slash = memrchr(found->prefix, '/', found->prefix_len);
+    size_t folder_len = slash ? (size_t)(slash - found->prefix) + 1 : 0;
+    struct buf path = {0};
+    const char *home = getenv("HOME");
+    bool at_home = folder_len >= 2 && strncmp(found->prefix, "~/", 2) == 0 && home;
+    if (folder_len == 0)
+        buf_add_text(&path, ".");
+    else
+        buf_add_format(&path, "%s%.*s", at_home ? home : "", (int)folder_len - (at_home ? 1 : 0),
+                       found->prefix + (at_home ? 1 : 0));
+    DIR *folder = opendir(path.data);
+    buf_free(&path);
+    if (!folder)
+        return;
+    bool hidden = found->prefix[folder_len] == '.';
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+        bool self = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (!self && (entry->d_name[0] == '.') == hidden)
+            add_file(found, found->prefix, folder_len, entry);
+    }
+    (void)closedir(folder);
+    if (found->count > 1)
+        qsort(found->items, found->count, sizeof *found->items, compare_texts);
+}
+
+/* ---- by command ---------------------------------------------------------------- */
+
+static bool is_one_of(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
+static void add_arguments(struct found *found, const struct app *app, const char *name)
+{
+    static const char *const of_files[] = {"screen", "source", "w", "w!", "write", NULL};
+    static const char *const of_places[] = {"goto", "keep", "try", NULL};
+    static const char *const of_directions[] = {"focus", "layer", "proj", NULL};
+
+    if (is_one_of(name, of_files))
+        add_files(found);
+    else if (is_one_of(name, of_places))
+        add_places(found, app);
+    else if (is_one_of(name, of_directions))
+        add_words(found, command_directions);
+    else if (strcmp(name, "move") == 0)
+        add_words(found, command_motions);
+    else if (strcmp(name, "probe") == 0)
+        add_probes(found, app);
+    else if (strcmp(name, "prompt") == 0)
+        add_commands(found);
+    else if (strcmp(name, "theme") == 0)
+        add_words(found, command_themes);
+    else if (strcmp(name, "view") == 0)
+        add_views(found);
+}
+
+char **command_complete(void *app, const char *text, size_t start)
+{
+    struct found found = {.prefix = text + start, .prefix_len = strlen(text + start)};
+    size_t begin = strspn(text, " :");
+    size_t len = strcspn(text + begin, " ");
+    if (start <= begin + len) {
+        add_commands(&found);
+    } else {
+        char *name = x_copy(text + begin, len);
+        add_arguments(&found, app, name);
+        free(name);
+    }
+    return found.items;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ui/command_int.h - what the files of commands share.
+ *
+ * command.c parses lines and finds commands, commands.c is their table,
+ * commands_*.c are their functions by topic, command_complete.c completes.
+ */
+#ifndef UI_COMMAND_INT_H
+#define UI_COMMAND_INT_H
+
+#include "ui/command.h"
+
+/* A function of the table; what it cannot do it complains about. */
+typedef void command_function(struct app *app, const struct command_call *call);
+
+/* commands_view.c */
+command_function command_back, command_close, command_enter, command_focus, command_help,
+    command_maximise, command_move, command_probe, command_prompt, command_quit, command_redraw,
+    command_suspend, command_theme, command_view;
+
+/* commands_search.c */
+command_function command_accept, command_answers, command_cancel, command_gen, command_heldout,
+    command_keep, command_pause, command_reject, command_run_search, command_step, command_try,
+    command_undo;
+
+/* commands_map.c */
+command_function command_goto, command_layer, command_proj;
+
+/* commands_file.c */
+command_function command_screen, command_source, command_write, command_write_over;
+
+/* ---- shared ---------------------------------------------------------------- */
+
+/* Is a model open?  If not, say that this command needs one. */
+bool command_needs_model(struct app *app, const struct command_call *call);
+
+/* Words that an argument may be, ended by NULL. */
+extern const char *const command_motions[]; /* by enum motion */
+extern const char *const command_directions[];
+extern const char *const command_themes[];
+extern const char *const command_projections[]; /* by enum proj, short names */
+
+/* Index of a word, or -1 after complaining with the words that it may be. */
+int command_word(struct app *app, const struct command_call *call, const char *word,
+                 const char *const *words);
+
+/* A whole number of the command's first argument; fallback if it has none. */
+bool command_number(struct app *app, const struct command_call *call, int64_t max,
+                    int64_t fallback, int64_t *out);
+
+/* Read "3.gate.514", "embed.17", or without the row "3.gate": a matrix of the
+ * model (whose row is 0 then); complains otherwise. */
+struct place {
+    struct flip flip; /* of the whole row */
+    bool has_row;
+};
+bool command_place(struct app *app, const char *text, struct place *place);
+
+/* Put the map's cursor on a matrix (of the model). */
+void command_map_at(struct app *app, int32_t layer, enum proj proj);
+
+/* Give a view the focus, and the screen if it is not to be seen now. */
+void command_show(struct app *app, enum view_id view);
+
+/* Views that can be seen if nothing is maximised. */
+bool command_view_has_room(const struct app *app, enum view_id view);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Commands that look: cursors, views, help, colours, and the way out.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/command_int.h"
+#include "ui/prompt.h"
+#include "ui/term.h"
+
+/* ---- cursors ----------------------------------------------------------------- */
+
+void command_move(struct app *app, const struct command_call *call)
+{
+    int motion = command_word(app, call, call->argument[0], command_motions);
+    if (motion >= 0)
+        view_of(app->focus)->move(app, (enum motion)motion);
+}
+
+void command_enter(struct app *app, const struct command_call *call)
+{
+    (void)call;
+    if (!view_of(app->focus)->enter(app) && app->message[0] == '\0')
+        app_say(app, "there is nothing to open here");
+}
+
+void command_back(struct app *app, const struct command_call *call)
+{
+    (void)call;
+    if (!view_of(app->focus)->back(app) && app->message[0] == '\0')
+        app_say(app, "nothing to go back from; q quits");
+}
+
+/* ---- views ------------------------------------------------------------------- */
+
+void command_view(struct app *app, const struct command_call *call)
+{
+    const char *names[VIEW_COUNT + 1] = {NULL};
+    for (int view = 0; view < VIEW_COUNT; view++)
+        names[view] = view_of((enum view_id)view)->name;
+    int view = command_word(app, call, call->argument[0], names);
+    if (view >= 0)
+        app->screen = app->focus = (enum view_id)view;
+}
+
+void command_focus(struct app *app, const struct command_call *call)
+{
+    int direction = command_word(app, call, call->argument[0], command_directions);
+    if (direction < 0)
+        return;
+    int by = direction == 0 ? 1 : VIEW_COUNT - 1;
+    for (int i = 1; i < VIEW_COUNT; i++) {
+        enum view_id view = (enum view_id)(((int)app->focus + i * by) % VIEW_COUNT);
+        if (command_view_has_room(app, view)) {
+            app->focus = view;
+            return;
+        }
+    }
+    /* One view at a time fits. */
+    app->screen = app->focus = (enum view_id)(((int)app->focus + by) % VIEW_COUNT);
+}
+
+void command_maximise(struct app *app, const struct command_call *call)
+{
+    (void)call;
+    app->maximised = !app->maximised;
+}
+
+void command_help(struct app *app, const struct command_call *call)
+{
+    (void)call;
+    app->help_open = !app->help_open;
+    app->help_scroll = 0;
+    free(app->help_filter);
+    app->help_filter = x_copy("", 0);
+}
+
+void command_probe(struct app *app, const struct command_call *call)
+{
+    if (!command_needs_model(app, call))
+        return;
+    for (size_t i = 0; i < app->probe_count; i++) {
+        struct probe_state *state = &app->probes[i];
+        if (strcmp(state->probe->name, call->argument[0]) != 0)
+            continue;
+        if (state->role == ROLE_HELDOUT && !app->heldout_asked) {
+            app_complain(app, "probe '%s' is held out; H asks for its answers",
+                         call->argument[0]);
+            return;
+        }
+        app->probe_cursor = i;
+        command_show(app, VIEW_PROBES);
+        return;
+    }
+    app_complain(app, "no probe '%s'; Tab completes names", call->argument[0]);
+}
+
+/* ---- prompts ----------------------------------------------------------------- */
+
+static void on_line(void *user, const char *line)
+{
+    if (line)
+        app_command(user, line);
+}
+
+/* Runs "NAME line", unless nothing was typed. */
+static void run_with(struct app *app, const char *name, const char *line)
+{
+    if (!line || line[strspn(line, " ")] == '\0')
+        return;
+    struct buf command = {0};
+    buf_add_format(&command, "%s %s", name, line);
+    app_command(app, command.data);
+    buf_free(&command);
+}
+
+static void on_steps(void *user, const char *line)
+{
+    run_with(user, "step", line);
+}
+
+static void on_text(void *user, const char *line)
+{
+    run_with(user, "gen", line);
+}
+
+void command_prompt(struct app *app, const struct command_call *call)
+{
+    const char *name = call->count > 0 ? call->argument[0] : "";
+    if (prompt_is_open())
+        return;
+    if (*name && !command_named(name)) {
+        app_complain(app, "no command '%s' to type for; ? lists them", name);
+        return;
+    }
+    bool asks_model = strcmp(name, "step") == 0 || strcmp(name, "gen") == 0;
+    if (asks_model && !command_needs_model(app, &(struct command_call){.name = name}))
+        return;
+    if (strcmp(name, "step") == 0) {
+        prompt_open(PROMPT_NUMBER, "steps: ", "", NULL, on_steps, app);
+    } else if (strcmp(name, "gen") == 0) {
+        prompt_open(PROMPT_TEXT, "text: ", "", NULL, on_text, app);
+    } else {
+        struct buf initial = {0};
+        buf_add_format(&initial, "%s%s", name, *name ? " " : "");
+        prompt_open(PROMPT_COMMAND, ":", initial.data, command_complete, on_line, app);
+        buf_free(&initial);
+    }
+}
+
+/* ---- colours, terminal ---------------------------------------------------------- */
+
+void command_theme(struct app *app, const struct command_call *call)
+{
+    const char *name = call->argument[0];
+    if (!name) {
+        bool dark = app->theme && strcmp(theme_name(app->theme), command_themes[0]) == 0;
+        name = command_themes[dark ? 1 : 0];
+    }
+    struct err err = {0};
+    struct theme *theme = theme_load(name, &err);
+    if (!theme) {
+        app_complain(app, "%s%s%s%s%s", err.file, *err.file ? ": " : "", err.where,
+                     *err.where ? ": " : "", err.message);
+        return;
+    }
+    theme_free(app->theme);
+    app->theme = theme;
+    app_say(app, "theme %s", name);
+}
+
+void command_redraw(struct app *app, const struct command_call *call)
+{
+    (void)app;
+    (void)call;
+    term_redraw_all();
+}
+
+/* Who owns the terminal handles the signal; where nobody does (scripts, tests)
+ * stopping would only hang. */
+void command_suspend(struct app *app, const struct command_call *call)
+{
+    (void)call;
+    struct sigaction action;
+    if (sigaction(SIGTSTP, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+        action.sa_handler != SIG_IGN)
+        (void)raise(SIGTSTP);
+    else
+        app_complain(app, "there is no terminal to give back");
+}
+
+/* ---- the way out ------------------------------------------------------------------ */
+
+void command_quit(struct app *app, const struct command_call *call)
+{
+    (void)call;
+    struct buf said = {0};
+    size_t count = app->search.accepted_count;
+    if (count > 0 && app->output)
+        buf_add_format(&said, "%zu accepted flip%s: %s", count, count == 1 ? "" : "s",
+                       app->output);
+    else
+        buf_add_text(&said, "no flip is accepted");
+    free(app->said_at_exit);
+    app->said_at_exit = said.data; /* moved */
+    app->quit = true;
+}
+
+void command_close(struct app *app, const struct command_call *call)
+{
+    if (app->help_open)
+        app->help_open = false;
+    else if (view_of(app->focus)->back(app))
+        return;
+    else if (app->maximised)
+        app->maximised = false;
+    else
+        command_quit(app, call);
+}
