@@ -6,12 +6,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "patches/patch.h"
 #include "src/base/clock.h"
 #include "src/base/file.h"
 #include "src/base/json.h"
+#include "src/base/num.h"
 #include "src/base/text.h"
 #include "src/report.h"
 
@@ -19,8 +21,9 @@ struct job {
     const struct search_request *request;
     struct model *model;
     struct probe_set *targets;
-    struct probe_set *controls; /* never NULL, may be empty */
-    struct probe_set *all;      /* targets, controls, held-out: for the answers */
+    struct probe_set *controls; /* these two may be empty */
+    struct probe_set *heldout;
+    struct probe_set all; /* the three together, texts borrowed: for the answers */
     struct search *search;
     struct patch *patch;
     struct buf output; /* path of the patch file */
@@ -30,73 +33,161 @@ struct job {
     struct progress line;
 };
 
-/* ---- loading ------------------------------------------------------------------------ */
+/* ---- probes ------------------------------------------------------------------------- */
 
-static void add_spec(struct buf *out, const char *spec)
+static const char *set_of(const struct probe_set *set, size_t i)
 {
-    if (spec)
-        buf_add_format(out, "%s%s", out->len ? "," : "", spec);
+    return set->probes[i].set;
 }
 
-static const struct probe *same_prompt(const struct probe_set *set, const char *prompt)
+/* The first probe of each set that was joined into this one. */
+static bool begins_set(const struct probe_set *set, size_t i)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (strcmp(set->probes[i].prompt, prompt) == 0)
-            return &set->probes[i];
-    return NULL;
+    return i == 0 || strcmp(set_of(set, i - 1), set_of(set, i)) != 0;
+}
+
+/* Answers are told apart by the name of their set. */
+static bool sets_differ(const struct probe_set *a, const struct probe_set *b, struct err *err)
+{
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t j = 0; begins_set(a, i) && j < b->count; j++)
+            if (begins_set(b, j) && strcmp(set_of(a, i), set_of(b, j)) == 0)
+                return err_set(err, ERR_USAGE,
+                               "probe set '%.100s' is given twice, expected different sets as "
+                               "targets, controls and held-out probes",
+                               set_of(a, i));
+    return true;
+}
+
+static int compare_prompts(const void *a, const void *b)
+{
+    const struct probe *const *left = a, *const *right = b;
+    return strcmp((*left)->prompt, (*right)->prompt);
 }
 
 /* A prompt the search works on is no held-out prompt. */
 static bool heldout_is_apart(const struct job *job, struct err *err)
 {
     size_t seen = job->targets->count + job->controls->count;
-    for (size_t i = seen; i < job->all->count; i++) {
-        const struct probe *held = &job->all->probes[i];
-        const struct probe *shown = same_prompt(job->targets, held->prompt);
-        if (!shown)
-            shown = same_prompt(job->controls, held->prompt);
-        if (shown)
-            return err_set(err, ERR_MISMATCH,
-                           "held-out probe '%s' of %s has the prompt of '%s' of %s, expected "
-                           "prompts that the search never sees",
-                           held->name, held->set, shown->name, shown->set);
+    const struct probe **sorted = x_new(seen, sizeof(struct probe *));
+    const struct probe **twin = NULL;
+    for (size_t i = 0; i < seen; i++)
+        sorted[i] = &job->all.probes[i];
+    qsort(sorted, seen, sizeof(struct probe *), compare_prompts);
+    for (size_t i = seen; !twin && i < job->all.count; i++) {
+        const struct probe *held = &job->all.probes[i];
+        twin = bsearch(&held, sorted, seen, sizeof(struct probe *), compare_prompts);
+        if (twin)
+            (void)err_set(err, ERR_MISMATCH,
+                          "held-out probe '%.60s' of %.60s has the prompt of '%.60s' of %.60s, "
+                          "expected prompts that the search never sees",
+                          held->name, held->set, (*twin)->name, (*twin)->set);
     }
-    return true;
+    free(sorted);
+    return !twin;
+}
+
+/* Every source is read once only: it may be a pipe. */
+static struct probe_set *load_set(const char *spec, struct err *err)
+{
+    return spec ? probe_set_load(spec, err) : x_new(1, sizeof(struct probe_set));
+}
+
+/* Their texts stay with the sets they came from. */
+static void join_sets(struct job *job)
+{
+    const struct probe_set *const sets[] = {job->targets, job->controls, job->heldout};
+    size_t count = 0;
+    for (size_t i = 0; i < countof(sets); i++)
+        count += sets[i]->count;
+    job->all.probes = x_new(count, sizeof *job->all.probes);
+    for (size_t i = 0; i < countof(sets); i++) {
+        if (sets[i]->count > 0)
+            memcpy(job->all.probes + job->all.count, sets[i]->probes,
+                   sets[i]->count * sizeof *job->all.probes);
+        job->all.count += sets[i]->count;
+    }
 }
 
 static bool load_probes(struct job *job, struct err *err)
 {
     const struct search_request *request = job->request;
-    struct buf spec = {0};
-    add_spec(&spec, request->targets);
-    add_spec(&spec, request->controls);
-    add_spec(&spec, request->heldout);
-    job->targets = probe_set_load(request->targets, err);
-    if (job->targets && request->controls)
-        job->controls = probe_set_load(request->controls, err);
+    job->targets = load_set(request->targets, err);
+    job->controls = job->targets ? load_set(request->controls, err) : NULL;
+    job->heldout = job->controls ? load_set(request->heldout, err) : NULL;
+    if (!job->heldout || !sets_differ(job->targets, job->controls, err) ||
+        !sets_differ(job->targets, job->heldout, err) ||
+        !sets_differ(job->controls, job->heldout, err))
+        return false;
+    join_sets(job);
+    return heldout_is_apart(job, err);
+}
+
+/* ---- the patch file -------------------------------------------------------------------- */
+
+/* A patch is written beside its place and renamed (file_write), so it is the
+ * folder that has to be writable; devices and pipes are written to as they are. */
+static bool can_write(const char *path)
+{
+    struct stat status;
+    bool exists = stat(path, &status) == 0;
+    if (exists && !S_ISREG(status.st_mode))
+        return access(path, W_OK) == 0;
+    char *real = exists ? realpath(path, NULL) : NULL;
+    const char *place = real ? real : path, *slash = strrchr(place, '/');
+    char *folder = slash ? x_copy(place, (size_t)(slash - place) + 1) : x_copy(".", 1);
+    bool writable = access(folder, W_OK | X_OK) == 0;
+    int problem = errno;
+    free(folder);
+    free(real);
+    errno = problem;
+    return writable;
+}
+
+/* Nobody should wait for a search whose patch cannot be kept. */
+static bool check_output(const char *path, struct err *err)
+{
+    struct stat status;
+    if (*path == '\0')
+        return err_set(err, ERR_USAGE, "--output: the path is empty");
+    bool folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    if (folder)
+        (void)err_set(err, ERR_USAGE, "is a folder, expected a file");
+    else if (can_write(path))
+        return true;
     else
-        job->controls = x_new(1, sizeof *job->controls);
-    if (job->targets && job->controls)
-        job->all = probe_set_load(spec.data, err);
-    buf_free(&spec);
-    return job->all && heldout_is_apart(job, err);
+        (void)err_set(err, ERR_IO, "cannot write a patch there: %s", strerror(errno));
+    return err_file(err, path);
 }
 
 static bool choose_output(struct job *job, struct err *err)
 {
-    if (!job->request->output)
-        return file_state_path("last.json", &job->output, err);
-    buf_add_text(&job->output, job->request->output);
-    char *slash = strrchr(job->output.data, '/');
-    char *folder = slash ? x_copy(job->output.data, (size_t)(slash - job->output.data) + 1)
-                         : x_copy(".", 1);
-    bool writable = access(folder, W_OK) == 0;
-    if (!writable) {
-        (void)err_set(err, ERR_IO, "cannot write a patch there: %s", strerror(errno));
-        (void)err_file(err, job->output.data);
+    const char *state_name = job->request->state_name ? job->request->state_name : "last.json";
+    if (job->request->output)
+        buf_add_text(&job->output, job->request->output);
+    else if (!file_state_path(state_name, &job->output, err))
+        return false;
+    return check_output(job->output.data, err);
+}
+
+/* Which layers and projections were drawn from, in the words of published patches. */
+static void set_scope(const struct job *job, json_t *metadata)
+{
+    const struct search_options *options = &job->request->options;
+    int32_t *layers = x_new(model_shape(job->model)->layers, sizeof *layers);
+    size_t count = options->layers ? options->layer_count
+                                   : search_default_layers(job->model, layers);
+    json_t *layer_list = json_array(), *proj_list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        int32_t layer = options->layers ? options->layers[i] : layers[i];
+        (void)json_array_append_new(layer_list, json_integer(layer));
     }
-    free(folder);
-    return writable;
+    for (int proj = 0; proj < PROJ_COUNT; proj++)
+        if (options->projs >> proj & 1)
+            (void)json_array_append_new(proj_list, json_string(proj_name((enum proj)proj)));
+    (void)json_object_set_new(metadata, "search_layers", layer_list);
+    (void)json_object_set_new(metadata, "search_projs", proj_list);
+    free(layers);
 }
 
 static void set_metadata(struct job *job)
@@ -133,8 +224,19 @@ static bool load(struct job *job, struct err *err)
     patch_set_text(&job->patch->base_model, job->request->model);
     patch_set_text(&job->patch->base_sha256, sha256);
     set_metadata(job);
+    set_scope(job, job->patch->metadata);
+    report_long_prompts(job->model, &job->all);
+    return true;
+}
+
+/* The gaps before the search; of a big model that takes a while. */
+static bool prepare(struct job *job, struct err *err)
+{
+    progress_start(&job->line, "measuring the gaps before the search", 0);
+    report_at_once(&job->line);
     job->search = search_new(job->model, job->targets, job->controls, &job->request->options,
                              &cli_cancel, err);
+    progress_end(&job->line);
     return job->search != NULL;
 }
 
@@ -172,7 +274,7 @@ static void print_accepted(struct job *job, const struct search_try *tried, cons
 {
     struct buf out = {0}, flip = {0};
     report_flip_text(&flip, &tried->flip);
-    buf_add_format(&out, "%4" PRIu64 "  flip %-24s  fitness %+.4f (%+.4f)", tried->number,
+    buf_add_format(&out, "%4" PRIu64 "  flip %-26s  fitness %+.4f (%+.4f)", tried->number,
                    flip.data, tried->fitness, tried->fitness - fitness_before);
     add_best_target(&out, job, before);
     buf_add_text(&out, "\n");
@@ -228,8 +330,9 @@ static bool run_search(struct job *job, struct err *err)
 {
     double *before = x_new(job->targets->count, sizeof *before);
     double start = clock_seconds();
-    enum search_status status;
+    enum search_status status = SEARCH_FINISHED;
     progress_start(&job->line, "searching", job->request->options.iterations);
+    report_at_once(&job->line);
     do
         status = step(job, before, err);
     while (status == SEARCH_TRIED);
@@ -249,9 +352,9 @@ static struct evaluation *answers(struct job *job, const char *what, struct err 
     };
     struct progress line;
     struct work_progress progress = {report_work, &line};
-    progress_start(&line, what, job->all->count);
+    progress_start(&line, what, job->all.count);
     struct evaluation *result =
-        evaluate(job->model, job->all, &options, &progress, &cli_cancel, err);
+        evaluate(job->model, &job->all, &options, &progress, &cli_cancel, err);
     progress_end(&line);
     return result;
 }
@@ -259,6 +362,10 @@ static struct evaluation *answers(struct job *job, const char *what, struct err 
 static bool compare(struct job *job, struct err *err)
 {
     job->now = answers(job, "answering, patched", err);
+    if (job->now && job->patch->flip_count == 0) {
+        job->base = job->now; /* nothing was patched */
+        return true;
+    }
     if (!job->now || !patch_apply(job->patch, job->model, err)) /* takes the flips off */
         return false;
     job->base = answers(job, "answering, base", err);
@@ -294,9 +401,9 @@ static void print_end(const struct job *job)
         buf_add_text(&out, "patch: ");
         text_visible(&out, job->output.data, job->output.len);
         buf_add_text(&out, "\n\n");
-        report_table(&out, job->all, job->base, job->now);
+        report_table(&out, &job->all, job->base, job->now);
         buf_add_text(&out, "\n");
-        report_answers(&out, job->all, job->base, job->now, false);
+        report_answers(&out, &job->all, job->base, job->now, false);
     } else {
         buf_add_text(&out, "nothing was accepted: no patch was written\n");
     }
@@ -321,14 +428,19 @@ static void print_end_json(const struct job *job)
     (void)json_object_set_new(object, "patch",
                               written ? json_text(job->output.data, job->output.len)
                                       : json_null());
+    bool answered = job->base && job->now;
+    (void)json_object_set_new(object, "interrupted", json_boolean(!answered));
     (void)json_object_set_new(object, "totals",
-                              report_totals_json(job->all, job->base, job->now));
+                              answered ? report_totals_json(&job->all, job->base, job->now)
+                                       : json_null());
     cli_print_json(object, false);
 }
 
-/* Whoever interrupts is told what is safe. */
+/* Whoever interrupts is told what is safe; a script gets its last event. */
 static void tell_interrupted(const struct job *job)
 {
+    if (job->search && job->request->json)
+        print_end_json(job);
     if (job->search && job->patch->flip_count > 0)
         cli_warn("stopped after %" PRIu64 " candidates; the %zu accepted flips are in %s",
                  search_tried(job->search), job->patch->flip_count, job->output.data);
@@ -346,7 +458,8 @@ static void job_free(struct job *job)
     patch_free(job->patch);
     probe_set_free(job->targets);
     probe_set_free(job->controls);
-    probe_set_free(job->all);
+    probe_set_free(job->heldout);
+    free(job->all.probes);
     model_free(job->model);
     buf_free(&job->output);
 }
@@ -354,7 +467,7 @@ static void job_free(struct job *job)
 int search_job_run(const struct search_request *request, struct err *err)
 {
     struct job job = {.request = request};
-    bool ok = load(&job, err);
+    bool ok = load(&job, err) && prepare(&job, err);
     if (ok && !request->json)
         print_start(&job);
     ok = ok && run_search(&job, err) && compare(&job, err);
