@@ -178,7 +178,7 @@ bool command_view_has_room(const struct app *app, enum view_id view)
 
 void command_show(struct app *app, enum view_id view)
 {
-    app->focus = view;
     if (!command_view_has_room(app, view))
         app->screen = view;
+    app->focus = view;
 }
