@@ -31,7 +31,10 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
     if (!job->set)
         return false;
     job->model = model_open(arguments_positional(arguments, 0), err);
-    return job->model && patch_list_read(arguments, job->model, &job->patches, err);
+    if (!job->model || !patch_list_read(arguments, job->model, &job->patches, err))
+        return false;
+    report_long_prompts(job->model, job->set);
+    return true;
 }
 
 static struct evaluation *evaluate_with_progress(struct job *job, const char *what,
@@ -40,6 +43,7 @@ static struct evaluation *evaluate_with_progress(struct job *job, const char *wh
     struct progress line;
     struct work_progress progress = {report_work, &line};
     progress_start(&line, what, job->set->count);
+    report_at_once(&line);
     struct evaluation *result =
         evaluate(job->model, job->set, &job->options, &progress, &cli_cancel, err);
     progress_end(&line);
@@ -89,8 +93,8 @@ static void add_signal(struct buf *out, const struct job *job)
         buf_add_text(out, "token_gap looks at one token of each answer: unsound for longer ones, "
                           "kept to compare with old results\n");
     if (apart > 0)
-        buf_add_format(out, "%zu answers merge with the end of their prompt and were tokenized "
-                            "apart\n", apart);
+        buf_add_format(out, "%zu probes have an answer that merges with the end of the prompt and "
+                            "was tokenized apart\n", apart);
 }
 
 static void print_text(const struct arguments *arguments, const struct job *job)

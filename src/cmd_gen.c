@@ -8,6 +8,7 @@
 #include "src/base/json.h"
 #include "src/base/rng.h"
 #include "src/patch_list.h"
+#include "src/report.h"
 
 extern const struct command command_gen;
 
@@ -47,7 +48,10 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
         !token_encode(model_tokenizer(job->model), prompt, strlen(prompt), &encode, &job->prompt,
                       err))
         return false;
-    return job->prompt.count > 0 || err_set(err, ERR_USAGE, "the prompt is empty");
+    if (job->prompt.count == 0)
+        return err_set(err, ERR_USAGE, "the prompt is empty");
+    report_long_text(job->model, job->prompt.count + job->tokens_max);
+    return true;
 }
 
 /* One sequence to its end; the same seed for both sides. */

@@ -7,7 +7,7 @@
 #include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/text.h"
-#include "src/cli.h"
+#include "src/report.h"
 
 extern const struct command command_logits;
 
@@ -37,11 +37,15 @@ static float *compute(struct model *model, const struct ids *ids, int threads, s
     struct context *context = context_new(model, &options, err);
     if (!context)
         return NULL;
-    size_t *slots = x_new(ids->count, sizeof *slots);
-    float *logits = x_new(ids->count * model_shape(model)->vocab, sizeof *logits);
+    size_t *slots = x_new(ids->count, sizeof *slots), bytes = 0;
+    float *logits = NULL; /* may be gigabytes */
+    if (num_mul(ids->count * sizeof *logits, model_shape(model)->vocab, &bytes))
+        logits = malloc(bytes);
     size_t branch = context_branch(context, 0, 0);
-    bool ok = context_push(context, branch, ids->data, ids->count, err) &&
-              context_run(context, &cli_cancel, err);
+    bool ok = logits ||
+              err_set(err, ERR_MEMORY, "no memory for the logits of %zu tokens", ids->count);
+    ok = ok && context_push(context, branch, ids->data, ids->count, err) &&
+         context_run(context, &cli_cancel, err);
     for (size_t i = 0; ok && i < ids->count; i++)
         slots[i] = context_slot(context, branch, i);
     ok = ok && context_logits(context, slots, ids->count, logits, &cli_cancel, err);
@@ -137,6 +141,8 @@ static bool work(const struct arguments *arguments, struct model *model, struct 
         return err_set(err, ERR_USAGE, "no token ids given, expected --ids 1,2,3");
     bool ok = arguments_int(arguments, "top", 1, TOP_MAX, 10, &k, err) &&
               parse_ids(text, &ids, err);
+    if (ok)
+        report_long_text(model, ids.count);
     float *logits = ok ? compute(model, &ids, arguments_threads(arguments), err) : NULL;
     size_t bytes = ids.count * model_shape(model)->vocab * sizeof *logits;
     ok = logits && (!output || file_write(output, logits, bytes, err));

@@ -55,6 +55,10 @@ void report_flip_text(struct buf *out, const struct flip *flip)
     buf_add_format(out, "%s row %" PRIu32, proj_name(flip->proj), flip->row);
     if (flip->group != FLIP_WHOLE_ROW)
         buf_add_format(out, " group %d", (int)flip->group);
+    if (flip->group != FLIP_WHOLE_ROW && mask_bits(flip) == 1)
+        buf_add_format(out, " bit %d", first_bit(flip));
+    else if (flip->group != FLIP_WHOLE_ROW && mask_bits(flip) < GROUP_WEIGHTS)
+        buf_add_format(out, " %d bits", mask_bits(flip));
 }
 
 /* ---- tables ------------------------------------------------------------------------ */
@@ -64,7 +68,7 @@ static bool compared(const struct evaluation *base, const struct evaluation *now
     return base != now;
 }
 
-/* Pad text to a column; texts of files are made visible and cut. */
+/* Pad text to a column; texts of files are made visible. */
 static void add_cell(struct buf *out, const char *indent, const char *text, size_t columns)
 {
     struct buf cell = {0};
@@ -263,9 +267,47 @@ json_t *report_totals_json(const struct probe_set *set, const struct evaluation 
     return totals;
 }
 
+/* ---- progress and warnings --------------------------------------------------------------- */
+
 void report_work(void *progress, size_t done, size_t total)
 {
     struct progress *line = progress;
     line->total = total;
     progress_update(line, done, NULL);
+}
+
+void report_at_once(struct progress *progress)
+{
+    if (!progress->terminal)
+        return;
+    progress->shown = -HUGE_VAL;
+    progress_update(progress, 0, NULL);
+}
+
+void report_long_text(const struct model *model, size_t tokens)
+{
+    uint32_t context = model_shape(model)->context;
+    if (context > 0 && tokens > context)
+        cli_warn("%zu tokens are more than the %" PRIu32 " that the model was made for", tokens,
+                 context);
+}
+
+void report_long_prompts(const struct model *model, const struct probe_set *set)
+{
+    uint32_t context = model_shape(model)->context;
+    size_t count = 0;
+    struct ids ids = {0};
+    struct err ignored; /* whoever evaluates the probe tells it */
+    for (size_t i = 0; context > 0 && i < set->count; i++) {
+        const struct encode_options options = {0};
+        const struct probe *probe = &set->probes[i];
+        ids.count = 0;
+        (void)token_encode(model_tokenizer(model), probe->prompt, strlen(probe->prompt), &options,
+                           &ids, &ignored);
+        count += ids.count >= context;
+    }
+    ids_free(&ids);
+    if (count > 0)
+        cli_warn("%zu prompts leave no room in the %" PRIu32 " tokens that the model was made for",
+                 count, context);
 }

@@ -14,7 +14,7 @@
 /* {layer, proj, row[, group[, bit | mask]]} as in design of the patch formats. */
 json_t *report_flip_json(const struct flip *flip);
 
-/* "L3 gate row 514", "head row 7 group 1" */
+/* "layer 3 gate_proj row 514", "head row 7 group 1", "... bit 5", "... 3 bits" */
 void report_flip_text(struct buf *out, const struct flip *flip);
 
 /* Table by set and category: n, right before and after, fixed, broke. */
@@ -32,5 +32,13 @@ json_t *report_totals_json(const struct probe_set *set, const struct evaluation 
 
 /* A progress line for work_progress. */
 void report_work(void *progress, size_t done, size_t total);
+
+/* On a terminal show the line now, before the first of a slow work is done. */
+void report_at_once(struct progress *progress);
+
+/* One warning if prompts with their answers are longer than what the model was
+ * made for: it computes them, but they mean little. */
+void report_long_prompts(const struct model *model, const struct probe_set *set);
+void report_long_text(const struct model *model, size_t tokens);
 
 #endif
