@@ -183,7 +183,7 @@ void app_command(struct app *app, const char *line)
 static void complain_unbound(struct app *app, key_code key)
 {
     struct buf name = {0};
-    key_name(key, &name);
+    key_add_name(key, &name);
     app_complain(app, "%s is not bound here, ? shows the keys", name.data ? name.data : "this key");
     buf_free(&name);
 }

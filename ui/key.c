@@ -56,7 +56,7 @@ size_t key_parse(const char *text, key_code *key)
     return len;
 }
 
-void key_name(key_code key, struct buf *out)
+void key_add_name(key_code key, struct buf *out)
 {
     for (size_t i = 0; i < countof(names); i++)
         if (names[i].key == key) {

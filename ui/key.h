@@ -40,7 +40,7 @@ enum {
 
 /* Read one key's name at text; returns the bytes used, 0 if there is none. */
 size_t key_parse(const char *text, key_code *key);
-void key_name(key_code key, struct buf *out);
+void key_add_name(key_code key, struct buf *out); /* ncurses has a key_name */
 
 /* The bytes a terminal sends for it, for prompts. */
 void key_bytes(key_code key, struct buf *out);

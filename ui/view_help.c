@@ -306,7 +306,7 @@ static void lengthen_filter(struct app *app, key_code key)
     if (key == ' ')
         buf_add_text(&filter, " "); /* its name is <Space> */
     else
-        key_name(key, &filter);
+        key_add_name(key, &filter);
     set_filter(app, filter.data, filter.len);
     buf_free(&filter);
 }
