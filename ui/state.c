@@ -9,6 +9,7 @@
 
 #include "src/base/text.h"
 #include "ui/state_int.h"
+#include "ui/view_int.h"
 
 struct app *app_new(void)
 {
@@ -104,6 +105,16 @@ static void take_text(struct app *app, const struct event_text *text)
     state_set_text(&compare->now, text_of(&text->now), text->now.text.len);
     compare->known = true;
     compare->flip_count = text->flip_count;
+}
+
+void state_forget_prompt(struct app *app)
+{
+    struct compare_state *compare = &app->compare;
+    state_set_text(&compare->prompt, NULL, 0);
+    state_set_text(&compare->base, NULL, 0);
+    state_set_text(&compare->now, NULL, 0);
+    compare->known = false;
+    compare->scroll = 0;
 }
 
 static void take_progress(struct app *app, const struct event *event)

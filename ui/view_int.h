@@ -98,6 +98,9 @@ size_t probes_listed(const struct app *app);
 int map_layers(const struct app *app);
 int map_extra_columns(const struct app *app);
 
+/* From the text that a person typed back to the selected probe. */
+void state_forget_prompt(struct app *app);
+
 /* Put the map's cursor on the row of a flip, zoomed in. */
 bool map_go(struct app *app, const struct flip *flip);
 

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Parts of screens that several views need.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/command.h"
+#include "ui/view_int.h"
+
+/* ---- frames ------------------------------------------------------------------- */
+
+/* Smaller screens have no room for frames (layout.c), nor small areas. */
+static bool has_frame(const struct app *app, struct rect area)
+{
+    return app->grid->rows >= 16 && app->grid->columns >= 60 && area.rows >= 3 &&
+           area.columns >= 8;
+}
+
+struct rect view_inside(const struct app *app, struct rect area)
+{
+    if (!has_frame(app, area))
+        return area;
+    return (struct rect){.row = area.row + 1,
+                         .column = area.column + 1,
+                         .rows = area.rows - 2,
+                         .columns = area.columns - 2};
+}
+
+struct rect view_frame(struct app *app, struct rect area, const char *title, bool focused)
+{
+    if (has_frame(app, area))
+        (void)grid_frame(app->grid, area, title, focused);
+    return view_inside(app, area);
+}
+
+/* ---- tables --------------------------------------------------------------------- */
+
+int view_cell(struct app *app, struct rect area, int row, int column, int width, style_id style,
+              const char *text)
+{
+    struct rect part = {.row = area.row + row,
+                        .column = area.column + column,
+                        .rows = 1,
+                        .columns = width};
+    if (column + width > area.columns)
+        part.columns = area.columns - column;
+    if (row >= 0 && row < area.rows && column >= 0 && part.columns > 0)
+        (void)grid_text(app->grid, part, 0, 0, text, strlen(text), style);
+    return column + width;
+}
+
+int view_cell_right(struct app *app, struct rect area, int row, int column, int width,
+                    style_id style, const char *text)
+{
+    int used = grid_text_columns(text, strlen(text));
+    int shift = used < width ? width - used : 0;
+    (void)view_cell(app, area, row, column + shift, width - shift, style, text);
+    return column + width;
+}
+
+int view_first_line(int count, int rows, int cursor)
+{
+    int first = cursor - rows / 2;
+    if (first > count - rows)
+        first = count - rows;
+    return first < 0 ? 0 : first;
+}
+
+/* ---- words ------------------------------------------------------------------------ */
+
+void view_key_shown(const char *key, struct buf *out)
+{
+    size_t len = strlen(key);
+    if (len > 2 && key[0] == '<')
+        buf_add(out, key + 1, len - 2);
+    else
+        buf_add_text(out, key);
+}
+
+void view_key_of(const char *line, struct buf *out)
+{
+    for (const struct key_binding *binding = ui_bindings; binding->key; binding++)
+        if (strcmp(binding->line, line) == 0) {
+            view_key_shown(binding->key, out);
+            return;
+        }
+    buf_add_format(out, ":%s", line);
+}
+
+void view_flip_text(struct buf *out, const struct flip *flip)
+{
+    if (flip->layer != NO_LAYER)
+        buf_add_format(out, "L%d ", (int)flip->layer);
+    buf_add_format(out, "%s row %" PRIu32, proj_name(flip->proj), flip->row);
+    if (flip->group != FLIP_WHOLE_ROW)
+        buf_add_format(out, " group %d", (int)flip->group);
+}
+
+void view_count_text(struct buf *out, uint64_t count)
+{
+    if (count >= 1000000)
+        buf_add_format(out, "%.1f M", (double)count / 1e6);
+    else if (count >= 10000)
+        buf_add_format(out, "%" PRIu64 " %03" PRIu64, count / 1000, count % 1000);
+    else
+        buf_add_format(out, "%" PRIu64, count);
+}
+
+void view_time_text(struct buf *out, double seconds)
+{
+    if (!(seconds >= 0))
+        seconds = 0;
+    if (seconds > 359999)
+        seconds = 359999;
+    int all = (int)lround(seconds);
+    if (all >= 3600)
+        buf_add_format(out, "%d:%02d:%02d", all / 3600, all / 60 % 60, all % 60);
+    else
+        buf_add_format(out, "%d:%02d", all / 60, all % 60);
+}
+
+double view_accept_percent(const struct app *app)
+{
+    double tried = (double)app->search.tried;
+    return tried > 0 ? 100 * (double)app->search.accepted_count / tried : 0;
+}
+
+/* ---- heat --------------------------------------------------------------------------- */
+
+int view_heat_level(float value, float low, float high)
+{
+    if (!(high > low) || !(value >= low))
+        return high > low ? 0 : HEAT_LEVELS / 2;
+    float share = (value - low) / (high - low);
+    int level = (int)(share * (float)HEAT_LEVELS);
+    return level >= HEAT_LEVELS ? HEAT_LEVELS - 1 : level;
+}
+
+style_id view_heat_text(int level)
+{
+    return style_heat(level < HEAT_LEVELS / 2 ? HEAT_LEVELS - 1 : 0, level);
+}
+
+void view_heat_fill(struct app *app, struct rect clip, struct rect part, int level)
+{
+    if (app->colours == COLOUR_MONO)
+        grid_fill(app->grid, clip, part, theme_heat_glyph(level), STYLE_TEXT);
+    else
+        grid_fill(app->grid, clip, part, ' ', style_heat(level, level));
+}
+
+static int heat_steps(const struct app *app)
+{
+    return app->theme ? theme_heat_steps(app->theme, app->colours) : HEAT_LEVELS;
+}
+
+void view_legend(struct app *app, struct rect area, int row, float low, float high,
+                 const char *what)
+{
+    if (row < 0 || row >= area.rows)
+        return;
+    int column = grid_format(app->grid, area, row, 0, STYLE_DIM, "%.4f ", (double)low);
+    int width = area.columns >= 34 ? HEAT_LEVELS : HEAT_LEVELS / 2;
+    if (column + width >= area.columns)
+        return;
+    for (int i = 0; i < width; i++)
+        view_heat_fill(app, area, (struct rect){row, column + i, 1, 1},
+                       i * HEAT_LEVELS / width);
+    (void)grid_format(app->grid, area, row, column + width, STYLE_DIM, " %.4f  %d steps  %s",
+                      (double)high, heat_steps(app), what);
+}

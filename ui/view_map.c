@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The map: layers x projections, coloured by mean row scale, and below them the
+ * embedding and the head.  Enter zooms into the matrix under the cursor
+ * (view_matrix.c).
+ *
+ * A cell is as wide and as high as there is room for; from 8 columns it prints
+ * its mean scale, from 3 the number of accepted flips.  More layers than rows:
+ * two layers share a text row by half blocks; more than that scrolls.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/view_int.h"
+
+enum { LABEL_COLUMNS = 4, CELL_COLUMNS_MAX = 12, CELL_ROWS_MAX = 3 };
+
+/* How the layers lie in an area.  Line 0 are the names of the projections, then
+ * come `rows` rows of layers, embed and head, and the legend. */
+struct plan {
+    int slot;     /* columns of a cell with the gap before it */
+    int height;   /* text rows of a cell */
+    int together; /* layers in one text row: 1, or 2 with half blocks */
+    int rows;     /* text rows for layers */
+    int first;    /* first layer shown */
+    int extra;    /* text row of embed and head, -1 if there is no room */
+    int legend;   /* text row of the legend, -1 if there is no room */
+};
+
+static int clamp(int value, int low, int high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static struct plan plan_of(const struct app *app, struct rect inside)
+{
+    int layers = map_layers(app);
+    struct plan plan = {.height = 1, .together = 1, .extra = -1, .legend = -1};
+    plan.slot = clamp((inside.columns - LABEL_COLUMNS - 1) / PROJ_LAYER_COUNT, 2,
+                      CELL_COLUMNS_MAX + 1);
+    int others = inside.rows >= 6 ? 3 : inside.rows >= 4 ? 2 : 1;
+    int room = inside.rows - others;
+    if (layers > 0 && room >= layers)
+        plan.height = clamp((inside.rows - others + 1) / (layers + 1), 1, CELL_ROWS_MAX);
+    else if (app->colours != COLOUR_MONO)
+        plan.together = 2;
+    plan.rows = (layers + plan.together - 1) / plan.together * plan.height;
+    if (plan.rows > room)
+        plan.rows = room > 0 ? room : 0;
+    int texts = (layers + plan.together - 1) / plan.together;
+    int cursor = clamp(app->map.layer, 0, layers > 0 ? layers - 1 : 0) / plan.together;
+    plan.first = view_first_line(texts, plan.rows / plan.height, cursor) * plan.together;
+    if (others >= 2)
+        plan.extra = 1 + plan.rows;
+    if (others >= 3)
+        plan.legend = inside.rows - 1;
+    return plan;
+}
+
+static struct rect cell_rect(const struct plan *plan, int row, int column)
+{
+    return (struct rect){.row = row,
+                         .column = LABEL_COLUMNS + 1 + column * plan->slot,
+                         .rows = plan->height,
+                         .columns = plan->slot - 1};
+}
+
+static int level_of(const struct app *app, const struct map_matrix *matrix)
+{
+    return view_heat_level(matrix->average, app->map.low, app->map.high);
+}
+
+/* ---- one cell ---------------------------------------------------------------------- */
+
+static void draw_number(struct app *app, struct rect inside, struct rect cell,
+                        const struct map_matrix *matrix, int level)
+{
+    char text[32];
+    if (cell.columns < 8)
+        return;
+    (void)snprintf(text, sizeof(text), " %.4f ", (double)matrix->average);
+    (void)view_cell(app, inside, cell.row, cell.column, cell.columns, view_heat_text(level), text);
+}
+
+/* Accepted flips, in the last row of the cell: a second layer that never hides. */
+static void draw_marks(struct app *app, struct rect inside, struct rect cell,
+                       const struct map_matrix *matrix)
+{
+    char text[32];
+    if (matrix->accepted == 0)
+        return;
+    int len = snprintf(text, sizeof(text), "\u25C6%" PRIu32, matrix->accepted);
+    int used = grid_text_columns(text, (size_t)len);
+    bool beside = cell.rows > 1 || cell.columns < 8 || cell.columns >= 8 + used;
+    if (!beside || used > cell.columns) {
+        used = 1;
+        (void)snprintf(text, sizeof(text), "\u25C6");
+    }
+    (void)view_cell(app, inside, cell.row + cell.rows - 1, cell.column + cell.columns - used, used,
+                    STYLE_MARK_ACCEPTED, text);
+}
+
+/* The cursor is told by brackets, not by colour. */
+static void draw_brackets(struct app *app, struct rect inside, struct rect cell, bool focused)
+{
+    style_id style = focused ? STYLE_CURSOR : STYLE_DIM;
+    for (int i = 0; i < cell.rows; i++) {
+        grid_put(app->grid, inside, cell.row + i, cell.column - 1, '[', style);
+        grid_put(app->grid, inside, cell.row + i, cell.column + cell.columns, ']', style);
+    }
+    if (focused)
+        grid_cursor(app->grid, inside, cell.row, cell.column);
+}
+
+static void draw_cell(struct app *app, struct rect inside, struct rect cell,
+                      const struct map_matrix *matrix)
+{
+    if (!matrix)
+        return;
+    if (!matrix->mean) {
+        grid_fill(app->grid, inside, cell, '.', STYLE_DIM);
+    } else {
+        int level = level_of(app, matrix);
+        view_heat_fill(app, inside, cell, level);
+        draw_number(app, inside, cell, matrix, level);
+    }
+    draw_marks(app, inside, cell, matrix);
+}
+
+/* Two layers in one text row: the upper half is the first of them. */
+static void draw_halves(struct app *app, struct rect inside, struct rect cell,
+                        const struct map_matrix *upper, const struct map_matrix *lower)
+{
+    int top = upper && upper->mean ? level_of(app, upper) : 0;
+    int bottom = lower && lower->mean ? level_of(app, lower) : top;
+    grid_fill(app->grid, inside, cell, 0x2580, style_heat(top, bottom));
+    if ((upper && upper->accepted) || (lower && lower->accepted))
+        grid_put(app->grid, inside, cell.row, cell.column + cell.columns - 1, MARK_ACCEPTED,
+                 STYLE_MARK_ACCEPTED);
+}
+
+/* ---- rows --------------------------------------------------------------------------- */
+
+static void draw_header(struct app *app, struct rect inside, const struct plan *plan)
+{
+    static const char *const full[] = {"q", "k", "v", "o", "gate", "up", "down"};
+    static const char *const tight[] = {"q", "k", "v", "o", "g", "u", "d"};
+    for (int i = 0; i < PROJ_LAYER_COUNT; i++) {
+        struct rect cell = cell_rect(plan, 0, i);
+        bool at = i == app->map.column && app->map.layer < map_layers(app);
+        (void)view_cell(app, inside, 0, cell.column, cell.columns, at ? STYLE_TITLE : STYLE_DIM,
+                        cell.columns >= 4 ? full[i] : tight[i]);
+    }
+}
+
+static void draw_layers(struct app *app, struct rect inside, const struct plan *plan)
+{
+    int layers = map_layers(app);
+    for (int row = 0; row < plan->rows; row += plan->height) {
+        int layer = plan->first + row / plan->height * plan->together;
+        if (layer >= layers || row + plan->height > plan->rows)
+            break;
+        int cursor = app->map.layer;
+        bool here = cursor >= layer && cursor < layer + plan->together;
+        (void)grid_format(app->grid, inside, 1 + row, 0, here ? STYLE_TITLE : STYLE_DIM, "L%-2d",
+                          here ? cursor : layer);
+        for (int i = 0; i < PROJ_LAYER_COUNT; i++) {
+            struct rect cell = cell_rect(plan, 1 + row, i);
+            const struct map_matrix *matrix = app_matrix(app, layer, (enum proj)i);
+            if (plan->together == 2)
+                draw_halves(app, inside, cell, matrix, app_matrix(app, layer + 1, (enum proj)i));
+            else
+                draw_cell(app, inside, cell, matrix);
+        }
+    }
+}
+
+/* Each with its name behind it; one line high. */
+static void draw_extra(struct app *app, struct rect inside, const struct plan *plan)
+{
+    if (plan->extra < 0)
+        return;
+    for (int i = 0; i < map_extra_columns(app); i++) {
+        struct rect cell = cell_rect(plan, plan->extra, 2 * i);
+        cell.rows = 1;
+        const char *name = i == 0 ? "embed" : "head";
+        bool at = app->map.layer == map_layers(app) && app->map.column == i;
+        draw_cell(app, inside, cell, app_matrix(app, NO_LAYER, (enum proj)((int)PROJ_EMBED + i)));
+        (void)view_cell(app, inside, cell.row, cell.column + cell.columns + 1, plan->slot - 1,
+                        at ? STYLE_TITLE : STYLE_DIM, name);
+    }
+}
+
+static void draw_cursor(struct app *app, struct rect inside, const struct plan *plan, bool focused)
+{
+    const struct map_state *map = &app->map;
+    bool extra = map->layer >= map_layers(app);
+    int row = extra ? plan->extra
+                    : 1 + (map->layer - plan->first) / plan->together * plan->height;
+    struct rect cell = cell_rect(plan, row, extra ? 2 * map->column : map->column);
+    if (extra)
+        cell.rows = 1;
+    if (row >= 1 && (extra || row < 1 + plan->rows))
+        draw_brackets(app, inside, cell, focused);
+}
+
+static void map_draw(struct app *app, struct rect area, bool focused)
+{
+    if (app->map.zoomed) {
+        matrix_draw(app, area, focused);
+        return;
+    }
+    struct rect inside = view_frame(app, area, "Map: mean row scale", focused);
+    struct plan plan = plan_of(app, inside);
+    draw_header(app, inside, &plan);
+    draw_layers(app, inside, &plan);
+    draw_extra(app, inside, &plan);
+    draw_cursor(app, inside, &plan, focused);
+    if (plan.legend >= 0)
+        view_legend(app, inside, plan.legend, app->map.low, app->map.high,
+                    "\u25C6 accepted flips");
+}
+
+/* ---- keys ----------------------------------------------------------------------------- */
+
+static void map_move(struct app *app, enum motion motion)
+{
+    static const int down[] = {
+        [MOVE_UP] = -1,        [MOVE_DOWN] = 1,      [MOVE_PAGE_UP] = -8, [MOVE_PAGE_DOWN] = 8,
+        [MOVE_HALF_UP] = -4,   [MOVE_HALF_DOWN] = 4, [MOVE_FIRST] = -1000000,
+        [MOVE_LAST] = 1000000, [MOVE_LINE_END] = 0,
+    };
+    static const int right[] = {
+        [MOVE_LEFT] = -1,
+        [MOVE_RIGHT] = 1,
+        [MOVE_LINE_START] = -PROJ_LAYER_COUNT,
+        [MOVE_LINE_END] = PROJ_LAYER_COUNT,
+    };
+    struct map_state *map = &app->map;
+    if (map->zoomed) {
+        matrix_move(app, motion);
+        return;
+    }
+    map->layer = clamp(map->layer + down[motion], 0, map_layers(app));
+    int columns = map->layer < map_layers(app) ? (int)PROJ_LAYER_COUNT : map_extra_columns(app);
+    map->column = clamp(map->column + right[motion], 0, columns > 0 ? columns - 1 : 0);
+}
+
+static bool map_enter(struct app *app)
+{
+    const struct map_matrix *matrix = app_matrix_at_cursor(app);
+    if (app->map.zoomed || !matrix || matrix->rows == 0)
+        return false;
+    app->map.zoomed = true;
+    if (app->map.row >= matrix->rows)
+        app->map.row = matrix->rows - 1;
+    return true;
+}
+
+static bool map_back(struct app *app)
+{
+    bool was = app->map.zoomed;
+    app->map.zoomed = false;
+    return was;
+}
+
+/* "L12 gate_proj  768 rows  scale 0.0213 mean, 0.0101 to 0.0340  ..." */
+static void map_readout(struct app *app, struct buf *out)
+{
+    const struct map_matrix *matrix = app_matrix_at_cursor(app);
+    if (app->map.zoomed) {
+        matrix_readout(app, out);
+        return;
+    }
+    if (!matrix)
+        return;
+    if (matrix->layer != NO_LAYER)
+        buf_add_format(out, "L%d ", (int)matrix->layer);
+    buf_add_format(out, "%s  %" PRIu32 " rows", proj_name(matrix->proj), matrix->rows);
+    if (matrix->mean)
+        buf_add_format(out, "  scale %.4f (%.4f to %.4f)", (double)matrix->average,
+                       (double)matrix->low, (double)matrix->high);
+    else
+        buf_add_text(out, "  scales not read yet");
+    buf_add_format(out, "  tried %" PRIu32 "  accepted %" PRIu32 "  rejected %" PRIu32,
+                   matrix->tried, matrix->accepted, matrix->rejected);
+}
+
+const struct view_ops view_map = {
+    .name = "map",
+    .title = "Map",
+    .draw = map_draw,
+    .move = map_move,
+    .enter = map_enter,
+    .back = map_back,
+    .readout = map_readout,
+};

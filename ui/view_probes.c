@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The probes: targets, controls and held-out ones apart, each with its gap
+ * before and now, the change in sign and word, what the last candidate did to
+ * it, and what the greedy answer is worth.
+ *
+ * A list of lines: a heading per section, then its probes.  Narrow areas drop
+ * columns: first the last try, then the baseline, then the gap now.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/view_int.h"
+
+enum { ROLE_COUNT = 3, NAME_COLUMNS_MIN = 10, NAME_COLUMNS_MAX = 32 };
+
+enum column { COLUMN_BEFORE, COLUMN_NOW, COLUMN_CHANGE, COLUMN_TRY, COLUMN_ANSWER, COLUMN_COUNT };
+
+static const struct {
+    const char *title;
+    int width;
+    int importance; /* the lowest is dropped first */
+} columns[COLUMN_COUNT] = {
+    [COLUMN_BEFORE] = {"before", 7, 2},       [COLUMN_NOW] = {"now", 7, 3},
+    [COLUMN_CHANGE] = {"change of gap", 13, 5}, [COLUMN_TRY] = {"last try", 8, 1},
+    [COLUMN_ANSWER] = {"answer", 6, 4},
+};
+
+struct widths {
+    int name;
+    bool has[COLUMN_COUNT];
+};
+
+static int longest_name(const struct app *app)
+{
+    int longest = NAME_COLUMNS_MIN;
+    for (size_t i = 0; i < probes_listed(app); i++) {
+        const char *name = app->probes[i].probe->name;
+        int used = grid_text_columns(name, strlen(name));
+        longest = used > longest ? used : longest;
+    }
+    return longest > NAME_COLUMNS_MAX ? NAME_COLUMNS_MAX : longest;
+}
+
+static struct widths widths_of(const struct app *app, int room)
+{
+    struct widths widths = {0};
+    room -= 2 + NAME_COLUMNS_MIN; /* mark of the cursor */
+    for (int importance = COLUMN_COUNT; importance > 0; importance--)
+        for (int i = 0; i < COLUMN_COUNT; i++)
+            if (columns[i].importance == importance && columns[i].width + 1 <= room) {
+                widths.has[i] = true;
+                room -= columns[i].width + 1;
+            }
+    int more = longest_name(app) - NAME_COLUMNS_MIN;
+    widths.name = NAME_COLUMNS_MIN + (room > more ? more : room > 0 ? room : 0);
+    return widths;
+}
+
+/* ---- sections ---------------------------------------------------------------------- */
+
+static size_t section_first(const struct app *app, enum role role)
+{
+    return role == ROLE_TARGET    ? 0
+           : role == ROLE_CONTROL ? app->target_count
+                                  : app->target_count + app->control_count;
+}
+
+static size_t section_count(const struct app *app, enum role role)
+{
+    return role == ROLE_TARGET    ? app->target_count
+           : role == ROLE_CONTROL ? app->control_count
+                                  : app->heldout_count;
+}
+
+struct section {
+    size_t known, right_base, right_now, fixed, broke;
+    double change; /* mean change of the gaps */
+    bool stale;
+};
+
+static struct section section_of(const struct app *app, enum role role)
+{
+    struct section section = {0};
+    size_t first = section_first(app, role), count = section_count(app, role), gaps = 0;
+    for (size_t i = first; i < first + count; i++) {
+        const struct probe_state *probe = &app->probes[i];
+        const struct answer *answer = &probe->answer;
+        if (isfinite(probe->now) && isfinite(probe->before)) {
+            section.change += probe->now - probe->before;
+            gaps++;
+        }
+        if (!answer->known)
+            continue;
+        enum verdict verdict = verdict_of(answer->right_base, answer->right_now);
+        section.known++;
+        section.right_base += answer->right_base;
+        section.right_now += answer->right_now;
+        section.fixed += verdict == VERDICT_FIXED;
+        section.broke += verdict == VERDICT_BROKE;
+        section.stale |= view_is_stale(app, answer->flip_count);
+    }
+    section.change = gaps > 0 ? section.change / (double)gaps : (double)NAN;
+    return section;
+}
+
+static const char *const role_names[ROLE_COUNT] = {"targets", "controls", "held-out"};
+static const style_id role_styles[ROLE_COUNT] = {STYLE_TARGET, STYLE_CONTROL, STYLE_HELDOUT};
+
+static void heldout_text(const struct app *app, struct buf *out)
+{
+    buf_add_format(out, "held-out %zu, not shown: ", app->heldout_count);
+    view_key_of("heldout", out);
+    buf_add_text(out, " answers them (counted)");
+}
+
+static void section_text(const struct app *app, enum role role, struct buf *out)
+{
+    struct section section = section_of(app, role);
+    size_t count = section_count(app, role);
+    buf_add_format(out, "%s %zu", role_names[role], count);
+    if (section.known > 0) {
+        buf_add_format(out, "  right %zu", section.right_base);
+        buf_add_format(out, "\u2192%zu%s", section.right_now, section.stale ? "~" : "");
+        buf_add_format(out, "  fixed %zu  broke %zu", section.fixed, section.broke);
+    }
+    if (isfinite(section.change))
+        buf_add_format(out, "  mean gap %+.3f", section.change);
+    if (role == ROLE_HELDOUT && app->heldout_looks > 0)
+        buf_add_format(out, "  looked at %llu time%s", (unsigned long long)app->heldout_looks,
+                       app->heldout_looks == 1 ? "" : "s");
+}
+
+static void draw_section(struct app *app, struct rect area, int row, enum role role)
+{
+    struct buf text = {0};
+    if (role == ROLE_HELDOUT && !app->heldout_asked)
+        heldout_text(app, &text);
+    else
+        section_text(app, role, &text);
+    (void)view_cell(app, area, row, 0, area.columns, role_styles[role], text.data);
+    buf_free(&text);
+}
+
+/* ---- lines: sections and their probes ----------------------------------------------------- */
+
+struct line {
+    bool is_section;
+    enum role role;
+    size_t probe;
+};
+
+static int line_count(const struct app *app)
+{
+    int count = (int)probes_listed(app);
+    for (int role = 0; role < ROLE_COUNT; role++)
+        count += section_count(app, (enum role)role) > 0;
+    return count;
+}
+
+static int line_of_probe(const struct app *app, size_t probe)
+{
+    int line = (int)probe;
+    for (int role = 0; role < ROLE_COUNT; role++)
+        line += section_count(app, (enum role)role) > 0 &&
+                section_first(app, (enum role)role) <= probe;
+    return line;
+}
+
+static struct line line_at(const struct app *app, int index)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        size_t count = section_count(app, (enum role)role);
+        bool shown = role != ROLE_HELDOUT || app->heldout_asked;
+        if (count > 0 && index == 0)
+            return (struct line){.is_section = true, .role = (enum role)role};
+        if (count > 0)
+            index--;
+        if (shown && (size_t)index < count)
+            return (struct line){.role = (enum role)role,
+                                 .probe = section_first(app, (enum role)role) + (size_t)index};
+        index -= shown ? (int)count : 0;
+    }
+    return (struct line){.is_section = true, .role = ROLE_TARGET};
+}
+
+/* ---- one probe ------------------------------------------------------------------------------ */
+
+static style_id change_style(const char *word)
+{
+    if (strcmp(word, "up") == 0 || strcmp(word, "won") == 0)
+        return STYLE_GOOD;
+    return strcmp(word, "down") == 0 || strcmp(word, "lost") == 0 ? STYLE_BAD : STYLE_DIM;
+}
+
+static const char *change_sign(double change, const char *word)
+{
+    return strcmp(word, "same") == 0 ? "=" : change > 0 ? "\u25B2" : "\u25BC";
+}
+
+static style_id change_text(const struct probe_state *probe, char *out, size_t size)
+{
+    const char *word = app_gap_word(probe);
+    double change = probe->now - probe->before;
+    if (!isfinite(change)) {
+        (void)snprintf(out, size, "-");
+        return STYLE_DIM;
+    }
+    (void)snprintf(out, size, "%s %+6.2f %s", change_sign(change, word), change, word);
+    return change_style(word);
+}
+
+static void gap_text(double gap, char *out, size_t size)
+{
+    if (isfinite(gap))
+        (void)snprintf(out, size, "%+.2f", gap);
+    else
+        (void)snprintf(out, size, "-");
+}
+
+/* What the last candidate did, against the flips it was tried with. */
+static double try_change(const struct app *app, const struct probe_state *probe)
+{
+    bool on = app->search.has_last && app->search.last.accepted;
+    return probe->candidate - (on ? probe->previous : probe->now);
+}
+
+static style_id answer_text(const struct app *app, const struct answer *answer, char *out,
+                            size_t size)
+{
+    static const char *const words[] = {
+        [VERDICT_FIXED] = "fixed",
+        [VERDICT_BROKE] = "BROKE",
+        [VERDICT_STAYED_RIGHT] = "right",
+        [VERDICT_STAYED_WRONG] = "wrong",
+    };
+    static const style_id styles[] = {
+        [VERDICT_FIXED] = STYLE_GOOD,
+        [VERDICT_BROKE] = STYLE_BAD,
+        [VERDICT_STAYED_RIGHT] = STYLE_TEXT,
+        [VERDICT_STAYED_WRONG] = STYLE_DIM,
+    };
+    if (!answer->known) {
+        (void)snprintf(out, size, "-");
+        return STYLE_DIM;
+    }
+    enum verdict verdict = verdict_of(answer->right_base, answer->right_now);
+    bool stale = view_is_stale(app, answer->flip_count);
+    (void)snprintf(out, size, "%s%s", words[verdict], stale ? "~" : "");
+    return stale ? STYLE_STALE : styles[verdict];
+}
+
+static style_id cell_text(const struct app *app, const struct probe_state *probe, int column,
+                          char *out, size_t size)
+{
+    switch ((enum column)column) {
+    case COLUMN_BEFORE:
+        gap_text(probe->before, out, size);
+        return STYLE_DIM;
+    case COLUMN_NOW:
+        gap_text(probe->now, out, size);
+        return STYLE_TEXT;
+    case COLUMN_CHANGE:
+        return change_text(probe, out, size);
+    case COLUMN_TRY:
+        gap_text(try_change(app, probe), out, size);
+        return STYLE_DIM;
+    case COLUMN_ANSWER:
+        return answer_text(app, &probe->answer, out, size);
+    case COLUMN_COUNT:
+        break;
+    }
+    out[0] = '\0';
+    return STYLE_TEXT;
+}
+
+static void draw_probe(struct app *app, struct rect area, int row, const struct widths *widths,
+                       size_t index, bool focused)
+{
+    const struct probe_state *probe = &app->probes[index];
+    bool here = index == app->probe_cursor;
+    bool lit = here && focused;
+    if (lit)
+        grid_fill(app->grid, area, (struct rect){row, 0, 1, area.columns}, ' ', STYLE_SELECTED);
+    (void)view_cell(app, area, row, 0, 1, lit ? STYLE_SELECTED : STYLE_TEXT, here ? ">" : " ");
+    int at = view_cell(app, area, row, 2, widths->name, lit ? STYLE_SELECTED : STYLE_TEXT,
+                       probe->probe->name);
+    for (int i = 0; i < COLUMN_COUNT; i++) {
+        char text[64];
+        style_id style = cell_text(app, probe, i, text, sizeof(text));
+        if (!widths->has[i])
+            continue;
+        bool words = i == COLUMN_CHANGE || i == COLUMN_ANSWER;
+        at = (words ? view_cell : view_cell_right)(app, area, row, at + 1, columns[i].width,
+                                                   lit ? STYLE_SELECTED : style, text);
+    }
+    if (lit)
+        grid_cursor(app->grid, area, row, 0);
+}
+
+static void draw_titles(struct app *app, struct rect area, const struct widths *widths)
+{
+    int at = view_cell(app, area, 0, 2, widths->name, STYLE_DIM, "probe");
+    for (int i = 0; i < COLUMN_COUNT; i++) {
+        bool words = i == COLUMN_CHANGE || i == COLUMN_ANSWER;
+        if (widths->has[i])
+            at = (words ? view_cell : view_cell_right)(app, area, 0, at + 1, columns[i].width,
+                                                       STYLE_DIM, columns[i].title);
+    }
+}
+
+/* ---- the view ---------------------------------------------------------------------------------- */
+
+static void probes_draw(struct app *app, struct rect area, bool focused)
+{
+    struct rect inside = view_frame(app, area, "Probes", focused);
+    struct widths widths = widths_of(app, inside.columns);
+    struct rect list = inside;
+    if (inside.rows >= 5) {
+        draw_titles(app, inside, &widths);
+        list.row++;
+        list.rows--;
+    }
+    int count = line_count(app);
+    int first = view_first_line(count, list.rows, line_of_probe(app, app->probe_cursor));
+    for (int i = 0; i < list.rows && first + i < count; i++) {
+        struct line line = line_at(app, first + i);
+        if (line.is_section)
+            draw_section(app, list, i, line.role);
+        else
+            draw_probe(app, list, i, &widths, line.probe, focused);
+    }
+}
+
+static void probes_move(struct app *app, enum motion motion)
+{
+    static const int by[] = {
+        [MOVE_UP] = -1,      [MOVE_DOWN] = 1,      [MOVE_PAGE_UP] = -16,    [MOVE_PAGE_DOWN] = 16,
+        [MOVE_HALF_UP] = -8, [MOVE_HALF_DOWN] = 8, [MOVE_FIRST] = -1000000, [MOVE_LAST] = 1000000,
+        [MOVE_LINE_END] = 0,
+    };
+    int64_t at = (int64_t)app->probe_cursor + by[motion], last = (int64_t)probes_listed(app) - 1;
+    at = at > last ? last : at;
+    app->probe_cursor = at < 0 ? 0 : (size_t)at;
+}
+
+static bool probes_enter(struct app *app)
+{
+    if (!app_selected_probe(app))
+        return false;
+    state_forget_prompt(app);
+    app->screen = app->focus = VIEW_COMPARE;
+    return true;
+}
+
+static bool probes_back(struct app *app)
+{
+    (void)app;
+    return false;
+}
+
+static void probes_readout(struct app *app, struct buf *out)
+{
+    const struct probe_state *probe = app_selected_probe(app);
+    char text[64];
+    if (!probe)
+        return;
+    buf_add_format(out, "%s %s", probe->role == ROLE_TARGET    ? "target"
+                                 : probe->role == ROLE_CONTROL ? "control"
+                                                               : "held-out",
+                   probe->probe->name);
+    if (isfinite(probe->now)) {
+        (void)change_text(probe, text, sizeof(text));
+        buf_add_format(out, "  gap %+.2f \u2192 %+.2f  %s", probe->before, probe->now, text);
+    }
+    (void)answer_text(app, &probe->answer, text, sizeof(text));
+    buf_add_format(out, "  answer %s  prompt ", probe->answer.known ? text : "not asked yet");
+    buf_add_text(out, probe->probe->prompt);
+}
+
+const struct view_ops view_probes = {
+    .name = "probes",
+    .title = "Probes",
+    .draw = probes_draw,
+    .move = probes_move,
+    .enter = probes_enter,
+    .back = probes_back,
+    .readout = probes_readout,
+};
