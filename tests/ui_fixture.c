@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/ui_fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/rng.h"
+#include "tests/t.h"
+
+enum { MEASURED = FIXTURE_TARGETS + FIXTURE_CONTROLS };
+
+struct flip ui_row(int32_t layer, enum proj proj, uint32_t row)
+{
+    return (struct flip){.layer = layer, .proj = proj, .row = row, .group = FLIP_WHOLE_ROW};
+}
+
+/* A number in 0 .. 1 for any three others. */
+static double made_up(unsigned a, unsigned b, unsigned c)
+{
+    uint32_t x = a * 0x9E3779B1u ^ b * 0x85EBCA77u ^ c * 0xC2B2AE3Du;
+    x = (x ^ x >> 15) * 0x2C1B3C6Du;
+    x = (x ^ x >> 12) * 0x297A2D39u;
+    return (double)((x ^ x >> 15) >> 8) / (double)(1u << 24);
+}
+
+/* ---- opening ------------------------------------------------------------------------ */
+
+static struct probe_set *new_probes(void)
+{
+    struct buf json = {0};
+    struct err err = {0};
+    buf_add_text(&json, "[\n");
+    for (int i = 0; i < MEASURED + FIXTURE_HELDOUT; i++) {
+        int a = 2 + i % 9, b = 3 + i / 9;
+        bool sum = i >= FIXTURE_TARGETS && i < MEASURED;
+        int right = sum ? a + b : a * b;
+        buf_add_format(&json,
+                       "%s{\"prompt\": \"What is %d %s %d? Answer:\", \"correct\": \" %d\", "
+                       "\"wrong\": \" %d\", \"name\": \"%s_%d_%d\", \"category\": \"\"}",
+                       i ? ",\n" : "", a, sum ? "plus" : "times", b, right, right + 1,
+                       sum ? "plus" : "times", a, b);
+    }
+    buf_add_text(&json, "]\n");
+    struct probe_set *set = probe_set_parse(json.data, json.len, "made-up", &err);
+    if (!set)
+        fail_msg("%s", err.message);
+    buf_free(&json);
+    return set;
+}
+
+static struct ui_fixture *fixture_of_posts;
+
+static void keep_job(struct app *app, const struct job *job)
+{
+    struct ui_fixture *fixture = fixture_of_posts;
+    if (fixture && fixture->app == app && fixture->job_count < FIXTURE_JOBS_MAX)
+        fixture->jobs[fixture->job_count++] = *job;
+}
+
+struct ui_fixture *ui_fixture_bare(int rows, int columns)
+{
+    struct ui_fixture *fixture = x_new(1, sizeof(*fixture));
+    struct err err = {0};
+    char output[] = "/home/ada/.local/state/bankai/last.json", hash[] = "3d48cf2a";
+    fixture->model = model_open("nano", &err);
+    if (!fixture->model)
+        fail_msg("%s", err.message);
+    fixture->probes = new_probes();
+    fixture->app = app_new();
+    fixture->app->post = keep_job;
+    fixture->app->colours = COLOUR_256;
+    fixture->app->theme = theme_load("dark", &err);
+    fixture->app->now = 1000;
+    fixture_of_posts = fixture;
+    grid_resize(fixture->app->grid, rows, columns);
+    struct event event = {.type = EVENT_OPENED};
+    event.opened = (struct event_opened){.model = fixture->model,
+                                         .probes = fixture->probes,
+                                         .target_count = FIXTURE_TARGETS,
+                                         .control_count = FIXTURE_CONTROLS,
+                                         .heldout_count = FIXTURE_HELDOUT,
+                                         .output = output,
+                                         .sha256 = hash};
+    app_event(fixture->app, &event);
+    return fixture;
+}
+
+void ui_fixture_free(struct ui_fixture *fixture)
+{
+    if (!fixture)
+        return;
+    if (fixture_of_posts == fixture)
+        fixture_of_posts = NULL;
+    app_free(fixture->app);
+    probe_set_free(fixture->probes);
+    model_free(fixture->model);
+    free(fixture);
+}
+
+char *ui_fixture_dump(struct ui_fixture *fixture, int rows, int columns)
+{
+    struct buf out = {0};
+    grid_resize(fixture->app->grid, rows, columns);
+    app_draw(fixture->app);
+    grid_dump(fixture->app->grid, &out);
+    return out.data;
+}
+
+/* ---- events --------------------------------------------------------------------------- */
+
+static void send_scales(struct ui_fixture *fixture, const struct map_matrix *matrix)
+{
+    struct event event = {.type = EVENT_SCALES};
+    float *mean = x_new(matrix->rows, sizeof(*mean));
+    unsigned layer = (unsigned)(matrix->layer + 1), proj = (unsigned)matrix->proj;
+    double level = 0.012 + 0.002 * layer + 0.0012 * proj + 0.006 * made_up(layer, proj, 0);
+    for (uint32_t i = 0; i < matrix->rows; i++) {
+        double wave = sin((double)i * 0.013 + layer) + sin((double)i * 0.11) / 2;
+        mean[i] = (float)(level * (1 + 0.12 * wave + 0.25 * made_up(layer, proj, i + 1)));
+    }
+    event.scales = (struct event_scales){matrix->layer, matrix->proj, matrix->rows, mean};
+    app_event(fixture->app, &event);
+    free(mean);
+}
+
+void ui_fixture_scales(struct ui_fixture *fixture)
+{
+    for (size_t i = 0; i < fixture->app->map.matrix_count; i++)
+        send_scales(fixture, &fixture->app->map.matrices[i]);
+}
+
+static void gaps_with(double gaps[MEASURED], unsigned flips)
+{
+    for (unsigned i = 0; i < MEASURED; i++) {
+        double start = i < FIXTURE_TARGETS ? 3 * made_up(i, 1, 1) - 2.2 : 4 * made_up(i, 1, 1);
+        gaps[i] = start;
+        for (unsigned flip = 1; flip <= flips; flip++) {
+            double change = made_up(i, flip, 2) - (i < FIXTURE_TARGETS ? 0.25 : 0.5);
+            gaps[i] += change * change * change * 2;
+        }
+    }
+}
+
+void ui_fixture_gaps(struct ui_fixture *fixture)
+{
+    double gaps[MEASURED];
+    struct event event = {.type = EVENT_GAPS, .gaps = gaps};
+    gaps_with(gaps, 0);
+    app_event(fixture->app, &event);
+}
+
+static void send_tried(struct ui_fixture *fixture, struct event_tried tried, double gain)
+{
+    const struct search_state *search = &fixture->app->search;
+    double gaps[MEASURED];
+    struct event event = {.type = EVENT_TRIED, .job = JOB_STEP};
+    tried.fitness_before = search->fitness;
+    tried.fitness = search->fitness + gain;
+    tried.tried = search->tried + (tried.by_hand ? 0 : 1);
+    tried.screened_total = search->screened + (tried.screened ? 1 : 0);
+    tried.seconds_each = 0.53;
+    tried.has_gaps = !tried.screened;
+    gaps_with(gaps, (unsigned)search->accepted_count + 1);
+    tried.gaps = tried.screened ? NULL : gaps;
+    event.tried = tried;
+    app_event(fixture->app, &event);
+}
+
+void ui_fixture_try(struct ui_fixture *fixture, struct flip flip, double gain)
+{
+    struct search_state *search = &fixture->app->search;
+    send_tried(fixture, (struct event_tried){.flip = flip, .accepted = gain > 0}, gain);
+    if (gain <= 0)
+        return;
+    size_t count = search->accepted_count;
+    struct flip *flips = x_new(count + 1, sizeof(*flips));
+    for (size_t i = 0; i < count; i++)
+        flips[i] = search->accepted[i];
+    flips[count] = flip;
+    ui_fixture_flips(fixture, flips, count + 1, search->fitness + gain, JOB_STEP);
+    free(flips);
+}
+
+void ui_fixture_screened(struct ui_fixture *fixture, struct flip flip)
+{
+    send_tried(fixture, (struct event_tried){.flip = flip, .screened = true}, -0.02);
+}
+
+void ui_fixture_by_hand(struct ui_fixture *fixture, struct flip flip, double gain)
+{
+    send_tried(fixture, (struct event_tried){.flip = flip, .by_hand = true}, gain);
+}
+
+void ui_fixture_flips(struct ui_fixture *fixture, const struct flip *flips, size_t count,
+                      double fitness, enum job_type job)
+{
+    double gaps[MEASURED];
+    struct flip *copy = x_new(count, sizeof(*copy));
+    for (size_t i = 0; i < count; i++)
+        copy[i] = flips[i];
+    gaps_with(gaps, (unsigned)count);
+    struct event event = {.type = EVENT_FLIPS, .job = job};
+    event.flips = (struct event_flips){copy, count, fitness, gaps};
+    app_event(fixture->app, &event);
+    free(copy);
+}
+
+void ui_fixture_next(struct ui_fixture *fixture, size_t count, uint64_t left)
+{
+    struct flip *flips = x_new(count, sizeof(*flips));
+    float *scales = x_new(count, sizeof(*scales));
+    for (size_t i = 0; i < count; i++) {
+        unsigned at = (unsigned)i;
+        flips[i] = ui_row((int32_t)(6 * made_up(at, 5, 1)), i % 3 ? PROJ_GATE : PROJ_UP,
+                          (uint32_t)(768 * made_up(at, 6, 1)));
+        const struct map_matrix *matrix = app_matrix(fixture->app, flips[i].layer, flips[i].proj);
+        scales[i] = matrix && matrix->mean ? matrix->mean[flips[i].row] : 0.02f;
+    }
+    struct event event = {.type = EVENT_NEXT};
+    event.next = (struct event_next){flips, scales, count, left};
+    app_event(fixture->app, &event);
+    free(flips);
+    free(scales);
+}
+
+/* ---- texts -------------------------------------------------------------------------------- */
+
+static void fill_evaluation(struct ui_fixture *fixture, struct evaluation *evaluation, size_t first,
+                            unsigned flips)
+{
+    for (size_t i = 0; i < evaluation->count; i++) {
+        const struct probe *probe = &fixture->probes->probes[first + i];
+        double luck = made_up((unsigned)(first + i), 9, 1) + 0.12 * flips;
+        if (first + i >= FIXTURE_TARGETS && flips > 0 && (first + i) % 17 == 0)
+            luck = 0;
+        evaluation->right[i] = luck > 0.6;
+        buf_add_text(&evaluation->generation[i].text,
+                     evaluation->right[i] ? probe->correct : probe->wrong);
+        buf_add_text(&evaluation->generation[i].text, ".\n");
+    }
+}
+
+static struct evaluation *new_evaluation(struct ui_fixture *fixture, size_t first, size_t count,
+                                         unsigned flips)
+{
+    struct evaluation *evaluation = calloc(1, sizeof(*evaluation));
+    assert_non_null(evaluation);
+    evaluation->count = count;
+    evaluation->gap = x_new(count, sizeof(*evaluation->gap));
+    evaluation->merged = x_new(count, sizeof(*evaluation->merged));
+    evaluation->generation = x_new(count, sizeof(*evaluation->generation));
+    evaluation->right = x_new(count, sizeof(*evaluation->right));
+    fill_evaluation(fixture, evaluation, first, flips);
+    return evaluation;
+}
+
+void ui_fixture_answers(struct ui_fixture *fixture, bool heldout)
+{
+    size_t flips = fixture->app->search.accepted_count;
+    size_t first = heldout ? MEASURED : 0, count = heldout ? FIXTURE_HELDOUT : MEASURED;
+    struct event event = {.type = EVENT_ANSWERS, .job = heldout ? JOB_HELDOUT : JOB_ANSWERS};
+    event.answers = (struct event_answers){
+        .heldout = heldout,
+        .first = first,
+        .count = count,
+        .base = new_evaluation(fixture, first, count, 0),
+        .now = new_evaluation(fixture, first, count, (unsigned)flips),
+        .flip_count = flips,
+    };
+    app_event(fixture->app, &event);
+    evaluation_free(event.answers.base);
+    evaluation_free(event.answers.now);
+}
+
+void ui_fixture_text(struct ui_fixture *fixture, const char *prompt, const char *base,
+                     const char *now)
+{
+    struct event event = {.type = EVENT_TEXT, .job = JOB_TEXT};
+    event.text.prompt = x_copy(prompt, strlen(prompt));
+    buf_add_text(&event.text.base.text, base);
+    buf_add_text(&event.text.now.text, now);
+    event.text.flip_count = fixture->app->search.accepted_count;
+    app_event(fixture->app, &event);
+    free(event.text.prompt);
+    buf_free(&event.text.base.text);
+    buf_free(&event.text.now.text);
+}
+
+/* ---- the usual state ------------------------------------------------------------------------ */
+
+struct ui_fixture *ui_fixture_new(int rows, int columns)
+{
+    struct ui_fixture *fixture = ui_fixture_bare(rows, columns);
+    ui_fixture_scales(fixture);
+    ui_fixture_gaps(fixture);
+    static const double gains[] = {0.0123, 0.0310, 0.0075};
+    for (unsigned i = 0; i < 143; i++) {
+        struct flip flip = ui_row((int32_t)(6 * made_up(i, 3, 1)), i % 2 ? PROJ_GATE : PROJ_UP,
+                                  (uint32_t)(768 * made_up(i, 4, 1)));
+        if (i % 40 == 20)
+            ui_fixture_try(fixture, flip, gains[i / 40 % 3]);
+        else if (i % 5 < 3)
+            ui_fixture_screened(fixture, flip);
+        else
+            ui_fixture_try(fixture, flip, -0.001 - 0.02 * made_up(i, 7, 1));
+        if (i == 99)
+            ui_fixture_answers(fixture, false);
+    }
+    ui_fixture_next(fixture, 40, 9073);
+    return fixture;
+}
