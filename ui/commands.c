@@ -17,7 +17,7 @@ const struct ui_command ui_commands[] = {
     {"goto", "L.PROJ.ROW", 1, 1, "a row on the map: 3.gate.514, embed.17", command_goto},
     {"heldout", "", 0, 0, "answers of the held-out set (counted)", command_heldout},
     {"help", "", 0, 0, "keys and commands; typing filters", command_help},
-    {"keep", "[L.PROJ.ROW]", 0, 1, "flip the row under the cursor and keep it", command_keep},
+    {"keep", "[L.PROJ.ROW]", 0, 1, "flip the row under the cursor for good", command_keep},
     {"layer", "next|previous", 1, 1, "the same matrix of another layer", command_layer},
     {"maximise", "", 0, 0, "give this view the whole screen, or not", command_maximise},
     {"move", "MOTION", 1, 1, "move the cursor", command_move},

@@ -98,13 +98,13 @@ static bool same_row(const struct flip *a, const struct flip *b)
     return a->layer == b->layer && a->proj == b->proj && a->row == b->row;
 }
 
+/* Keeping a row that is on takes it off: it is then among them twice. */
 static bool is_accepted(const struct app *app, const struct flip *flip)
 {
-    for (size_t i = 0; i < app->search.accepted_count; i++) {
-        if (same_row(&app->search.accepted[i], flip))
-            return true;
-    }
-    return false;
+    bool on = false;
+    for (size_t i = 0; i < app->search.accepted_count; i++)
+        on ^= same_row(&app->search.accepted[i], flip);
+    return on;
 }
 
 static void say_of_flip(struct app *app, const struct flip *flip, const char *what)
@@ -193,13 +193,8 @@ static bool pointed_row(struct app *app, const struct command_call *call, struct
 static void by_hand(struct app *app, const struct command_call *call, enum job_type type)
 {
     struct flip flip;
-    if (!command_needs_model(app, call) || !pointed_row(app, call, &flip))
-        return;
-    if (is_accepted(app, &flip)) {
-        say_of_flip(app, &flip, "is in the patch already; u takes back the last flip");
-        return;
-    }
-    post_before_run(app, (struct job){.type = type, .flip = flip});
+    if (command_needs_model(app, call) && pointed_row(app, call, &flip))
+        post_before_run(app, (struct job){.type = type, .flip = flip});
 }
 
 void command_try(struct app *app, const struct command_call *call)
