@@ -148,9 +148,8 @@ bool search_accept(struct search *search, struct search_try *out, cancel_flag *c
     return true;
 }
 
-bool search_reject(struct search *search, struct search_try *out, struct err *err)
+bool search_can_reject(const struct search *search, struct err *err)
 {
-    struct flip which;
     if (search->last.number == 0)
         return err_set(err, ERR_USAGE, "no candidate was tried yet");
     if (search->last_at == NOT_ACCEPTED)
@@ -158,6 +157,14 @@ bool search_reject(struct search *search, struct search_try *out, struct err *er
     if (search->last_at + 1 != search->accepted_count)
         return err_set(err, ERR_USAGE,
                        "flips were accepted after the last candidate, undo them first");
+    return true;
+}
+
+bool search_reject(struct search *search, struct search_try *out, struct err *err)
+{
+    struct flip which;
+    if (!search_can_reject(search, err))
+        return false;
     (void)search_undo(search, &which);
     *out = search->last;
     return true;

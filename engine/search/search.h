@@ -124,6 +124,7 @@ bool search_accept(struct search *search, struct search_try *out, cancel_flag *c
 /* Reject the last candidate although it was accepted; refused while flips that
  * were accepted later lie on it. */
 bool search_reject(struct search *search, struct search_try *out, struct err *err);
+bool search_can_reject(const struct search *search, struct err *err);
 
 /* Take back the last accepted flip, to the bit; false if there is none. */
 bool search_undo(struct search *search, struct flip *which);

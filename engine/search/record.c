@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A patch is rewritten from the accepted flips each time: a search that is steered
+ * can go back, and flips of one row may lie on top of each other.
+ */
+#include "engine/search/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/search/search_int.h"
+#include "src/base/file.h"
+#include "src/base/json.h"
+#include "src/base/num.h"
+
+/* ---- probes --------------------------------------------------------------------- */
+
+static const char *set_of(const struct probe_set *set, size_t i)
+{
+    return set->probes[i].set;
+}
+
+/* The first probe of each set that was joined into this one. */
+static bool begins_set(const struct probe_set *set, size_t i)
+{
+    return i == 0 || strcmp(set_of(set, i - 1), set_of(set, i)) != 0;
+}
+
+static bool sets_differ(const struct probe_set *a, const struct probe_set *b, struct err *err)
+{
+    for (size_t i = 0; i < a->count; i++)
+        for (size_t j = 0; begins_set(a, i) && j < b->count; j++)
+            if (begins_set(b, j) && strcmp(set_of(a, i), set_of(b, j)) == 0)
+                return err_set(err, ERR_USAGE,
+                               "probe set '%.100s' is given twice, expected different sets as "
+                               "targets, controls and held-out probes",
+                               set_of(a, i));
+    return true;
+}
+
+static int compare_prompts(const void *a, const void *b)
+{
+    const struct probe *const *left = a, *const *right = b;
+    return strcmp((*left)->prompt, (*right)->prompt);
+}
+
+static bool heldout_is_apart(const struct search_probes *probes, struct err *err)
+{
+    size_t seen = probes->targets->count + probes->controls->count;
+    const struct probe **sorted = x_new(seen, sizeof(struct probe *));
+    const struct probe **twin = NULL;
+    for (size_t i = 0; i < seen; i++)
+        sorted[i] = &probes->all.probes[i];
+    qsort(sorted, seen, sizeof(struct probe *), compare_prompts);
+    for (size_t i = seen; !twin && i < probes->all.count; i++) {
+        const struct probe *held = &probes->all.probes[i];
+        twin = bsearch(&held, sorted, seen, sizeof(struct probe *), compare_prompts);
+        if (twin)
+            (void)err_set(err, ERR_MISMATCH,
+                          "held-out probe '%.60s' of %.60s has the prompt of '%.60s' of %.60s, "
+                          "expected prompts that the search never sees",
+                          held->name, held->set, (*twin)->name, (*twin)->set);
+    }
+    free(sorted);
+    return !twin;
+}
+
+/* Every source is read once only: it may be a pipe. */
+static struct probe_set *load_set(const char *spec, struct err *err)
+{
+    return spec ? probe_set_load(spec, err) : x_new(1, sizeof(struct probe_set));
+}
+
+/* Their texts stay with the sets they came from. */
+static void join_sets(struct search_probes *probes)
+{
+    const struct probe_set *const sets[] = {probes->targets, probes->controls, probes->heldout};
+    struct probe_set *all = &probes->all;
+    size_t count = 0;
+    for (size_t i = 0; i < countof(sets); i++)
+        count += sets[i]->count;
+    all->probes = x_new(count, sizeof *all->probes);
+    for (size_t i = 0; i < countof(sets); i++) {
+        if (sets[i]->count > 0)
+            memcpy(all->probes + all->count, sets[i]->probes,
+                   sets[i]->count * sizeof *all->probes);
+        all->count += sets[i]->count;
+    }
+}
+
+bool search_probes_load(struct search_probes *probes, const char *targets, const char *controls,
+                        const char *heldout, struct err *err)
+{
+    *probes = (struct search_probes){0};
+    if (!targets)
+        return err_set(err, ERR_USAGE, "there are no targets to search for");
+    probes->targets = load_set(targets, err);
+    probes->controls = probes->targets ? load_set(controls, err) : NULL;
+    probes->heldout = probes->controls ? load_set(heldout, err) : NULL;
+    if (!probes->heldout || !sets_differ(probes->targets, probes->controls, err) ||
+        !sets_differ(probes->targets, probes->heldout, err) ||
+        !sets_differ(probes->controls, probes->heldout, err))
+        return false;
+    join_sets(probes);
+    return heldout_is_apart(probes, err);
+}
+
+void search_probes_free(struct search_probes *probes)
+{
+    probe_set_free(probes->targets);
+    probe_set_free(probes->controls);
+    probe_set_free(probes->heldout);
+    free(probes->all.probes);
+    *probes = (struct search_probes){0};
+}
+
+/* ---- the patch file ---------------------------------------------------------------- */
+
+/* A patch is written beside its place and renamed (file_write), so it is the
+ * folder that has to be writable; devices and pipes are written to as they are. */
+static bool can_write(const char *path)
+{
+    struct stat status;
+    bool exists = stat(path, &status) == 0;
+    if (exists && !S_ISREG(status.st_mode))
+        return access(path, W_OK) == 0;
+    char *real = exists ? realpath(path, NULL) : NULL;
+    const char *place = real ? real : path, *slash = strrchr(place, '/');
+    char *folder = slash ? x_copy(place, (size_t)(slash - place) + 1) : x_copy(".", 1);
+    bool writable = access(folder, W_OK | X_OK) == 0;
+    int problem = errno;
+    free(folder);
+    free(real);
+    errno = problem;
+    return writable;
+}
+
+/* Nobody should wait for a search whose patch cannot be kept. */
+static bool check_output(const char *path, struct err *err)
+{
+    struct stat status;
+    if (*path == '\0')
+        return err_set(err, ERR_USAGE, "--output: the path is empty");
+    bool folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    if (folder)
+        (void)err_set(err, ERR_USAGE, "is a folder, expected a file");
+    else if (can_write(path))
+        return true;
+    else
+        (void)err_set(err, ERR_IO, "cannot write a patch there: %s", strerror(errno));
+    return err_file(err, path);
+}
+
+bool search_output_path(const char *output, struct buf *path, struct err *err)
+{
+    if (output)
+        buf_add_text(path, output);
+    else if (!file_state_path("last.json", path, err))
+        return false;
+    return check_output(path->data, err);
+}
+
+/* ---- the patch -------------------------------------------------------------------- */
+
+/* Which layers and projections were drawn from, in the words of published patches. */
+static void set_scope(json_t *metadata, const struct search_options *options,
+                      const struct model *model)
+{
+    int32_t *layers = x_new(model_shape(model)->layers, sizeof *layers);
+    size_t count = options->layers ? options->layer_count
+                                   : search_default_layers(model, layers);
+    json_t *layer_list = json_array(), *proj_list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        int32_t layer = options->layers ? options->layers[i] : layers[i];
+        (void)json_array_append_new(layer_list, json_integer(layer));
+    }
+    for (int proj = 0; proj < PROJ_COUNT; proj++)
+        if (options->projs >> proj & 1)
+            (void)json_array_append_new(proj_list, json_string(proj_name((enum proj)proj)));
+    (void)json_object_set_new(metadata, "search_layers", layer_list);
+    (void)json_object_set_new(metadata, "search_projs", proj_list);
+    free(layers);
+}
+
+static void set_metadata(json_t *metadata, const struct search_origin *origin)
+{
+    const struct search_options *options = origin->options;
+    const char *controls = origin->controls ? origin->controls : "";
+    (void)json_object_set_new(metadata, "program", json_string("bankai " BANKAI_VERSION));
+    (void)json_object_set_new(metadata, "search_algorithm", json_string("greedy"));
+    (void)json_object_set_new(metadata, "metric", json_string(metric_name(options->metric)));
+    (void)json_object_set_new(metadata, "fitness",
+                              json_string(options->fitness == FITNESS_MIN ? "min" : "mean"));
+    (void)json_object_set_new(metadata, "control_penalty", json_real(options->penalty));
+    if (options->iterations <= INT64_MAX) /* else there is no limit to state */
+        (void)json_object_set_new(metadata, "max_iters",
+                                  json_integer((json_int_t)options->iterations));
+    (void)json_object_set_new(metadata, "seed", json_integer((json_int_t)options->seed));
+    (void)json_object_set_new(metadata, "targets",
+                              json_text(origin->targets, strlen(origin->targets)));
+    (void)json_object_set_new(metadata, "controls", json_text(controls, strlen(controls)));
+}
+
+struct patch *search_patch_new(const struct search_origin *origin, const struct model *model)
+{
+    struct patch *patch = patch_new();
+    patch_set_text(&patch->name, origin->name);
+    patch_set_text(&patch->base_model, origin->model);
+    patch_set_text(&patch->base_sha256, origin->sha256);
+    set_metadata(patch->metadata, origin);
+    set_scope(patch->metadata, origin->options, model);
+    return patch;
+}
+
+static bool same_row(const struct flip *a, const struct flip *b)
+{
+    return a->layer == b->layer && a->proj == b->proj && a->row == b->row;
+}
+
+/* Parts of a row were flipped on top of each other: let composing sort it out. */
+static void merge(struct patch *patch, const struct flip *flip, const struct model *model)
+{
+    struct patch *one = patch_new();
+    patch_add(one, *flip);
+    struct patch *both = patch_compose(patch, one, model);
+    patch->flip_count = 0;
+    for (size_t i = 0; i < both->flip_count; i++)
+        patch_add(patch, both->flips[i]);
+    patch_free(both);
+    patch_free(one);
+}
+
+/* [P3] no weight occurs in two flips of a patch. */
+static void toggle(struct patch *patch, struct flip flip, const struct model *model)
+{
+    size_t at = 0;
+    if (flip.proj == PROJ_HEAD && model_shape(model)->tied)
+        flip.proj = PROJ_EMBED; /* the same rows */
+    while (at < patch->flip_count && !same_row(&patch->flips[at], &flip))
+        at++;
+    if (at == patch->flip_count) {
+        patch_add(patch, flip);
+    } else if (flip.group == FLIP_WHOLE_ROW && patch->flips[at].group == FLIP_WHOLE_ROW) {
+        patch->flip_count--;
+        memmove(&patch->flips[at], &patch->flips[at + 1],
+                (patch->flip_count - at) * sizeof *patch->flips);
+    } else {
+        merge(patch, &flip, model);
+    }
+}
+
+void search_patch_fill(struct patch *patch, const struct search *search, size_t count)
+{
+    BUG_ON(count > search->accepted_count);
+    patch->flip_count = 0;
+    for (size_t i = 0; i < count; i++)
+        toggle(patch, search->accepted[i], search->model);
+    patch->bits_flipped = patch_totals(patch, search->model).bits_flipped;
+}
+
+bool search_patch_write(struct patch *patch, const struct search *search, size_t count,
+                        const char *path, struct err *err)
+{
+    double fitness = count > 0 ? search->history[count - 1] : 0;
+    search_patch_fill(patch, search, count);
+    (void)json_object_set_new(patch->metadata, "tried", json_integer((json_int_t)search->tried));
+    (void)json_object_set_new(patch->metadata, "screened_out",
+                              json_integer((json_int_t)search->screened));
+    (void)json_object_set_new(patch->metadata, "final_fitness", json_real(fitness));
+    return patch_write(patch, path, err);
+}

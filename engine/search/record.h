@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine/search/record.h - what a search is run on and what is written down of it:
+ * the same on the command line and in the workbench.
+ */
+#ifndef ENGINE_SEARCH_RECORD_H
+#define ENGINE_SEARCH_RECORD_H
+
+#include "engine/search/search.h"
+#include "patches/patch.h"
+
+struct search_probes {
+    struct probe_set *targets;
+    struct probe_set *controls; /* these two may be empty, never NULL */
+    struct probe_set *heldout;
+    struct probe_set all; /* the three together, in this order, texts borrowed */
+};
+
+/* Specs as of probe_set_load; controls and heldout may be NULL.  Refused are a set
+ * that is given twice (answers are told apart by set and name) and a held-out
+ * probe with the prompt of a target or control, which the search sees.
+ * search_probes_free is due in any case. */
+bool search_probes_load(struct search_probes *probes, const char *targets, const char *controls,
+                        const char *heldout, struct err *err);
+void search_probes_free(struct search_probes *probes);
+
+/* Append the path of the patch file: output, or (NULL) last.json in the state
+ * folder.  Refused where no patch could be written. */
+bool search_output_path(const char *output, struct buf *path, struct err *err);
+
+struct search_origin {
+    const char *name;     /* of the patch */
+    const char *model;    /* as it was named */
+    const char *sha256;
+    const char *targets;
+    const char *controls; /* or NULL */
+    const struct search_options *options;
+};
+
+/* A patch without flips that says where they come from; the model is asked for
+ * its default layers. */
+struct patch *search_patch_new(const struct search_origin *origin, const struct model *model);
+
+/* Put the first `count` accepted flips into the patch, in order; what is flipped
+ * twice is off and left out. */
+void search_patch_fill(struct patch *patch, const struct search *search, size_t count);
+
+/* The same, then write it with how far the search came. */
+bool search_patch_write(struct patch *patch, const struct search *search, size_t count,
+                        const char *path, struct err *err);
+
+#endif

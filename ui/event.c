@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/worker_int.h"
+
+struct event *event_new(enum event_type type, enum job_type job)
+{
+    struct event *event = x_new(1, sizeof *event);
+    event->type = type;
+    event->job = job;
+    return event;
+}
+
+/* ---- copies: events own what they point to [W4] ------------------------------ */
+
+double *event_copy_gaps(const double *gaps, size_t count)
+{
+    double *copy = x_new(count, sizeof *copy);
+    if (count > 0)
+        memcpy(copy, gaps, count * sizeof *copy);
+    return copy;
+}
+
+void generation_copy(struct generation *to, const struct generation *from)
+{
+    *to = (struct generation){0};
+    for (size_t i = 0; i < from->ids.count; i++)
+        ids_add(&to->ids, from->ids.data[i]);
+    buf_add(&to->text, from->text.data, from->text.len);
+}
+
+struct evaluation *evaluation_copy(const struct evaluation *from)
+{
+    struct evaluation *copy = x_new(1, sizeof *copy);
+    size_t count = from->count;
+    copy->count = count;
+    copy->gap = event_copy_gaps(from->gap, count);
+    copy->merged = x_new(count, sizeof *copy->merged);
+    copy->generation = x_new(count, sizeof *copy->generation);
+    copy->right = x_new(count, sizeof *copy->right);
+    for (size_t i = 0; i < count; i++) {
+        copy->merged[i] = from->merged[i];
+        copy->right[i] = from->right[i];
+        generation_copy(&copy->generation[i], &from->generation[i]);
+    }
+    return copy;
+}
+
+/* ---- freeing ------------------------------------------------------------------- */
+
+static void free_parts(struct event *event)
+{
+    switch (event->type) {
+    case EVENT_OPENED:
+        free(event->opened.output);
+        free(event->opened.sha256);
+        break;
+    case EVENT_SCALES:
+        free(event->scales.mean);
+        break;
+    case EVENT_GAPS:
+        free(event->gaps);
+        break;
+    case EVENT_TRIED:
+        free(event->tried.gaps);
+        break;
+    case EVENT_FLIPS:
+        free(event->flips.flips);
+        free(event->flips.gaps);
+        break;
+    case EVENT_NEXT:
+        free(event->next.flips);
+        free(event->next.scales);
+        break;
+    case EVENT_ANSWERS:
+        evaluation_free(event->answers.base);
+        evaluation_free(event->answers.now);
+        break;
+    case EVENT_TEXT:
+        free(event->text.prompt);
+        generation_free(&event->text.base);
+        generation_free(&event->text.now);
+        break;
+    case EVENT_WRITTEN:
+    case EVENT_PROGRESS:
+    case EVENT_STARTED:
+    case EVENT_FINISHED:
+    case EVENT_ERROR:
+        break;
+    }
+}
+
+void event_free(struct event *event)
+{
+    if (!event)
+        return;
+    free_parts(event);
+    free(event->message);
+    free(event);
+}

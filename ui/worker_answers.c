@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the model says, without the accepted flips and with them.
+ *
+ * What it says without them never changes, so it is computed once.  For that the
+ * flips are taken off the model and put on again whatever happens [W3].
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/worker_int.h"
+
+/* A flip is its own inverse: off when they are on, on when they are off. */
+static void toggle_accepted(struct worker *worker)
+{
+    size_t count = 0;
+    const struct flip *flips = search_accepted(worker->search, &count);
+    for (size_t i = 0; i < count; i++)
+        model_flip(worker->model, &flips[i]);
+}
+
+static size_t flips_on(struct worker *worker)
+{
+    size_t accepted = 0;
+    (void)search_accepted(worker->search, &accepted);
+    search_patch_fill(worker->patch, worker->search, accepted);
+    return worker->patch->flip_count;
+}
+
+/* ---- answers of probes ---------------------------------------------------------- */
+
+struct share { /* of the job's progress */
+    struct worker *worker;
+    size_t before;
+    size_t total;
+    const char *what;
+};
+
+static void report(void *user, size_t done, size_t total)
+{
+    const struct share *share = user;
+    (void)total;
+    worker_emit_progress(share->worker, share->before + done, share->total, share->what);
+}
+
+/* Of targets and controls the search knows the gaps already. */
+static struct evaluation *answer(struct worker *worker, bool heldout, const double *gaps,
+                                 struct share *share, struct err *err)
+{
+    size_t first = heldout ? worker_searched(worker) : 0;
+    struct probe_set set = {
+        .name = worker->probes.all.name,
+        .probes = worker->probes.all.probes + first,
+        .count = heldout ? worker->probes.heldout->count : worker_searched(worker),
+    };
+    struct evaluate_options options = {
+        .metric = worker->options.search.metric,
+        .threads = worker->options.search.threads,
+        .without_gaps = !heldout,
+    };
+    struct work_progress progress = {report, share};
+    struct evaluation *result =
+        evaluate(worker->model, &set, &options, &progress, &worker->cancel, err);
+    if (result && !heldout && set.count > 0)
+        memcpy(result->gap, gaps, set.count * sizeof *gaps);
+    return result;
+}
+
+static bool answer_base(struct worker *worker, bool heldout, struct share *share,
+                        struct err *err)
+{
+    struct worker_answers *answers = &worker->answers[heldout];
+    if (answers->base)
+        return true;
+    toggle_accepted(worker);
+    share->what = "answering without the flips";
+    answers->base = answer(worker, heldout, search_gaps_before(worker->search), share, err);
+    toggle_accepted(worker);
+    return answers->base != NULL;
+}
+
+static bool answer_now(struct worker *worker, bool heldout, struct share *share, struct err *err)
+{
+    struct worker_answers *answers = &worker->answers[heldout];
+    struct state_name state = model_state(worker->model);
+    if (answers->now && state_name_equal(answers->state, state))
+        return true;
+    share->what = "answering with the flips";
+    struct evaluation *now = NULL;
+    if (flips_on(worker) == 0)
+        now = evaluation_copy(answers->base);
+    else
+        now = answer(worker, heldout, search_gaps_now(worker->search), share, err);
+    if (!now)
+        return false;
+    evaluation_free(answers->now);
+    answers->now = now;
+    answers->state = state;
+    return true;
+}
+
+bool worker_answer(struct worker *worker, bool heldout, struct err *err)
+{
+    struct worker_answers *answers = &worker->answers[heldout];
+    size_t searched = worker_searched(worker);
+    size_t count = heldout ? worker->probes.heldout->count : searched;
+    if (count == 0)
+        return err_set(err, ERR_USAGE, "there are no held-out probes");
+    struct share share = {.worker = worker, .total = answers->base ? count : 2 * count};
+    if (!answer_base(worker, heldout, &share, err))
+        return false;
+    share.before = share.total - count;
+    if (!answer_now(worker, heldout, &share, err))
+        return false;
+    struct event *event = event_new(EVENT_ANSWERS, worker->job);
+    event->answers = (struct event_answers){
+        .heldout = heldout,
+        .first = heldout ? searched : 0,
+        .count = count,
+        .base = evaluation_copy(answers->base),
+        .now = evaluation_copy(answers->now),
+        .flip_count = flips_on(worker),
+    };
+    worker_emit(worker, event);
+    return true;
+}
+
+/* ---- any text --------------------------------------------------------------------- */
+
+static bool continue_text(struct worker *worker, const struct ids *prompt,
+                          struct generation *out, struct err *err)
+{
+    struct generate_request request = {.prompt = prompt, .tokens_max = WORKER_TEXT_TOKENS};
+    *out = (struct generation){0};
+    if (generate_greedy(worker->model, &request, 1, worker->options.search.threads, out, NULL,
+                        &worker->cancel, err))
+        return true;
+    generation_free(out);
+    *out = (struct generation){0};
+    return false;
+}
+
+/* The base text of the last prompt is kept: it is asked for again at each flip. */
+static bool text_base(struct worker *worker, const char *text, const struct ids *prompt,
+                      struct err *err)
+{
+    struct generation base;
+    if (worker->text_prompt && strcmp(worker->text_prompt, text) == 0)
+        return true;
+    toggle_accepted(worker);
+    bool ok = continue_text(worker, prompt, &base, err);
+    toggle_accepted(worker);
+    if (!ok)
+        return false;
+    generation_free(&worker->text_base);
+    free(worker->text_prompt);
+    worker->text_base = base;
+    worker->text_prompt = x_copy(text, strlen(text));
+    return true;
+}
+
+static bool text_now(struct worker *worker, const struct ids *prompt, struct generation *out,
+                     struct err *err)
+{
+    if (flips_on(worker) > 0)
+        return continue_text(worker, prompt, out, err);
+    generation_copy(out, &worker->text_base);
+    return true;
+}
+
+static bool encode(const struct worker *worker, const char *text, struct ids *prompt,
+                   struct err *err)
+{
+    struct encode_options options = {0};
+    if (!token_encode(model_tokenizer(worker->model), text, strlen(text), &options, prompt, err))
+        return false;
+    return prompt->count > 0 || err_set(err, ERR_USAGE, "the prompt is empty");
+}
+
+bool worker_text(struct worker *worker, const char *text, struct err *err)
+{
+    struct ids prompt = {0};
+    struct generation now = {0};
+    bool ok = encode(worker, text, &prompt, err) && text_base(worker, text, &prompt, err) &&
+              text_now(worker, &prompt, &now, err);
+    ids_free(&prompt);
+    if (!ok)
+        return false;
+    struct event *event = event_new(EVENT_TEXT, worker->job);
+    event->text.prompt = x_copy(text, strlen(text));
+    generation_copy(&event->text.base, &worker->text_base);
+    event->text.now = now;
+    event->text.flip_count = flips_on(worker);
+    worker_emit(worker, event);
+    return true;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ui/worker_int.h - the inside of the worker: worker.c (thread and queues),
+ * worker_open.c, worker_jobs.c and worker_answers.c (what the thread does).
+ */
+#ifndef UI_WORKER_INT_H
+#define UI_WORKER_INT_H
+
+#include <pthread.h>
+
+#include "engine/search/record.h"
+#include "ui/worker.h"
+
+enum {
+    WORKER_JOBS_MAX = 64,
+    WORKER_EVENTS_MAX = 256,
+    WORKER_NEXT_MAX = 64,    /* candidates in an EVENT_NEXT */
+    WORKER_TEXT_TOKENS = 48, /* of JOB_TEXT */
+    WORKER_NICE = 10,
+};
+
+static const double worker_pace_s = 0.1; /* between progress events */
+
+struct event_link {
+    struct event *event;
+    struct event_link *next;
+};
+
+/* Answers of targets and controls, or of the held-out probes. */
+struct worker_answers {
+    struct evaluation *base, *now; /* NULL: not computed yet */
+    struct state_name state;       /* that `now` belongs to */
+};
+
+/* The flip that JOB_TRY or JOB_KEEP measured last; a step makes it none. */
+struct worker_hand {
+    bool any;
+    struct flip flip;
+    size_t kept_at; /* its place among the accepted flips, SIZE_MAX: not kept */
+};
+
+struct worker {
+    /* Under the lock, but for cancel and busy. */
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* a job came, or stop */
+    pthread_cond_t room; /* an event went, or cancel or stop */
+    struct job jobs[WORKER_JOBS_MAX]; /* a ring; texts are owned */
+    size_t job_first, job_count;
+    struct event_link *event_first, *event_last;
+    size_t event_count;
+    bool running; /* a job, not the opening */
+    bool closed;  /* nothing was opened: takes no jobs */
+    bool stop;
+    cancel_flag cancel;
+    atomic_size_t busy; /* jobs queued and running, and the opening */
+    int fd;
+    pthread_t thread;
+
+    struct worker_options options; /* texts and layers are owned */
+
+    /* Of the worker thread alone. */
+    struct model *model;
+    struct search_probes probes;
+    struct search *search;
+    struct patch *patch; /* that is in the patch file */
+    struct buf output;
+    bool first_written; /* this run has written its patch file */
+    double seconds_each;
+    double next_at, progress_at; /* when the last one was posted */
+    enum job_type job;           /* that is running */
+    struct worker_hand hand;
+    struct worker_answers answers[2]; /* [held-out] */
+    char *text_prompt;                /* whose base text is kept */
+    struct generation text_base;
+};
+
+/* ---- event.c ------------------------------------------------------------------ */
+
+struct event *event_new(enum event_type type, enum job_type job);
+double *event_copy_gaps(const double *gaps, size_t count);
+struct evaluation *evaluation_copy(const struct evaluation *from);
+void generation_copy(struct generation *to, const struct generation *from);
+
+/* ---- worker.c ------------------------------------------------------------------ */
+
+/* Owned from now on; waits for room unless somebody cancels. */
+void worker_emit(struct worker *worker, struct event *event);
+void worker_emit_error(struct worker *worker, const struct err *err, bool fatal);
+/* At most ten a second. */
+void worker_emit_progress(struct worker *worker, uint64_t done, uint64_t total,
+                          const char *what);
+
+/* ---- worker_open.c -------------------------------------------------------------- */
+
+bool worker_open(struct worker *worker, struct err *err);
+void worker_close(struct worker *worker);
+struct patch *worker_patch_new(const struct worker *worker, const char *name, struct err *err);
+size_t worker_searched(const struct worker *worker); /* targets and controls */
+void worker_emit_flips(struct worker *worker);
+void worker_emit_next(struct worker *worker);
+
+/* ---- worker_jobs.c, worker_answers.c ---------------------------------------------- */
+
+/* Returns a message for EVENT_FINISHED or NULL; err->code says whether it failed. */
+const char *worker_run(struct worker *worker, const struct job *job, struct err *err);
+
+bool worker_answer(struct worker *worker, bool heldout, struct err *err);
+bool worker_text(struct worker *worker, const char *prompt, struct err *err);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One job at a time, each told event by event.
+ *
+ * Whatever changes the set of accepted flips is written before it is told [W1].
+ * The file of an earlier run in the state folder (last.json) is renamed to
+ * previous.json before this run writes its first: nothing a person accepted is
+ * lost by starting again.  A file that was named with an option is replaced.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/clock.h"
+#include "src/base/file.h"
+#include "ui/worker_int.h"
+
+#define NOT_KEPT SIZE_MAX
+
+/* ---- the patch file --------------------------------------------------------------- */
+
+static size_t accepted_count(const struct worker *worker)
+{
+    size_t count = 0;
+    (void)search_accepted(worker->search, &count);
+    return count;
+}
+
+static bool keep_previous(const struct worker *worker, struct err *err)
+{
+    struct buf previous = {0};
+    bool ok = file_state_path("previous.json", &previous, err);
+    if (ok && rename(worker->output.data, previous.data) != 0 && errno != ENOENT) {
+        (void)err_set(err, ERR_IO, "cannot rename to previous.json: %s", strerror(errno));
+        ok = err_file(err, worker->output.data);
+    }
+    buf_free(&previous);
+    return ok;
+}
+
+/* The first `count` accepted flips. */
+static bool save(struct worker *worker, size_t count, struct err *err)
+{
+    bool own_place = worker->options.output == NULL;
+    if (!worker->first_written && own_place && !keep_previous(worker, err))
+        return false;
+    worker->first_written = true;
+    return search_patch_write(worker->patch, worker->search, count, worker->output.data, err);
+}
+
+/* Save what was just accepted, or take it back [W1]. */
+static bool save_or_undo(struct worker *worker, struct err *err)
+{
+    struct flip undone;
+    if (save(worker, accepted_count(worker), err))
+        return true;
+    (void)search_undo(worker->search, &undone);
+    return false;
+}
+
+/* ---- steps -------------------------------------------------------------------------- */
+
+/* The numbers of a try; gaps may be NULL and are copied. */
+static void emit_tried(struct worker *worker, const struct search_try *tried,
+                       double fitness_before, const double *gaps)
+{
+    struct event *event = event_new(EVENT_TRIED, worker->job);
+    event->tried = (struct event_tried){
+        .flip = tried->flip,
+        .by_hand = tried->number == 0,
+        .screened = tried->screened,
+        .accepted = tried->accepted,
+        .has_gaps = gaps != NULL,
+        .fitness = tried->fitness,
+        .fitness_before = fitness_before,
+        .tried = search_tried(worker->search),
+        .screened_total = search_screened(worker->search),
+        .seconds_each = worker->seconds_each,
+        .gaps = gaps ? event_copy_gaps(gaps, worker_searched(worker)) : NULL,
+    };
+    worker_emit(worker, event);
+}
+
+static void note_seconds(struct worker *worker, double seconds)
+{
+    double old = worker->seconds_each;
+    worker->seconds_each = old > 0 ? 0.8 * old + 0.2 * seconds : seconds;
+}
+
+/* While a search runs, ten times a second is often enough. */
+static void emit_next_now_and_then(struct worker *worker, bool *waiting)
+{
+    double now = clock_seconds();
+    *waiting = now - worker->next_at < worker_pace_s;
+    if (*waiting)
+        return;
+    worker->next_at = now;
+    worker_emit_next(worker);
+}
+
+static enum search_status step(struct worker *worker, struct err *err)
+{
+    struct search_try tried;
+    double before = search_fitness(worker->search), start = clock_seconds();
+    enum search_status status = search_step(worker->search, &tried, &worker->cancel, err);
+    if (status != SEARCH_TRIED)
+        return status;
+    note_seconds(worker, clock_seconds() - start);
+    worker->hand.any = false;
+    bool saved = !tried.accepted || save_or_undo(worker, err);
+    bool accepted = tried.accepted && saved;
+    tried.accepted = accepted;
+    emit_tried(worker, &tried, before, search_gaps_last(worker->search));
+    if (accepted)
+        worker_emit_flips(worker);
+    return saved ? SEARCH_TRIED : SEARCH_FAILED;
+}
+
+static const char *run_steps(struct worker *worker, uint64_t count, struct err *err)
+{
+    enum search_status status = SEARCH_TRIED;
+    bool next_waits = false;
+    for (uint64_t done = 0; status == SEARCH_TRIED && (count == 0 || done < count);) {
+        status = step(worker, err);
+        if (status == SEARCH_FINISHED)
+            break;
+        emit_next_now_and_then(worker, &next_waits);
+        if (status == SEARCH_TRIED)
+            worker_emit_progress(worker, ++done, count, "searching");
+    }
+    if (next_waits || status == SEARCH_FINISHED)
+        worker_emit_next(worker);
+    return status == SEARCH_FINISHED ? "the search is finished: all candidates were tried" : NULL;
+}
+
+/* ---- by hand -------------------------------------------------------------------------- */
+
+static bool try_flip(struct worker *worker, const struct flip *flip, struct err *err)
+{
+    double *gaps = x_new(worker_searched(worker), sizeof *gaps);
+    struct search_try tried = {.flip = *flip};
+    bool ok = search_measure(worker->search, flip, gaps, &tried.fitness, &worker->cancel, err);
+    if (ok) {
+        worker->hand = (struct worker_hand){.any = true, .flip = *flip, .kept_at = NOT_KEPT};
+        emit_tried(worker, &tried, search_fitness(worker->search), gaps);
+    }
+    free(gaps);
+    return ok;
+}
+
+static bool keep_flip(struct worker *worker, const struct flip *flip, struct err *err)
+{
+    struct search_try tried;
+    double before = search_fitness(worker->search);
+    if (!search_keep(worker->search, flip, &tried, &worker->cancel, err) ||
+        !save_or_undo(worker, err))
+        return false;
+    worker->hand = (struct worker_hand){
+        .any = true,
+        .flip = *flip,
+        .kept_at = accepted_count(worker) - 1,
+    };
+    emit_tried(worker, &tried, before, search_gaps_now(worker->search));
+    worker_emit_flips(worker);
+    return true;
+}
+
+/* What was tried last by hand is the last candidate, too. */
+static bool accept(struct worker *worker, struct err *err)
+{
+    struct search_try tried;
+    double before = search_fitness(worker->search);
+    if (worker->hand.any && worker->hand.kept_at != NOT_KEPT)
+        return err_set(err, ERR_USAGE, "the last candidate is accepted already");
+    if (worker->hand.any) {
+        struct flip flip = worker->hand.flip;
+        return keep_flip(worker, &flip, err);
+    }
+    if (!search_accept(worker->search, &tried, &worker->cancel, err) ||
+        !save_or_undo(worker, err))
+        return false;
+    emit_tried(worker, &tried, before, search_gaps_last(worker->search));
+    worker_emit_flips(worker);
+    return true;
+}
+
+/* The file is written first: if that fails, nothing has changed. */
+static bool undo(struct worker *worker, struct err *err)
+{
+    struct flip undone;
+    size_t count = accepted_count(worker);
+    if (count == 0)
+        return err_set(err, ERR_USAGE, "nothing to undo: no flip is accepted");
+    if (!save(worker, count - 1, err))
+        return false;
+    (void)search_undo(worker->search, &undone);
+    if (worker->hand.any && worker->hand.kept_at == count - 1)
+        worker->hand.kept_at = NOT_KEPT;
+    return true;
+}
+
+static bool undo_and_tell(struct worker *worker, struct err *err)
+{
+    if (!undo(worker, err))
+        return false;
+    worker_emit_flips(worker);
+    return true;
+}
+
+static bool reject_by_hand(struct worker *worker, struct err *err)
+{
+    if (worker->hand.kept_at == NOT_KEPT)
+        return err_set(err, ERR_USAGE, "the last candidate is not accepted");
+    BUG_ON(worker->hand.kept_at + 1 != accepted_count(worker)); /* a step makes it none */
+    return undo_and_tell(worker, err);
+}
+
+static bool reject(struct worker *worker, struct err *err)
+{
+    struct search_try tried;
+    size_t count = accepted_count(worker);
+    double before = search_fitness(worker->search);
+    if (worker->hand.any)
+        return reject_by_hand(worker, err);
+    if (!search_can_reject(worker->search, err) || !save(worker, count - 1, err) ||
+        !search_reject(worker->search, &tried, err))
+        return false;
+    emit_tried(worker, &tried, before, search_gaps_last(worker->search));
+    worker_emit_flips(worker);
+    return true;
+}
+
+/* ---- a patch file of another name --------------------------------------------------------- */
+
+/* "some/where/better.json": "better" */
+static char *stem(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return x_copy(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
+static bool write_to(struct worker *worker, const char *path, struct err *err)
+{
+    char *name = stem(path);
+    struct patch *patch = *name ? worker_patch_new(worker, name, err) : NULL;
+    bool ok = *name || err_set(err, ERR_USAGE, "'%s' names no file", path);
+    ok = ok && patch &&
+         search_patch_write(patch, worker->search, accepted_count(worker), path, err);
+    if (ok) {
+        struct event *event = event_new(EVENT_WRITTEN, worker->job);
+        event->message = x_copy(path, strlen(path));
+        worker_emit(worker, event);
+    }
+    patch_free(patch);
+    free(name);
+    return ok;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------ */
+
+const char *worker_run(struct worker *worker, const struct job *job, struct err *err)
+{
+    const char *text = job->text ? job->text : "";
+    if (!model_unchanged(worker->model, err))
+        return NULL;
+    switch (job->type) {
+    case JOB_STEP: return run_steps(worker, job->count, err);
+    case JOB_TRY: (void)try_flip(worker, &job->flip, err); break;
+    case JOB_KEEP: (void)keep_flip(worker, &job->flip, err); break;
+    case JOB_ACCEPT: (void)accept(worker, err); break;
+    case JOB_REJECT: (void)reject(worker, err); break;
+    case JOB_UNDO: (void)undo_and_tell(worker, err); break;
+    case JOB_ANSWERS: (void)worker_answer(worker, false, err); break;
+    case JOB_HELDOUT: (void)worker_answer(worker, true, err); break;
+    case JOB_TEXT: (void)worker_text(worker, text, err); break;
+    case JOB_WRITE: (void)write_to(worker, text, err); break;
+    }
+    return NULL;
+}

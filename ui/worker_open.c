@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Opening: model, probes, patch file, scales for the map, gaps before the search.
+ * Each is told as soon as it is known, so that the screen fills while a big model
+ * is still being measured.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ui/worker_int.h"
+
+size_t worker_searched(const struct worker *worker)
+{
+    return worker->probes.targets->count + worker->probes.controls->count;
+}
+
+struct patch *worker_patch_new(const struct worker *worker, const char *name, struct err *err)
+{
+    const struct worker_options *options = &worker->options;
+    const char *sha256 = model_sha256(worker->model, err);
+    if (!sha256)
+        return NULL;
+    return search_patch_new(&(struct search_origin){.name = name,
+                                                    .model = options->model,
+                                                    .sha256 = sha256,
+                                                    .targets = options->targets,
+                                                    .controls = options->controls,
+                                                    .options = &options->search},
+                            worker->model);
+}
+
+/* ---- what is told ------------------------------------------------------------- */
+
+static bool emit_opened(struct worker *worker, struct err *err)
+{
+    const char *sha256 = model_sha256(worker->model, err);
+    if (!sha256)
+        return false;
+    struct event *event = event_new(EVENT_OPENED, worker->job);
+    event->opened = (struct event_opened){
+        .model = worker->model,
+        .probes = &worker->probes.all,
+        .target_count = worker->probes.targets->count,
+        .control_count = worker->probes.controls->count,
+        .heldout_count = worker->probes.heldout->count,
+        .output = x_copy(worker->output.data, worker->output.len),
+        .sha256 = x_copy(sha256, strlen(sha256)),
+    };
+    worker_emit(worker, event);
+    return true;
+}
+
+static void emit_scales(struct worker *worker, int32_t layer, enum proj proj)
+{
+    uint32_t rows = 0, columns = 0;
+    if (!model_matrix_size(worker->model, layer, proj, &rows, &columns))
+        return;
+    float *mean = x_new(rows, sizeof *mean);
+    for (uint32_t row = 0; row < rows; row++)
+        mean[row] = (float)search_row_scale(worker->model, layer, proj, row);
+    struct event *event = event_new(EVENT_SCALES, worker->job);
+    event->scales = (struct event_scales){layer, proj, rows, mean};
+    worker_emit(worker, event);
+}
+
+/* In the order of the map; false when it is time to stop. */
+static bool emit_all_scales(struct worker *worker, struct err *err)
+{
+    int32_t layers = (int32_t)model_shape(worker->model)->layers;
+    for (int32_t layer = 0; layer < layers; layer++)
+        for (int proj = 0; proj < PROJ_LAYER_COUNT; proj++) {
+            if (atomic_load(&worker->cancel))
+                return err_set(err, ERR_CANCELLED, "cancelled");
+            emit_scales(worker, layer, (enum proj)proj);
+        }
+    emit_scales(worker, NO_LAYER, PROJ_EMBED);
+    if (!model_shape(worker->model)->tied) /* else it is the embedding */
+        emit_scales(worker, NO_LAYER, PROJ_HEAD);
+    return true;
+}
+
+static void emit_gaps(struct worker *worker)
+{
+    struct event *event = event_new(EVENT_GAPS, worker->job);
+    event->gaps = event_copy_gaps(search_gaps_before(worker->search), worker_searched(worker));
+    worker_emit(worker, event);
+}
+
+void worker_emit_next(struct worker *worker)
+{
+    double scales[WORKER_NEXT_MAX];
+    struct event *event = event_new(EVENT_NEXT, worker->job);
+    struct event_next *next = &event->next;
+    next->flips = x_new(WORKER_NEXT_MAX, sizeof *next->flips);
+    next->scales = x_new(WORKER_NEXT_MAX, sizeof *next->scales);
+    next->count = search_peek(worker->search, WORKER_NEXT_MAX, next->flips, scales);
+    for (size_t i = 0; i < next->count; i++)
+        next->scales[i] = (float)scales[i];
+    next->left = search_left(worker->search);
+    worker_emit(worker, event);
+}
+
+/* The flips that are on, as they are in the patch file. */
+void worker_emit_flips(struct worker *worker)
+{
+    size_t accepted = 0;
+    (void)search_accepted(worker->search, &accepted);
+    search_patch_fill(worker->patch, worker->search, accepted);
+    struct event *event = event_new(EVENT_FLIPS, worker->job);
+    struct event_flips *flips = &event->flips;
+    flips->count = worker->patch->flip_count;
+    flips->flips = x_new(flips->count, sizeof *flips->flips);
+    if (flips->count > 0)
+        memcpy(flips->flips, worker->patch->flips, flips->count * sizeof *flips->flips);
+    flips->fitness = search_fitness(worker->search);
+    flips->gaps = event_copy_gaps(search_gaps_now(worker->search), worker_searched(worker));
+    worker_emit(worker, event);
+}
+
+/* ---- opening --------------------------------------------------------------------- */
+
+static bool load(struct worker *worker, struct err *err)
+{
+    const struct worker_options *options = &worker->options;
+    if (!search_probes_load(&worker->probes, options->targets, options->controls,
+                            options->heldout, err))
+        return false;
+    worker->model = model_open(options->model, err);
+    if (!worker->model || !search_output_path(options->output, &worker->output, err))
+        return false;
+    worker->patch = worker_patch_new(worker, "search", err);
+    return worker->patch && emit_opened(worker, err);
+}
+
+bool worker_open(struct worker *worker, struct err *err)
+{
+    if (!load(worker, err) || !emit_all_scales(worker, err))
+        return false;
+    worker->search = search_new(worker->model, worker->probes.targets, worker->probes.controls,
+                                &worker->options.search, &worker->cancel, err);
+    if (!worker->search)
+        return false;
+    emit_gaps(worker);
+    worker_emit_next(worker);
+    worker_emit_flips(worker);
+    return true;
+}
+
+void worker_close(struct worker *worker)
+{
+    for (size_t i = 0; i < 2; i++) {
+        evaluation_free(worker->answers[i].base);
+        evaluation_free(worker->answers[i].now);
+    }
+    free(worker->text_prompt);
+    generation_free(&worker->text_base);
+    search_free(worker->search);
+    patch_free(worker->patch);
+    search_probes_free(&worker->probes);
+    model_free(worker->model);
+    buf_free(&worker->output);
+}
