@@ -425,9 +425,9 @@ void prompt_draw(struct grid *grid, struct rect row)
 {
     if (!prompt.open || row.rows < 1 || row.columns < 1)
         return;
-    if (row.rows > 1 && prompt.matches)
-        draw_matches(grid, (struct rect){row.row + row.rows - 2, row.column, 1, row.columns});
     struct rect area = {row.row + row.rows - 1, row.column, 1, row.columns};
+    if (area.row > 0 && prompt.matches)
+        draw_matches(grid, (struct rect){area.row - 1, area.column, 1, area.columns});
     grid_fill(grid, area, (struct rect){0, 0, 1, area.columns}, ' ', STYLE_PROMPT);
     /* A search through the history shows what is searched instead of the label. */
     bool searching = RL_ISSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH) && rl_display_prompt;

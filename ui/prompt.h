@@ -31,7 +31,8 @@ bool prompt_is_open(void);
 void prompt_feed(const char *bytes, size_t len);
 void prompt_cancel(void);
 
-/* Draw label and line into one row, and put the cursor. */
+/* Draw label and line into one row, and put the cursor.  What Tab has listed goes
+ * into the row above it. */
 void prompt_draw(struct grid *grid, struct rect row);
 
 /* Histories under the state folder; failures are silent. */

@@ -39,6 +39,8 @@ key_code term_key(void);
  * many.  See prompt.h. */
 size_t term_raw_bytes(char *bytes, size_t size);
 void term_raw_mode(bool on);
+/* Raw bytes that were not for the prompt: the next keys. */
+void term_unread(const char *bytes, size_t len);
 
 /* Leave the screen (SIGTSTP, $EDITOR) and come back. */
 void term_suspend(void);

@@ -427,3 +427,10 @@ size_t term_raw_bytes(char *bytes, size_t size)
     ssize_t len = read(STDIN_FILENO, bytes, size);
     return len > 0 ? (size_t)len : 0;
 }
+
+/* Its queue holds 137; who types more than that ahead of a prompt's end loses it. */
+void term_unread(const char *bytes, size_t len)
+{
+    for (size_t i = len < 100 ? len : 100; i > 0; i--)
+        (void)ungetch((unsigned char)bytes[i - 1]);
+}

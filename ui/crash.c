@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ui/crash.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/buf.h"
+#include "src/base/err.h"
+#include "src/base/num.h"
+#include "src/base/text.h"
+#include "ui/term.h"
+
+enum { STACK_BYTES = 1 << 16 };
+
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+static struct sigaction before[countof(fatal)];
+static char line[4400]; /* what is said; made before it is needed */
+static char *stack;     /* for a handler when the program's own has run over */
+
+/* Only calls that a signal handler may make: write, sigaction, raise. */
+static void on_fatal(int number)
+{
+    term_emergency_restore();
+    if (line[0] && write(STDERR_FILENO, line, strlen(line)) >= 0)
+        line[0] = '\0'; /* said once */
+    for (size_t i = 0; i < countof(fatal); i++)
+        (void)sigaction(fatal[i], &before[i], NULL);
+    (void)raise(number); /* it waits until this handler has returned */
+}
+
+static void on_bug(void)
+{
+    term_emergency_restore();
+}
+
+void crash_guard(void)
+{
+    stack = malloc(STACK_BYTES);
+    const stack_t own = {.ss_sp = stack, .ss_size = STACK_BYTES};
+    bool has_stack = stack && sigaltstack(&own, NULL) == 0;
+    struct sigaction action = {.sa_handler = on_fatal, .sa_flags = has_stack ? SA_ONSTACK : 0};
+    (void)sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < countof(fatal); i++)
+        (void)sigaction(fatal[i], &action, &before[i]);
+    bug_set_hook(on_bug);
+}
+
+void crash_set_patch(const char *path)
+{
+    struct buf text = {0};
+    buf_add_text(&text, "bankai: crashed; the accepted flips are in ");
+    text_visible(&text, path, strlen(path));
+    buf_add_text(&text, "\n");
+    if (text.len < sizeof line)
+        memcpy(line, text.data, text.len + 1);
+    buf_free(&text);
+}
+
+void crash_unguard(void)
+{
+    for (size_t i = 0; i < countof(fatal); i++)
+        (void)sigaction(fatal[i], &before[i], NULL);
+    bug_set_hook(NULL);
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    (void)sigaltstack(&none, NULL);
+    free(stack);
+    stack = NULL;
+    line[0] = '\0';
+}
