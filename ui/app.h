@@ -125,6 +125,7 @@ struct app {
     struct grid *grid;
     struct theme *theme;
     enum colour_mode colours;
+    double cancel_at;    /* when C-c was pressed last, 0: never */
     bool quit;
     char *said_at_exit;  /* printed after the terminal was restored */
     double now;          /* clock of this frame; fixed in tests */

@@ -93,9 +93,9 @@ static bool is_nearly(const char *word, const char *name)
         word++, name++;
     if (!*word && !*name)
         return false; /* the same */
-    if (word[0] && word[1] == name[0] && word[0] == name[1] && name[0])
-        return strcmp(word + 2, name + 2) == 0;
-    return (*word && strcmp(word + 1, name) == 0) || (*name && strcmp(word, name + 1) == 0) ||
+    bool swapped = word[0] && name[0] && word[1] == name[0] && word[0] == name[1];
+    return (swapped && strcmp(word + 2, name + 2) == 0) ||
+           (*word && strcmp(word + 1, name) == 0) || (*name && strcmp(word, name + 1) == 0) ||
            (*word && *name && strcmp(word + 1, name + 1) == 0);
 }
 

@@ -78,10 +78,9 @@ static const double cancel_twice_s = 2;
 
 void command_cancel(struct app *app, const struct command_call *call)
 {
-    static double asked_at = -10; /* in app->now; keys of one person at one terminal */
     (void)call;
-    bool again = app->now >= asked_at && app->now - asked_at < cancel_twice_s;
-    asked_at = app->now;
+    bool again = app->cancel_at > 0 && app->now - app->cancel_at < cancel_twice_s;
+    app->cancel_at = app->now;
     if (app->worker && (app->job.running || again))
         worker_cancel(app->worker, again);
     if (app->job.running)
