@@ -26,8 +26,8 @@ struct ui_fixture {
 /* Only opened (EVENT_OPENED): nothing measured yet. */
 struct ui_fixture *ui_fixture_bare(int rows, int columns);
 
-/* Scales, gaps, 3 accepted and some other tried candidates, next candidates,
- * answers of targets and controls. */
+/* Scales, gaps, 4 accepted ones of 143 tried candidates, the next candidates, and
+ * answers of targets and controls, stale by two flips. */
 struct ui_fixture *ui_fixture_new(int rows, int columns);
 
 void ui_fixture_free(struct ui_fixture *fixture);

@@ -61,6 +61,15 @@ int view_cell_right(struct app *app, struct rect area, int row, int column, int 
     return column + width;
 }
 
+int view_piece(struct app *app, struct rect area, int row, int column, style_id style,
+               const char *text)
+{
+    int used = grid_text_columns(text, strlen(text));
+    if (column + used > area.columns)
+        return area.columns + 1; /* nothing behind it either */
+    return view_cell(app, area, row, column, used, style, text);
+}
+
 int view_first_line(int count, int rows, int cursor)
 {
     int first = cursor - rows / 2;
@@ -157,18 +166,33 @@ static int heat_steps(const struct app *app)
     return app->theme ? theme_heat_steps(app->theme, app->colours) : HEAT_LEVELS;
 }
 
+/* All levels: one to a column, or two to a column by left half blocks. */
+static void draw_ladder(struct app *app, struct rect area, int row, int column, int width)
+{
+    int each = HEAT_LEVELS / width;
+    for (int i = 0; i < width; i++) {
+        int level = i * each;
+        if (each == 2 && app->colours != COLOUR_MONO)
+            grid_put(app->grid, area, row, column + i, 0x258C, style_heat(level, level + 1));
+        else
+            view_heat_fill(app, area, (struct rect){row, column + i, 1, 1}, level);
+    }
+}
+
 void view_legend(struct app *app, struct rect area, int row, float low, float high,
                  const char *what)
 {
-    if (row < 0 || row >= area.rows)
+    struct buf text = {0};
+    int all = 26 + HEAT_LEVELS + grid_text_columns(what, strlen(what));
+    int width = area.columns >= all ? HEAT_LEVELS : HEAT_LEVELS / 2;
+    if (row < 0 || row >= area.rows || area.columns < width + 14)
         return;
     int column = grid_format(app->grid, area, row, 0, STYLE_DIM, "%.4f ", (double)low);
-    int width = area.columns >= 34 ? HEAT_LEVELS : HEAT_LEVELS / 2;
-    if (column + width >= area.columns)
-        return;
-    for (int i = 0; i < width; i++)
-        view_heat_fill(app, area, (struct rect){row, column + i, 1, 1},
-                       i * HEAT_LEVELS / width);
-    (void)grid_format(app->grid, area, row, column + width, STYLE_DIM, " %.4f  %d steps  %s",
-                      (double)high, heat_steps(app), what);
+    draw_ladder(app, area, row, column, width);
+    column += width;
+    column = grid_format(app->grid, area, row, column, STYLE_DIM, " %.4f", (double)high);
+    buf_add_format(&text, "  %d steps", heat_steps(app));
+    column = view_piece(app, area, row, column, STYLE_DIM, text.data);
+    (void)view_piece(app, area, row, column + 2, STYLE_DIM, what);
+    buf_free(&text);
 }

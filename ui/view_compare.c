@@ -107,7 +107,9 @@ static void draw_side_title(struct app *app, struct rect area, const struct subj
                              right ? "\u2713 right" : "\u00D7 wrong");
     }
     if (is_now && subject->stale)
-        (void)grid_format(app->grid, area, 0, column + 2, STYLE_STALE, "~ stale: flips changed");
+        column = view_piece(app, area, 0, column + 2, STYLE_STALE, "~ stale");
+    if (is_now && subject->stale)
+        (void)view_piece(app, area, 0, column, STYLE_STALE, ": flips changed");
 }
 
 static void draw_side(struct app *app, struct rect area, const struct subject *subject,
@@ -181,7 +183,7 @@ static void draw_sides(struct app *app, struct rect area, const struct subject *
     size_t character = 0;
     size_t differs = first_difference(subject->base, subject->now, &character);
     struct rect base = area, now = area;
-    if (area.rows >= 4) {
+    if (area.rows >= (area.columns >= SIDE_BY_SIDE_MIN ? 4 : 6)) {
         draw_verdict(app, area, subject, character);
         base.rows = now.rows = area.rows - 1;
     }
@@ -190,7 +192,9 @@ static void draw_sides(struct app *app, struct rect area, const struct subject *
         now.column += base.columns + 2;
         now.columns = area.columns - base.columns - 2;
     } else {
-        base.rows /= 2;
+        struct rect none = {.columns = area.columns};
+        int needed = 2 + draw_wrapped(app, none, subject->base, 0, SIZE_MAX);
+        base.rows = base.rows / 2 < needed ? base.rows / 2 : needed;
         now.row += base.rows;
         now.rows -= base.rows;
     }

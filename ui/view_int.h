@@ -23,6 +23,11 @@ int view_cell(struct app *app, struct rect area, int row, int column, int width,
 int view_cell_right(struct app *app, struct rect area, int row, int column, int width,
                     style_id style, const char *text);
 
+/* Text that is drawn in whole or not at all.  Returns the column behind it, one
+ * outside the area if it did not fit. */
+int view_piece(struct app *app, struct rect area, int row, int column, style_id style,
+               const char *text);
+
 /* Keys that are bound to a command line ("accept"), as the hint bar shows them;
  * ":accept" if there is none. */
 void view_key_of(const char *line, struct buf *out);

@@ -4,7 +4,7 @@
  * embedding and the head.  Enter zooms into the matrix under the cursor
  * (view_matrix.c).
  *
- * A cell is as wide and as high as there is room for; from 8 columns it prints
+ * A cell is as wide and as high as there is room for; from 6 columns it prints
  * its mean scale, from 3 the number of accepted flips.  More layers than rows:
  * two layers share a text row by half blocks; more than that scrolls.
  */
@@ -14,7 +14,7 @@
 
 #include "ui/view_int.h"
 
-enum { LABEL_COLUMNS = 4, CELL_COLUMNS_MAX = 12, CELL_ROWS_MAX = 3 };
+enum { LABEL_COLUMNS = 4, CELL_COLUMNS_MAX = 12, CELL_ROWS_MAX = 4, NUMBER_COLUMNS = 6 };
 
 /* How the layers lie in an area.  Line 0 are the names of the projections, then
  * come `rows` rows of layers, embed and head, and the legend. */
@@ -73,32 +73,42 @@ static int level_of(const struct app *app, const struct map_matrix *matrix)
 
 /* ---- one cell ---------------------------------------------------------------------- */
 
-static void draw_number(struct app *app, struct rect inside, struct rect cell,
-                        const struct map_matrix *matrix, int level)
+/* Columns of "\u25C63" behind the number, or of the mark alone. */
+static int marks_text(const struct map_matrix *matrix, int room, char *out, size_t size)
 {
-    char text[32];
-    if (cell.columns < 8)
-        return;
-    (void)snprintf(text, sizeof(text), " %.4f ", (double)matrix->average);
-    (void)view_cell(app, inside, cell.row, cell.column, cell.columns, view_heat_text(level), text);
+    int len = snprintf(out, size, "\u25C6%" PRIu32, matrix->accepted);
+    int used = grid_text_columns(out, (size_t)len);
+    if (used <= room)
+        return used;
+    (void)snprintf(out, size, "\u25C6");
+    return 1;
 }
 
-/* Accepted flips, in the last row of the cell: a second layer that never hides. */
+/* Accepted flips, in the last row of the cell: a second layer that never hides.
+ * In a cell of one row the mean scale gives way to them. */
 static void draw_marks(struct app *app, struct rect inside, struct rect cell,
                        const struct map_matrix *matrix)
 {
     char text[32];
     if (matrix->accepted == 0)
         return;
-    int len = snprintf(text, sizeof(text), "\u25C6%" PRIu32, matrix->accepted);
-    int used = grid_text_columns(text, (size_t)len);
-    bool beside = cell.rows > 1 || cell.columns < 8 || cell.columns >= 8 + used;
-    if (!beside || used > cell.columns) {
-        used = 1;
-        (void)snprintf(text, sizeof(text), "\u25C6");
-    }
+    int used = marks_text(matrix, cell.columns, text, sizeof(text));
     (void)view_cell(app, inside, cell.row + cell.rows - 1, cell.column + cell.columns - used, used,
                     STYLE_MARK_ACCEPTED, text);
+}
+
+static void draw_number(struct app *app, struct rect inside, struct rect cell,
+                        const struct map_matrix *matrix, int level)
+{
+    char text[32];
+    int room = cell.columns;
+    if (cell.rows == 1 && matrix->accepted > 0)
+        room -= 1 + marks_text(matrix, room, text, sizeof(text));
+    if (room < NUMBER_COLUMNS)
+        return;
+    (void)snprintf(text, sizeof(text), "%.4f", (double)matrix->average);
+    (void)view_cell(app, inside, cell.row, cell.column + (room > NUMBER_COLUMNS + 1 ? 1 : 0),
+                    NUMBER_COLUMNS, view_heat_text(level), text);
 }
 
 /* The cursor is told by brackets, not by colour. */
@@ -182,13 +192,14 @@ static void draw_extra(struct app *app, struct rect inside, const struct plan *p
     if (plan->extra < 0)
         return;
     for (int i = 0; i < map_extra_columns(app); i++) {
-        struct rect cell = cell_rect(plan, plan->extra, 2 * i);
+        struct rect cell = cell_rect(plan, plan->extra, 3 * i);
         cell.rows = 1;
-        const char *name = i == 0 ? "embed" : "head";
+        static const char *const names[2][2] = {{"e", "embed"}, {"h", "head"}};
+        int room = 2 * plan->slot - 1;
         bool at = app->map.layer == map_layers(app) && app->map.column == i;
         draw_cell(app, inside, cell, app_matrix(app, NO_LAYER, (enum proj)((int)PROJ_EMBED + i)));
-        (void)view_cell(app, inside, cell.row, cell.column + cell.columns + 1, plan->slot - 1,
-                        at ? STYLE_TITLE : STYLE_DIM, name);
+        (void)view_cell(app, inside, cell.row, cell.column + cell.columns + 1, room,
+                        at ? STYLE_TITLE : STYLE_DIM, names[i][room >= 5]);
     }
 }
 
@@ -198,7 +209,7 @@ static void draw_cursor(struct app *app, struct rect inside, const struct plan *
     bool extra = map->layer >= map_layers(app);
     int row = extra ? plan->extra
                     : 1 + (map->layer - plan->first) / plan->together * plan->height;
-    struct rect cell = cell_rect(plan, row, extra ? 2 * map->column : map->column);
+    struct rect cell = cell_rect(plan, row, extra ? 3 * map->column : map->column);
     if (extra)
         cell.rows = 1;
     if (row >= 1 && (extra || row < 1 + plan->rows))

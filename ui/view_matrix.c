@@ -8,7 +8,6 @@
  * rejected and accepted rows lie above the heat and are drawn whatever is below.
  */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "ui/view_int.h"
 
@@ -167,19 +166,24 @@ static void draw_axis(struct app *app, struct rect inside, const struct map_matr
                           row);
 }
 
-static void format_title(const struct map_matrix *matrix, const struct raster *raster,
-                         char title[96])
+/* "L12 gate_proj: rows 0-4095 of 12288, 64 a line", shorter in narrow frames. */
+static void format_title(const struct map_matrix *matrix, const struct raster *raster, int room,
+                         struct buf *title)
 {
     uint32_t first = raster->base;
     uint32_t last = first + raster->stride * (uint32_t)raster->lines_shown;
-    char layer[16] = "";
-    if (matrix->layer != NO_LAYER)
-        (void)snprintf(layer, sizeof(layer), "L%d ", (int)matrix->layer);
     if (last > matrix->rows)
         last = matrix->rows;
-    (void)snprintf(title, 96, "%s%s: rows %" PRIu32 "-%" PRIu32 " of %" PRIu32 ", %" PRIu32
-                   " a line", layer, proj_name(matrix->proj), first, last ? last - 1 : 0,
-                   matrix->rows, raster->stride);
+    if (matrix->layer != NO_LAYER)
+        buf_add_format(title, "L%d ", (int)matrix->layer);
+    buf_add_text(title, proj_name(matrix->proj));
+    size_t len = title->len;
+    buf_add_format(title, ": rows %" PRIu32 "-%" PRIu32 " of %" PRIu32 ", %" PRIu32 " a line",
+                   first, last ? last - 1 : 0, matrix->rows, raster->stride);
+    if ((int)title->len <= room)
+        return;
+    title->len = len;
+    buf_add_format(title, ": %" PRIu32 " rows a line", raster->stride);
 }
 
 void matrix_draw(struct app *app, struct rect area, bool focused)
@@ -188,9 +192,10 @@ void matrix_draw(struct app *app, struct rect area, bool focused)
     if (!matrix)
         return;
     struct raster raster = raster_of(app, matrix, view_inside(app, area));
-    char title[96];
-    format_title(matrix, &raster, title);
-    struct rect inside = view_frame(app, area, title, focused);
+    struct buf title = {0};
+    format_title(matrix, &raster, area.columns - 4, &title);
+    struct rect inside = view_frame(app, area, title.data, focused);
+    buf_free(&title);
     for (int y = 0; y < raster.cells.rows; y++) {
         draw_axis(app, inside, matrix, &raster, y);
         for (uint32_t x = 0; x < raster.stride; x++)
@@ -198,7 +203,7 @@ void matrix_draw(struct app *app, struct rect area, bool focused)
     }
     if (raster.cells.rows < inside.rows)
         view_legend(app, inside, inside.rows - 1, matrix->low, matrix->high,
-                    "\u00B7 tried  \u00D7 rejected  \u25C6 accepted");
+                    "\u00B7tried \u00D7rejected \u25C6accepted");
 }
 
 /* ---- keys ------------------------------------------------------------------------------- */

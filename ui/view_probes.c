@@ -23,7 +23,7 @@ static const struct {
     int importance; /* the lowest is dropped first */
 } columns[COLUMN_COUNT] = {
     [COLUMN_BEFORE] = {"before", 7, 2},       [COLUMN_NOW] = {"now", 7, 3},
-    [COLUMN_CHANGE] = {"change of gap", 13, 5}, [COLUMN_TRY] = {"last try", 8, 1},
+    [COLUMN_CHANGE] = {"gap change", 12, 5}, [COLUMN_TRY] = {"last try", 8, 1},
     [COLUMN_ANSWER] = {"answer", 6, 4},
 };
 
@@ -80,6 +80,12 @@ struct section {
     bool stale;
 };
 
+/* What prints as 0.00 prints without a minus. */
+static double no_minus_zero(double change)
+{
+    return fabs(change) < 0.005 ? 0 : change;
+}
+
 static struct section section_of(const struct app *app, enum role role)
 {
     struct section section = {0};
@@ -101,45 +107,57 @@ static struct section section_of(const struct app *app, enum role role)
         section.broke += verdict == VERDICT_BROKE;
         section.stale |= view_is_stale(app, answer->flip_count);
     }
-    section.change = gaps > 0 ? section.change / (double)gaps : (double)NAN;
+    section.change = gaps > 0 ? no_minus_zero(section.change / (double)gaps) : (double)NAN;
     return section;
 }
 
 static const char *const role_names[ROLE_COUNT] = {"targets", "controls", "held-out"};
 static const style_id role_styles[ROLE_COUNT] = {STYLE_TARGET, STYLE_CONTROL, STYLE_HELDOUT};
 
-static void heldout_text(const struct app *app, struct buf *out)
-{
-    buf_add_format(out, "held-out %zu, not shown: ", app->heldout_count);
-    view_key_of("heldout", out);
-    buf_add_text(out, " answers them (counted)");
-}
-
-static void section_text(const struct app *app, enum role role, struct buf *out)
-{
-    struct section section = section_of(app, role);
-    size_t count = section_count(app, role);
-    buf_add_format(out, "%s %zu", role_names[role], count);
-    if (section.known > 0) {
-        buf_add_format(out, "  right %zu", section.right_base);
-        buf_add_format(out, "\u2192%zu%s", section.right_now, section.stale ? "~" : "");
-        buf_add_format(out, "  fixed %zu  broke %zu", section.fixed, section.broke);
-    }
-    if (isfinite(section.change))
-        buf_add_format(out, "  mean gap %+.3f", section.change);
-    if (role == ROLE_HELDOUT && app->heldout_looks > 0)
-        buf_add_format(out, "  looked at %llu time%s", (unsigned long long)app->heldout_looks,
-                       app->heldout_looks == 1 ? "" : "s");
-}
-
-static void draw_section(struct app *app, struct rect area, int row, enum role role)
+static void draw_hidden(struct app *app, struct rect area, int row)
 {
     struct buf text = {0};
-    if (role == ROLE_HELDOUT && !app->heldout_asked)
-        heldout_text(app, &text);
-    else
-        section_text(app, role, &text);
-    (void)view_cell(app, area, row, 0, area.columns, role_styles[role], text.data);
+    buf_add_format(&text, "held-out %zu  not shown: ", app->heldout_count);
+    view_key_of("heldout", &text);
+    buf_add_text(&text, " answers them");
+    int column = view_piece(app, area, row, 0, STYLE_HELDOUT, text.data);
+    (void)view_piece(app, area, row, column, STYLE_HELDOUT, ", each look is counted");
+    buf_free(&text);
+}
+
+static void draw_looks(struct app *app, struct rect area, int row, int column)
+{
+    struct buf text = {0};
+    buf_add_format(&text, "  looked at %llu time%s", (unsigned long long)app->heldout_looks,
+                   app->heldout_looks == 1 ? "" : "s");
+    (void)view_piece(app, area, row, column, STYLE_HELDOUT, text.data);
+    buf_free(&text);
+}
+
+/* Pieces that fit: how many, how many right before and now, what was fixed and
+ * broken, how the gaps changed. */
+static void draw_section(struct app *app, struct rect area, int row, enum role role)
+{
+    struct section section = section_of(app, role);
+    style_id style = role_styles[role];
+    struct buf text = {0};
+    buf_add_format(&text, "%s %zu", role_names[role], section_count(app, role));
+    if (section.known > 0)
+        buf_add_format(&text, "  right %zu \u2192 %zu%s", section.right_base, section.right_now,
+                       section.stale ? "~" : "");
+    int column = view_cell(app, area, row, 0, grid_text_columns(text.data, text.len), style,
+                           text.data);
+    buf_clear(&text);
+    buf_add_format(&text, "  fixed %zu  broke %zu", section.fixed, section.broke);
+    int behind = section.known > 0 ? view_piece(app, area, row, column, style, text.data) : column;
+    column = behind <= area.columns ? behind : column;
+    buf_clear(&text);
+    bool roomy = column + 20 <= area.columns;
+    buf_add_format(&text, "  mean %s%+.2f", roomy ? "change " : "", section.change);
+    if (isfinite(section.change))
+        column = view_piece(app, area, row, column, style, text.data);
+    if (role == ROLE_HELDOUT)
+        draw_looks(app, area, row, column);
     buf_free(&text);
 }
 
@@ -202,12 +220,12 @@ static const char *change_sign(double change, const char *word)
 static style_id change_text(const struct probe_state *probe, char *out, size_t size)
 {
     const char *word = app_gap_word(probe);
-    double change = probe->now - probe->before;
+    double change = no_minus_zero(probe->now - probe->before);
     if (!isfinite(change)) {
         (void)snprintf(out, size, "-");
         return STYLE_DIM;
     }
-    (void)snprintf(out, size, "%s %+6.2f %s", change_sign(change, word), change, word);
+    (void)snprintf(out, size, "%s %+5.2f %s", change_sign(change, word), change, word);
     return change_style(word);
 }
 
@@ -223,7 +241,7 @@ static void gap_text(double gap, char *out, size_t size)
 static double try_change(const struct app *app, const struct probe_state *probe)
 {
     bool on = app->search.has_last && app->search.last.accepted;
-    return probe->candidate - (on ? probe->previous : probe->now);
+    return no_minus_zero(probe->candidate - (on ? probe->previous : probe->now));
 }
 
 static style_id answer_text(const struct app *app, const struct answer *answer, char *out,
@@ -326,7 +344,9 @@ static void probes_draw(struct app *app, struct rect area, bool focused)
     int first = view_first_line(count, list.rows, line_of_probe(app, app->probe_cursor));
     for (int i = 0; i < list.rows && first + i < count; i++) {
         struct line line = line_at(app, first + i);
-        if (line.is_section)
+        if (line.is_section && line.role == ROLE_HELDOUT && !app->heldout_asked)
+            draw_hidden(app, list, i);
+        else if (line.is_section)
             draw_section(app, list, i, line.role);
         else
             draw_probe(app, list, i, &widths, line.probe, focused);
@@ -360,6 +380,20 @@ static bool probes_back(struct app *app)
     return false;
 }
 
+/* "answer BROKE", with what "~" in the table means. */
+static void add_answer(const struct app *app, const struct answer *answer, struct buf *out)
+{
+    char text[64];
+    if (!answer->known) {
+        buf_add_text(out, "  not answered yet");
+        return;
+    }
+    (void)answer_text(app, answer, text, sizeof(text));
+    buf_add_format(out, "  answer %s", text);
+    if (view_is_stale(app, answer->flip_count))
+        buf_add_text(out, " of older flips");
+}
+
 static void probes_readout(struct app *app, struct buf *out)
 {
     const struct probe_state *probe = app_selected_probe(app);
@@ -374,8 +408,8 @@ static void probes_readout(struct app *app, struct buf *out)
         (void)change_text(probe, text, sizeof(text));
         buf_add_format(out, "  gap %+.2f \u2192 %+.2f  %s", probe->before, probe->now, text);
     }
-    (void)answer_text(app, &probe->answer, text, sizeof(text));
-    buf_add_format(out, "  answer %s  prompt ", probe->answer.known ? text : "not asked yet");
+    add_answer(app, &probe->answer, out);
+    buf_add_text(out, "  prompt ");
     buf_add_text(out, probe->probe->prompt);
 }
 

@@ -17,35 +17,52 @@ enum { CARD_ROWS = 3, CURVE_ROWS_MIN = 3, CURVE_ROWS_MAX = 9, LIST_ROWS_MIN = 4,
 
 /* ---- numbers ----------------------------------------------------------------------- */
 
-static int draw_pair(struct app *app, struct rect area, int row, int column, const char *label,
-                     const char *value, style_id style)
+/* A label and its value, if there is room for both; *column goes behind them. */
+static void draw_pair(struct app *app, struct rect area, int row, int *column, const char *label,
+                      const char *value, style_id style)
 {
-    int at = grid_format(app->grid, area, row, column, STYLE_DIM, "%s ", label);
-    return grid_format(app->grid, area, row, at, style, "%s", value) + 3;
+    int used = grid_text_columns(label, strlen(label)) + 1 +
+               grid_text_columns(value, strlen(value));
+    if (*column + used > area.columns)
+        return;
+    int at = grid_format(app->grid, area, row, *column, STYLE_DIM, "%s ", label);
+    *column = view_piece(app, area, row, at, style, value) + 3;
+}
+
+static void draw_result(struct app *app, struct rect area)
+{
+    const struct search_state *search = &app->search;
+    struct buf text = {0};
+    int column = 0;
+    buf_add_format(&text, "%+.4f", search->fitness);
+    draw_pair(app, area, 0, &column, "fitness", text.data,
+              search->fitness > 0 ? STYLE_GOOD : STYLE_TEXT);
+    buf_clear(&text);
+    buf_add_format(&text, "%zu of ", search->accepted_count);
+    view_count_text(&text, search->tried);
+    draw_pair(app, area, 0, &column, "accepted", text.data, STYLE_TEXT);
+    buf_clear(&text);
+    buf_add_format(&text, "(%.1f %%)", view_accept_percent(app));
+    if (search->accepted_count <= search->tried)
+        (void)view_piece(app, area, 0, column - 2, STYLE_TEXT, text.data);
+    buf_free(&text);
 }
 
 static int draw_header(struct app *app, struct rect area)
 {
     const struct search_state *search = &app->search;
     struct buf text = {0};
-    buf_add_format(&text, "%+.4f", search->fitness);
-    style_id style = search->fitness > 0 ? STYLE_GOOD : STYLE_TEXT;
-    int column = draw_pair(app, area, 0, 0, "fitness", text.data, style);
-    buf_clear(&text);
-    buf_add_format(&text, "%zu of ", search->accepted_count);
-    view_count_text(&text, search->tried);
-    buf_add_format(&text, " (%.1f %%)", view_accept_percent(app));
-    (void)draw_pair(app, area, 0, column, "accepted", text.data, STYLE_TEXT);
+    int column = 0;
+    draw_result(app, area);
+    view_count_text(&text, search->left);
+    draw_pair(app, area, 1, &column, "left", text.data, STYLE_TEXT);
     buf_clear(&text);
     view_count_text(&text, search->screened);
-    column = draw_pair(app, area, 1, 0, "screened out", text.data, STYLE_TEXT);
-    buf_clear(&text);
-    view_count_text(&text, search->left);
-    column = draw_pair(app, area, 1, column, "left", text.data, STYLE_TEXT);
+    draw_pair(app, area, 1, &column, "screened out", text.data, STYLE_TEXT);
     buf_clear(&text);
     buf_add_format(&text, "%.2f s each", search->seconds_each);
-    if (search->seconds_each > 0 && column < area.columns)
-        (void)grid_text(app->grid, area, 1, column, text.data, text.len, STYLE_TEXT);
+    if (search->seconds_each > 0)
+        (void)view_piece(app, area, 1, column, STYLE_TEXT, text.data);
     buf_free(&text);
     return 2;
 }
@@ -171,10 +188,13 @@ static int draw_card(struct app *app, struct rect area, int row, int rows)
     }
     buf_add_text(&text, "last  ");
     view_flip_text(&text, &last->flip);
-    float scale = scale_of(app, &last->flip);
-    if (isfinite(scale))
-        buf_add_format(&text, "  scale %.4f", (double)scale);
     (void)view_cell(app, area, row, 0, area.columns, STYLE_TEXT, text.data);
+    int used = grid_text_columns(text.data, text.len);
+    float scale = scale_of(app, &last->flip);
+    buf_clear(&text);
+    buf_add_format(&text, "scale %.4f", (double)scale);
+    if (isfinite(scale))
+        (void)view_piece(app, area, row, used + 2, STYLE_DIM, text.data);
     buf_clear(&text);
     style_id style = verdict_text(last, &text);
     if (rows > 1)
