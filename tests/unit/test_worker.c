@@ -1,0 +1,767 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The worker thread: what it tells, in which order, and what is in the patch file
+ * and on the model by then.
+ */
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "patches/patch.h"
+#include "src/base/clock.h"
+#include "src/base/file.h"
+#include "tests/simple.h"
+#include "tests/t.h"
+#include "ui/worker.h"
+
+static const double patience_s = 60; /* for machines that are busy */
+
+static char folder[] = "/tmp/bankai-worker-XXXXXX";
+
+static const char probes_json[] =
+    "[{\"name\": \"a\", \"prompt\": \"2+2=\", \"correct\": \"4\", \"wrong\": \"5\"},"
+    " {\"name\": \"b\", \"prompt\": \"the cat\", \"correct\": \" sat\", \"wrong\": \" flew\"}]";
+static const char controls_json[] =
+    "[{\"name\": \"c\", \"prompt\": \"one\", \"correct\": \" two\", \"wrong\": \" ten\"}]";
+
+/* A path in the test's folder; valid until the third call after this. */
+static const char *at(const char *name)
+{
+    static char paths[4][256];
+    static int next;
+    char *path = paths[next++ % 4];
+    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void put(const char *name, const void *bytes, size_t len)
+{
+    struct err err;
+    t_ok(file_write(at(name), bytes, len, &err), &err);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    struct buf file = {0};
+    if (!mkdtemp(folder) || setenv("XDG_STATE_HOME", folder, 1) != 0 ||
+        setenv("XDG_CACHE_HOME", folder, 1) != 0)
+        return -1;
+    tiny_write(&tiny_default, &file);
+    put("tiny.gguf", file.data, file.len);
+    put("targets.json", probes_json, sizeof probes_json - 1);
+    put("controls.json", controls_json, sizeof controls_json - 1);
+    buf_free(&file);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    struct buf command = {0};
+    buf_add_format(&command, "rm -r %s", folder);
+    int status = system(command.data);
+    buf_free(&command);
+    return status;
+}
+
+/* ---- a worker and what it told ------------------------------------------------------- */
+
+struct desk {
+    struct worker *worker;
+    struct event *last[EVENT_ERROR + 1]; /* of each type */
+    unsigned count[EVENT_ERROR + 1];
+    char targets[256], controls[256], model[256], output[256];
+    struct worker_options options;
+};
+
+static void desk_set_up(struct desk *desk, const char *output)
+{
+    *desk = (struct desk){0};
+    (void)snprintf(desk->model, sizeof desk->model, "%s", at("tiny.gguf"));
+    (void)snprintf(desk->targets, sizeof desk->targets, "%s", at("targets.json"));
+    (void)snprintf(desk->controls, sizeof desk->controls, "%s", at("controls.json"));
+    if (output)
+        (void)snprintf(desk->output, sizeof desk->output, "%s", at(output));
+    desk->options = (struct worker_options){
+        .model = desk->model,
+        .targets = desk->targets,
+        .controls = desk->controls,
+        .output = output ? desk->output : NULL,
+        .search = search_default_options(),
+    };
+    desk->options.search.iterations = UINT64_MAX;
+    desk->options.search.threads = 1;
+}
+
+static void take(struct desk *desk, struct event *event)
+{
+    event_free(desk->last[event->type]);
+    desk->last[event->type] = event;
+    desk->count[event->type]++;
+}
+
+/* The next event; the test fails if none comes. */
+static struct event *next_event(struct desk *desk)
+{
+    struct pollfd wait = {.fd = worker_fd(desk->worker), .events = POLLIN};
+    if (poll(&wait, 1, (int)(patience_s * 1000)) != 1)
+        fail_msg("no event came");
+    struct event *event = worker_event(desk->worker);
+    assert_non_null(event);
+    take(desk, event);
+    return event;
+}
+
+/* Take events up to one of this type. */
+static const struct event *until(struct desk *desk, enum event_type type)
+{
+    for (;;) {
+        struct event *event = next_event(desk);
+        if (event->type == type)
+            return event;
+        if (event->type == EVENT_ERROR)
+            fail_msg("%s: %s", event->err.file, event->err.message);
+    }
+}
+
+static void desk_open(struct desk *desk)
+{
+    struct err err;
+    desk->worker = worker_start(&desk->options, &err);
+    t_ok(desk->worker != NULL, &err);
+    (void)until(desk, EVENT_FLIPS);
+}
+
+static void desk_close(struct desk *desk)
+{
+    worker_stop(desk->worker);
+    for (size_t i = 0; i < countof(desk->last); i++)
+        event_free(desk->last[i]);
+}
+
+static void post(struct desk *desk, struct job job)
+{
+    assert_true(worker_post(desk->worker, &job));
+}
+
+static void do_job(struct desk *desk, struct job job)
+{
+    post(desk, job);
+    const struct event *event = until(desk, EVENT_FINISHED);
+    assert_int_equal(event->job, job.type);
+}
+
+/* The message of the error that the job ends with. */
+static const struct err *failing_job(struct desk *desk, struct job job)
+{
+    post(desk, job);
+    while (next_event(desk)->type != EVENT_ERROR)
+        ;
+    (void)until(desk, EVENT_FINISHED);
+    return &desk->last[EVENT_ERROR]->err;
+}
+
+static const struct event_flips *flips_now(const struct desk *desk)
+{
+    return &desk->last[EVENT_FLIPS]->flips;
+}
+
+/* The patch file holds the flips that were told last [W1]. */
+static void check_file(const struct desk *desk)
+{
+    struct err err;
+    struct patch *patch = patch_read(desk->last[EVENT_OPENED]->opened.output, &err);
+    const struct event_flips *flips = flips_now(desk);
+    t_ok(patch != NULL, &err);
+    assert_int_equal(patch->flip_count, flips->count);
+    for (size_t i = 0; i < flips->count; i++)
+        assert_memory_equal(&patch->flips[i], &flips->flips[i], sizeof *patch->flips);
+    assert_string_equal(patch->base_sha256, desk->last[EVENT_OPENED]->opened.sha256);
+    patch_free(patch);
+}
+
+/* [W3] nobody else uses the model while nothing runs. */
+static void check_model(const struct desk *desk)
+{
+    struct err err;
+    const struct event_flips *flips = flips_now(desk);
+    const struct model *model = desk->last[EVENT_OPENED]->opened.model;
+    struct model *other = model_open(desk->options.model, &err);
+    t_ok(other != NULL, &err);
+    for (size_t i = 0; i < flips->count; i++)
+        model_flip(other, &flips->flips[i]);
+    while (!worker_is_idle(desk->worker))
+        (void)usleep(1000);
+    assert_true(state_name_equal(model_state(model), model_state(other)));
+    assert_true(simple_bytes_hash(model) == simple_bytes_hash(other));
+    model_free(other);
+}
+
+static const struct flip some_row = {1, PROJ_DOWN, 5, FLIP_WHOLE_ROW, {0, 0}};
+
+/* ---- opening --------------------------------------------------------------------------- */
+
+static void worker_start__tiny__all_is_told_in_order(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct err err;
+    const enum event_type order[] = {EVENT_OPENED, EVENT_SCALES, EVENT_GAPS, EVENT_NEXT,
+                                     EVENT_FLIPS};
+    desk_set_up(&desk, "open.json");
+    desk.worker = worker_start(&desk.options, &err);
+    t_ok(desk.worker != NULL, &err);
+    for (size_t at_type = 0; at_type < countof(order);) {
+        struct event *event = next_event(&desk);
+        if (event->type != order[at_type])
+            at_type++;
+        assert_int_equal(event->type, order[at_type]);
+        at_type += event->type == EVENT_FLIPS;
+    }
+    const struct event_opened *opened = &desk.last[EVENT_OPENED]->opened;
+    assert_int_equal(opened->target_count, 2);
+    assert_int_equal(opened->control_count, 1);
+    assert_int_equal(opened->probes->count, 3);
+    assert_int_equal(desk.count[EVENT_SCALES], 2 * 7 + 2);
+    assert_int_equal(desk.last[EVENT_SCALES]->scales.proj, PROJ_HEAD);
+    assert_true(desk.last[EVENT_SCALES]->scales.mean[3] ==
+                (float)search_row_scale(opened->model, NO_LAYER, PROJ_HEAD, 3));
+    assert_true(isfinite(desk.last[EVENT_GAPS]->gaps[2]));
+    assert_true(desk.last[EVENT_NEXT]->next.count > 10);
+    assert_int_equal(flips_now(&desk)->count, 0);
+    assert_int_not_equal(access(desk.output, F_OK), 0); /* nothing is written yet */
+    check_model(&desk);
+    assert_null(worker_event(desk.worker));
+    desk_close(&desk);
+}
+
+static void fatal(struct desk *desk, enum err_code code)
+{
+    struct err err;
+    struct job job = {.type = JOB_STEP, .count = 1};
+    desk->worker = worker_start(&desk->options, &err);
+    t_ok(desk->worker != NULL, &err);
+    while (next_event(desk)->type != EVENT_ERROR)
+        ;
+    assert_true(desk->last[EVENT_ERROR]->fatal);
+    assert_int_equal(desk->last[EVENT_ERROR]->err.code, code);
+    while (!worker_is_idle(desk->worker))
+        (void)usleep(1000);
+    assert_false(worker_post(desk->worker, &job));
+    worker_cancel(desk->worker, true);
+    desk_close(desk);
+}
+
+static void worker_start__bad_input__fatal_error(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, NULL);
+    desk.options.model = desk.targets; /* no model file */
+    fatal(&desk, ERR_FORMAT);
+    desk_set_up(&desk, NULL);
+    desk.options.targets = "no-such-set";
+    fatal(&desk, ERR_USAGE);
+    desk_set_up(&desk, NULL);
+    put("same.json", probes_json, sizeof probes_json - 1);
+    desk.options.heldout = at("same.json"); /* the prompts of the targets */
+    fatal(&desk, ERR_MISMATCH);
+    desk_set_up(&desk, NULL);
+    desk.options.output = "/no/such/folder/patch.json";
+    fatal(&desk, ERR_IO);
+}
+
+static void worker_stop__at_once__ends(void **state)
+{
+    (void)state;
+    struct err err;
+    for (unsigned i = 0; i < 10; i++) {
+        struct desk desk;
+        desk_set_up(&desk, NULL);
+        desk.worker = worker_start(&desk.options, &err);
+        t_ok(desk.worker != NULL, &err);
+        (void)usleep(i * 2000);
+        desk_close(&desk);
+    }
+}
+
+/* ---- steps --------------------------------------------------------------------------------- */
+
+static bool same_flip(const struct flip *a, const struct flip *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+static void job_step__thirty__as_the_search_alone(void **state)
+{
+    (void)state;
+    enum { STEPS = 30 };
+    struct desk desk;
+    struct err err;
+    desk_set_up(&desk, "steps.json");
+    desk_open(&desk);
+    struct model *model = model_open(desk.model, &err);
+    struct probe_set *targets = probe_set_load(desk.targets, &err);
+    struct probe_set *controls = probe_set_load(desk.controls, &err);
+    struct search *search = search_new(model, targets, controls, &desk.options.search, NULL, &err);
+    t_ok(search != NULL, &err);
+    size_t accepted = 0;
+    post(&desk, (struct job){.type = JOB_STEP, .count = STEPS});
+    for (uint64_t i = 1; i <= STEPS; i++) {
+        struct search_try tried;
+        assert_int_equal(search_step(search, &tried, NULL, &err), SEARCH_TRIED);
+        const struct event_tried *told = &until(&desk, EVENT_TRIED)->tried;
+        assert_true(same_flip(&told->flip, &tried.flip));
+        assert_int_equal(told->tried, i);
+        assert_true(told->accepted == tried.accepted && told->screened == tried.screened);
+        assert_true(told->fitness == tried.fitness && told->has_gaps == !tried.screened);
+        assert_false(told->by_hand);
+        if (!tried.accepted)
+            continue;
+        const struct event_flips *flips = &until(&desk, EVENT_FLIPS)->flips;
+        check_file(&desk);
+        assert_int_equal(flips->count, ++accepted);
+        assert_true(flips->fitness == search_fitness(search));
+        assert_memory_equal(flips->gaps, search_gaps_now(search), 3 * sizeof *flips->gaps);
+    }
+    (void)until(&desk, EVENT_FINISHED);
+    assert_true(accepted > 0);
+    struct flip next;
+    assert_int_equal(search_peek(search, 1, &next, NULL), 1);
+    assert_true(same_flip(&next, &desk.last[EVENT_NEXT]->next.flips[0]));
+    assert_int_equal(desk.last[EVENT_NEXT]->next.left, search_left(search));
+    check_model(&desk);
+    search_free(search);
+    probe_set_free(targets);
+    probe_set_free(controls);
+    model_free(model);
+    desk_close(&desk);
+}
+
+static void job_step__no_candidate_left__finished(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "finish.json");
+    desk.options.search.iterations = 5;
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_STEP, .count = 0});
+    assert_non_null(desk.last[EVENT_FINISHED]->message);
+    assert_int_equal(desk.count[EVENT_TRIED], 5);
+    assert_int_equal(desk.last[EVENT_NEXT]->next.count, 0);
+    assert_int_equal(desk.last[EVENT_NEXT]->next.left, 0);
+    desk_close(&desk);
+}
+
+/* A reader that does not read holds the worker up after 256 events; cancelling
+ * ends the job without it, and nothing is lost. */
+static void worker_cancel__nobody_reads__ends_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "slow.json");
+    desk_open(&desk);
+    post(&desk, (struct job){.type = JOB_STEP, .count = 0});
+    (void)usleep(1500000);
+    assert_false(worker_is_idle(desk.worker));
+    worker_cancel(desk.worker, true);
+    double start = clock_seconds();
+    while (!worker_is_idle(desk.worker)) {
+        assert_true(clock_seconds() - start < patience_s);
+        (void)usleep(1000);
+    }
+    uint64_t number = 0;
+    struct event *event = NULL;
+    while ((event = next_event(&desk))->type != EVENT_FINISHED)
+        if (event->type == EVENT_TRIED)
+            assert_int_equal(event->tried.tried, ++number);
+    assert_string_equal(event->message, "stopped");
+    print_message("%u tries waited for the reader\n", (unsigned)number);
+    check_file(&desk);
+    check_model(&desk);
+    post(&desk, (struct job){.type = JOB_STEP, .count = 0}); /* and stopping while it waits */
+    (void)usleep(100000);
+    desk_close(&desk);
+}
+
+static void worker_post__more_than_fit__refused(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "post.json");
+    desk_open(&desk);
+    post(&desk, (struct job){.type = JOB_STEP, .count = 0});
+    (void)until(&desk, EVENT_STARTED);
+    struct job job = {.type = JOB_TEXT, .text = "abc"};
+    for (int i = 0; i < 64; i++)
+        post(&desk, job);
+    assert_false(worker_post(desk.worker, &job));
+    worker_cancel(desk.worker, true);
+    (void)until(&desk, EVENT_FINISHED);
+    while (!worker_is_idle(desk.worker))
+        (void)usleep(1000);
+    assert_int_equal(desk.count[EVENT_TEXT], 0);
+    worker_cancel(desk.worker, false); /* nothing runs: the next job is not meant */
+    do_job(&desk, job);
+    assert_int_equal(desk.count[EVENT_TEXT], 1);
+    desk_close(&desk);
+}
+
+/* ---- by hand ------------------------------------------------------------------------------------ */
+
+static void job_try_keep_undo__a_row__measured_kept_and_back(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "hand.json");
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_TRY, .flip = some_row});
+    const struct event_tried *tried = &desk.last[EVENT_TRIED]->tried;
+    assert_true(tried->by_hand && tried->has_gaps && !tried->accepted);
+    double fitness = tried->fitness;
+    assert_int_equal(desk.count[EVENT_FLIPS], 1); /* that of opening */
+    check_model(&desk);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    tried = &desk.last[EVENT_TRIED]->tried;
+    assert_true(tried->by_hand && tried->accepted && tried->fitness == fitness);
+    assert_int_equal(flips_now(&desk)->count, 1);
+    assert_true(flips_now(&desk)->fitness == fitness);
+    check_file(&desk);
+    check_model(&desk);
+    do_job(&desk, (struct job){.type = JOB_UNDO});
+    assert_int_equal(flips_now(&desk)->count, 0);
+    assert_true(flips_now(&desk)->fitness == 0);
+    assert_memory_equal(flips_now(&desk)->gaps, desk.last[EVENT_GAPS]->gaps, 3 * sizeof(double));
+    check_file(&desk); /* an empty patch */
+    check_model(&desk);
+    assert_string_equal(failing_job(&desk, (struct job){.type = JOB_UNDO})->message,
+                        "nothing to undo: no flip is accepted");
+    desk_close(&desk);
+}
+
+/* Keeping a row twice takes it off; undoing puts it on again. */
+static void job_keep__twice__off_and_undo_on(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "twice.json");
+    desk_open(&desk);
+    for (size_t i = 1; i <= 4; i++) {
+        do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+        assert_int_equal(flips_now(&desk)->count, i % 2);
+        check_file(&desk);
+        check_model(&desk);
+    }
+    for (size_t i = 4; i-- > 0;) {
+        do_job(&desk, (struct job){.type = JOB_UNDO});
+        assert_int_equal(flips_now(&desk)->count, i % 2);
+        check_file(&desk);
+    }
+    struct flip outside = some_row;
+    outside.layer = 7;
+    assert_int_equal(failing_job(&desk, (struct job){.type = JOB_KEEP, .flip = outside})->code,
+                     ERR_RANGE);
+    desk_close(&desk);
+}
+
+static void job_accept_reject__last_candidate__against_its_verdict(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "judge.json");
+    desk_open(&desk);
+    assert_string_equal(failing_job(&desk, (struct job){.type = JOB_ACCEPT})->message,
+                        "no candidate was tried yet");
+    for (int i = 0; i < 12; i++) {
+        do_job(&desk, (struct job){.type = JOB_STEP, .count = 1});
+        bool accepted = desk.last[EVENT_TRIED]->tried.accepted;
+        size_t count = flips_now(&desk)->count;
+        struct job against = {.type = accepted ? JOB_REJECT : JOB_ACCEPT};
+        struct job back = {.type = accepted ? JOB_ACCEPT : JOB_REJECT};
+        do_job(&desk, against);
+        assert_true(desk.last[EVENT_TRIED]->tried.accepted == !accepted);
+        assert_false(desk.last[EVENT_TRIED]->tried.screened && !accepted);
+        assert_int_equal(flips_now(&desk)->count, accepted ? count - 1 : count + 1);
+        check_file(&desk);
+        check_model(&desk);
+        if (i % 2 == 0) {
+            do_job(&desk, back);
+            assert_int_equal(flips_now(&desk)->count, count);
+            check_file(&desk);
+        }
+    }
+    desk_close(&desk);
+}
+
+/* What was tried by hand last is the last candidate. */
+static void job_accept__after_try__keeps_the_row(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "tried.json");
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_STEP, .count = 1});
+    size_t count = flips_now(&desk)->count;
+    do_job(&desk, (struct job){.type = JOB_TRY, .flip = some_row});
+    assert_string_equal(failing_job(&desk, (struct job){.type = JOB_REJECT})->message,
+                        "the last candidate is not accepted");
+    do_job(&desk, (struct job){.type = JOB_ACCEPT});
+    assert_int_equal(flips_now(&desk)->count, count + 1);
+    assert_true(same_flip(&flips_now(&desk)->flips[count], &some_row));
+    do_job(&desk, (struct job){.type = JOB_REJECT});
+    assert_int_equal(flips_now(&desk)->count, count);
+    check_file(&desk);
+    check_model(&desk);
+    desk_close(&desk);
+}
+
+static void any_flip__patch_cannot_be_written__nothing_changed(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "blocked.json");
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    assert_int_equal(unlink(desk.output), 0);
+    assert_int_equal(mkdir(desk.output, 0700), 0); /* not even root can write it now */
+    struct flip other = some_row;
+    other.row = 6;
+    const struct job jobs[] = {
+        {.type = JOB_KEEP, .flip = other}, {.type = JOB_UNDO}, {.type = JOB_REJECT},
+        {.type = JOB_STEP, .count = 0}, /* ends at its first acceptance */
+        {.type = JOB_ACCEPT},
+    };
+    for (size_t i = 0; i < countof(jobs); i++) {
+        const struct err *err = failing_job(&desk, jobs[i]);
+        assert_string_equal(err->message, "is a folder, expected a file");
+        assert_string_equal(err->file, desk.output);
+        assert_int_equal(desk.count[EVENT_FLIPS], 2);
+        check_model(&desk);
+    }
+    assert_false(desk.last[EVENT_TRIED]->tried.accepted);
+    assert_int_equal(rmdir(desk.output), 0);
+    do_job(&desk, (struct job){.type = JOB_ACCEPT}); /* once there is room again */
+    assert_int_equal(flips_now(&desk)->count, 2);
+    check_file(&desk);
+    desk_close(&desk);
+}
+
+static void first_write__state_folder__earlier_file_is_kept(void **state)
+{
+    (void)state;
+    for (uint32_t run = 0; run < 2; run++) {
+        struct desk desk;
+        struct flip flip = some_row;
+        desk_set_up(&desk, NULL);
+        desk_open(&desk);
+        flip.row = run;
+        do_job(&desk, (struct job){.type = JOB_KEEP, .flip = flip});
+        flip.row = 9;
+        do_job(&desk, (struct job){.type = JOB_KEEP, .flip = flip});
+        check_file(&desk);
+        desk_close(&desk);
+    }
+    struct err err;
+    struct patch *previous = patch_read(at("bankai/previous.json"), &err);
+    t_ok(previous != NULL, &err);
+    assert_int_equal(previous->flip_count, 2);
+    assert_int_equal(previous->flips[0].row, 0);
+    patch_free(previous);
+}
+
+static void job_write__other_file__named_after_it(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct err err;
+    desk_set_up(&desk, "own.json");
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    do_job(&desk, (struct job){.type = JOB_WRITE, .text = at("better.v2.json")});
+    assert_string_equal(desk.last[EVENT_WRITTEN]->message, at("better.v2.json"));
+    struct patch *patch = patch_read(at("better.v2.json"), &err);
+    struct patch *own = patch_read(desk.output, &err);
+    t_ok(patch && own, &err);
+    assert_string_equal(patch->name, "better.v2");
+    assert_string_equal(patch->base_sha256, desk.last[EVENT_OPENED]->opened.sha256);
+    assert_int_equal(patch->flip_count, 1);
+    assert_true(json_equal(patch->metadata, own->metadata));
+    assert_int_equal(json_integer_value(json_object_get(patch->metadata, "seed")), 42);
+    patch_free(patch);
+    patch_free(own);
+    assert_int_equal(
+        failing_job(&desk, (struct job){.type = JOB_WRITE, .text = "/no/such/x.json"})->code,
+        ERR_IO);
+    assert_int_equal(failing_job(&desk, (struct job){.type = JOB_WRITE, .text = ""})->code,
+                     ERR_USAGE);
+    desk_close(&desk);
+}
+
+/* ---- what the model says --------------------------------------------------------------------------- */
+
+static void same_answers(const struct evaluation *told, const struct evaluation *expected)
+{
+    assert_int_equal(told->count, expected->count);
+    for (size_t i = 0; i < told->count; i++) {
+        const struct buf *a = &told->generation[i].text, *b = &expected->generation[i].text;
+        assert_string_equal(a->data, b->data ? b->data : "");
+        assert_true(told->right[i] == expected->right[i]);
+        assert_memory_equal(&told->gap[i], &expected->gap[i], sizeof *told->gap);
+    }
+}
+
+static void job_answers_and_heldout__nano__as_evaluated_alone(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct err err;
+    struct flip flip = {2, PROJ_DOWN, 3, FLIP_WHOLE_ROW, {0, 0}};
+    desk_set_up(&desk, "answers.json");
+    desk.options.model = "nano";
+    desk.options.targets = "math";
+    desk.options.controls = "knowledge";
+    desk.options.heldout = "code";
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_ANSWERS});
+    same_answers(desk.last[EVENT_ANSWERS]->answers.now, desk.last[EVENT_ANSWERS]->answers.base);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = flip});
+    struct model *base = simple_nano(), *now = simple_nano();
+    model_flip(now, &flip);
+    for (int heldout = 0; heldout < 2; heldout++) {
+        struct evaluate_options options = {.metric = METRIC_SEQ_LOGPROB};
+        struct probe_set *set = probe_set_load(heldout ? "code" : "math,knowledge", &err);
+        struct evaluation *before = evaluate(base, set, &options, NULL, NULL, &err);
+        struct evaluation *after = evaluate(now, set, &options, NULL, NULL, &err);
+        t_ok(before && after, &err);
+        do_job(&desk, (struct job){.type = heldout ? JOB_HELDOUT : JOB_ANSWERS});
+        const struct event_answers *told = &desk.last[EVENT_ANSWERS]->answers;
+        assert_true(told->heldout == heldout);
+        assert_int_equal(told->first, heldout ? 16 : 0);
+        assert_int_equal(told->count, heldout ? 6 : 16);
+        assert_int_equal(told->flip_count, 1);
+        same_answers(told->base, before);
+        same_answers(told->now, after);
+        evaluation_free(before);
+        evaluation_free(after);
+        probe_set_free(set);
+        check_model(&desk);
+    }
+    model_free(base);
+    model_free(now);
+    desk_close(&desk);
+}
+
+static void job_text__nano__base_and_now(void **state)
+{
+    (void)state;
+    struct desk desk;
+    const char *prompt = "The capital of Italy is";
+    struct flip flip = {2, PROJ_DOWN, 3, FLIP_WHOLE_ROW, {0, 0}};
+    desk_set_up(&desk, "text.json");
+    desk.options.model = "nano";
+    desk.options.targets = "math";
+    desk.options.controls = NULL;
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_TEXT, .text = prompt});
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = flip});
+    do_job(&desk, (struct job){.type = JOB_TEXT, .text = prompt});
+    const struct event_text *text = &desk.last[EVENT_TEXT]->text;
+    assert_string_equal(text->prompt, prompt);
+    assert_int_equal(text->flip_count, 1);
+    struct model *model = simple_nano();
+    for (int flipped = 0; flipped < 2; flipped++) {
+        const struct generation *told = flipped ? &text->now : &text->base;
+        struct ids ids = simple_encode(model, prompt), expected = {0};
+        if (flipped)
+            model_flip(model, &flip);
+        simple_answer(model, &ids, 48, false, &expected);
+        assert_int_equal(told->ids.count, expected.count);
+        assert_memory_equal(told->ids.data, expected.data,
+                            expected.count * sizeof *expected.data);
+        ids_free(&ids);
+        ids_free(&expected);
+    }
+    model_free(model);
+    check_model(&desk);
+    assert_string_equal(failing_job(&desk, (struct job){.type = JOB_HELDOUT})->message,
+                        "there are no held-out probes");
+    desk_close(&desk);
+}
+
+/* ---- speed, on nano ------------------------------------------------------------------------------------ */
+
+/* How long the running job takes to end when it is cancelled after some time. */
+static double cancel_after(struct desk *desk, unsigned microseconds)
+{
+    (void)until(desk, EVENT_STARTED);
+    (void)usleep(microseconds);
+    double start = clock_seconds();
+    worker_cancel(desk->worker, false);
+    (void)until(desk, EVENT_FINISHED);
+    return clock_seconds() - start;
+}
+
+static void worker_cancel__nano__soon_and_flips_stay(void **state)
+{
+    (void)state;
+    struct desk desk;
+    double worst[3] = {0};
+    desk_set_up(&desk, "nano.json");
+    desk.options.model = "nano";
+    desk.options.targets = "calculus-train";
+    desk.options.controls = "math,code,knowledge";
+    desk.options.heldout = "calculus-heldout,nano-heldout";
+    desk.options.search.threads = 0;
+    double start = clock_seconds();
+    struct err err;
+    desk.worker = worker_start(&desk.options, &err);
+    (void)until(&desk, EVENT_OPENED);
+    double opened = clock_seconds() - start;
+    (void)until(&desk, EVENT_GAPS);
+    double measured = clock_seconds() - start;
+    (void)until(&desk, EVENT_FLIPS);
+    const struct job jobs[] = {{.type = JOB_STEP, .count = 0}, {.type = JOB_HELDOUT},
+                               {.type = JOB_ANSWERS}};
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    for (unsigned i = 0; i < 12; i++) {
+        post(&desk, jobs[i % 3]);
+        worst[i % 3] = fmax(worst[i % 3], cancel_after(&desk, 40000 + 17000 * i));
+        check_model(&desk);
+    }
+    check_file(&desk);
+    do_job(&desk, (struct job){.type = JOB_STEP, .count = 10});
+    print_message("nano: opened %.3f s, gaps %.3f s, a step %.3f s; cancelled within %.0f ms "
+                  "(search), %.0f ms (held-out), %.0f ms (answers)\n",
+                  opened, measured, desk.last[EVENT_TRIED]->tried.seconds_each, 1e3 * worst[0],
+                  1e3 * worst[1], 1e3 * worst[2]);
+    assert_true(fmax(worst[0], fmax(worst[1], worst[2])) < 10);
+    desk_close(&desk);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(worker_start__tiny__all_is_told_in_order),
+        cmocka_unit_test(worker_start__bad_input__fatal_error),
+        cmocka_unit_test(worker_stop__at_once__ends),
+        cmocka_unit_test(job_step__thirty__as_the_search_alone),
+        cmocka_unit_test(job_step__no_candidate_left__finished),
+        cmocka_unit_test(worker_cancel__nobody_reads__ends_and_nothing_is_lost),
+        cmocka_unit_test(worker_post__more_than_fit__refused),
+        cmocka_unit_test(job_try_keep_undo__a_row__measured_kept_and_back),
+        cmocka_unit_test(job_keep__twice__off_and_undo_on),
+        cmocka_unit_test(job_accept_reject__last_candidate__against_its_verdict),
+        cmocka_unit_test(job_accept__after_try__keeps_the_row),
+        cmocka_unit_test(any_flip__patch_cannot_be_written__nothing_changed),
+        cmocka_unit_test(first_write__state_folder__earlier_file_is_kept),
+        cmocka_unit_test(job_write__other_file__named_after_it),
+        cmocka_unit_test(job_answers_and_heldout__nano__as_evaluated_alone),
+        cmocka_unit_test(job_text__nano__base_and_now),
+        cmocka_unit_test(worker_cancel__nano__soon_and_flips_stay),
+    };
+    return cmocka_run_group_tests_name("worker", tests, make_folder, remove_folder);
+}
