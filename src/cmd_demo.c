@@ -18,6 +18,7 @@ static int run(struct arguments *arguments, struct err *err)
         .targets = "calculus-train",
         .controls = "math,code,knowledge",
         .heldout = "calculus-heldout,nano-heldout",
+        .state_name = "demo.json", /* last.json is somebody's last search */
         .name = "demo",
         .options = search_default_options(),
         .json = arguments_json(arguments),

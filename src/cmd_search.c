@@ -34,7 +34,7 @@ static bool parse_range(char *item, int64_t *first, int64_t *last)
         *last = *first;
     if (dash)
         *dash = '-';
-    return ok && *first >= 0 && *first <= *last && *last < LAYERS_MAX;
+    return ok && *first >= 0 && *first <= *last && *last <= INT32_MAX;
 }
 
 static bool parse_layers(const char *list, int32_t *layers, size_t *count, struct err *err)

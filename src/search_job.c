@@ -2,6 +2,7 @@
 #include "src/search_job.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -125,8 +126,9 @@ static bool load_probes(struct job *job, struct err *err)
 
 /* ---- the patch file -------------------------------------------------------------------- */
 
-/* A patch is written beside its place and renamed (file_write), so it is the
- * folder that has to be writable; devices and pipes are written to as they are. */
+/* A patch is written beside its place and renamed (file_write), so a file beside
+ * it has to be possible: it is made and taken away, as what access() says is not
+ * the whole truth.  Devices and pipes are written to as they are. */
 static bool can_write(const char *path)
 {
     struct stat status;
@@ -134,14 +136,18 @@ static bool can_write(const char *path)
     if (exists && !S_ISREG(status.st_mode))
         return access(path, W_OK) == 0;
     char *real = exists ? realpath(path, NULL) : NULL;
-    const char *place = real ? real : path, *slash = strrchr(place, '/');
-    char *folder = slash ? x_copy(place, (size_t)(slash - place) + 1) : x_copy(".", 1);
-    bool writable = access(folder, W_OK | X_OK) == 0;
+    struct buf beside = {0};
+    buf_add_format(&beside, "%s.%ld.tmp", real ? real : path, (long)getpid());
+    int fd = open(beside.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int problem = errno;
-    free(folder);
+    if (fd >= 0) {
+        (void)close(fd);
+        (void)unlink(beside.data);
+    }
+    buf_free(&beside);
     free(real);
     errno = problem;
-    return writable;
+    return fd >= 0;
 }
 
 /* Nobody should wait for a search whose patch cannot be kept. */

@@ -5,7 +5,7 @@
  *
  * [J1] an accepted flip is in the patch file (written, synced, renamed) before
  *      it is printed: whatever was shown survives a crash.
- * [J2] nothing is written before the first accepted flip.
+ * [J2] the patch file is not touched before the first accepted flip.
  */
 #ifndef SRC_SEARCH_JOB_H
 #define SRC_SEARCH_JOB_H
@@ -18,7 +18,8 @@ struct search_request {
     const char *targets;  /* probe set specs, see probe_set_load */
     const char *controls; /* or NULL */
     const char *heldout;  /* or NULL */
-    const char *output;   /* patch file, or NULL: last.json in the state folder */
+    const char *output;   /* patch file, or NULL: state_name in the state folder */
+    const char *state_name; /* NULL: last.json */
     const char *name;     /* of the patch, or NULL */
     struct search_options options;
     bool json;
