@@ -100,8 +100,9 @@ $(B)/tests/fuzz/make_corpus_gguf: $(B)/tests/fuzz/make_corpus_gguf.o $(TOOLS:%.c
 # ---- the two commands -------------------------------------------------------
 
 .PHONY: run check deps
-run: $(B)/bankai ## set up, build, and run a short search on the embedded model
-	@$(B)/bankai demo
+run: $(B)/bankai ## set up, build, and open the workbench on the embedded model
+	@if [ -t 0 ] && [ -t 1 ] && [ "$${TERM:-dumb}" != dumb ]; then \
+	    $(B)/bankai; else $(B)/bankai demo; fi
 
 check: $(B)/bankai $(TEST_RUNS) $(FUZZ_RUNS) ## set up, build, and run all tests
 	@sh tests/tools/deps.sh --install check
@@ -115,7 +116,7 @@ deps: ## install what building and testing need
 .PHONY: tests
 tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
-.PHONY: lint check-san fuzz corpus bench nano install clean help
+.PHONY: lint check-san fuzz corpus golden bench nano install clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install lint
 	@MAKE="$(MAKE)" B=$(B) sh tests/tools/lint.sh
@@ -131,7 +132,11 @@ fuzz: ## libFuzzer on every fuzz target, T seconds each
 corpus: $(B)/tests/fuzz/make_corpus_gguf ## write the seeds of the GGUF fuzzer again
 	$(B)/tests/fuzz/make_corpus_gguf tests/fuzz/corpus/gguf
 
-bench: $(BENCH_RUNS) ## speed of the kernels, as CSV (best on a quiet machine)
+golden: $(B)/tests/unit/test_golden ## write the golden screens again: read the difference
+	@mkdir -p tests/golden
+	@BANKAI_GOLDEN=write $<
+
+bench: $(B)/bankai $(BENCH_RUNS) ## speed of kernels and keys, as CSV (best on a quiet machine)
 	@for run in $(BENCH_RUNS); do $$run || exit 1; done
 
 nano: ## train the embedded model again and say whether its hash was reproduced

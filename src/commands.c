@@ -5,6 +5,7 @@
 #include "src/cli_int.h"
 
 /* Each is src/cmd_NAME.c. */
+extern const struct command command_open;
 extern const struct command command_info;
 extern const struct command command_tokenize;
 extern const struct command command_logits;
@@ -17,6 +18,7 @@ extern const struct command command_demo;
 extern const struct command command_help;
 
 const struct command *const cli_commands[] = {
+    &command_open,
     &command_info,
     &command_tokenize,
     &command_logits,

@@ -106,24 +106,36 @@ static int print_version(void)
     return EXIT_DONE;
 }
 
+/* `bankai` and `bankai MODEL` open the workbench. */
+static bool is_model(const char *word)
+{
+    return *word != '-' && (strcmp(word, "nano") == 0 || strpbrk(word, "/.") != NULL);
+}
+
+static int open_workbench(int argc, char **argv)
+{
+    struct err err = {0};
+    return run_command(command_find("open", &err), argc, argv);
+}
+
 /* The command, or what stands instead of it. */
 static int run_program(int argc, char **argv)
 {
     struct err err = {0};
     const char *word = argc > 1 ? argv[1] : NULL;
-    if (!word)
-        (void)err_set(&err, ERR_USAGE, "no command given");
-    else if (strcmp(word, "--version") == 0)
+    if (!word || is_model(word))
+        return open_workbench(argc, argv);
+    if (strcmp(word, "--version") == 0)
         return print_version();
-    else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return print_help(NULL);
-    else if (*word == '-')
+    const struct command *command = NULL;
+    if (*word == '-')
         (void)err_set(&err, ERR_USAGE, "option %s stands before the command", word);
-    else {
-        const struct command *command = command_find(word, &err);
-        if (command)
-            return run_command(command, argc - 1, argv + 1);
-    }
+    else
+        command = command_find(word, &err);
+    if (command)
+        return run_command(command, argc - 1, argv + 1);
     output_print_error(&err, "try 'bankai --help'");
     return cli_fail(&err);
 }

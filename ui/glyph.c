@@ -6,7 +6,8 @@
 #include "src/base/num.h"
 #include "ui/theme_int.h"
 
-enum { UPPER_HALF = 0x2580, BLACK_256 = 16, WHITE_256 = 231, BLACK_16 = 0, WHITE_16 = 15 };
+enum { BLOCKS_FIRST = 0x2580, BLOCKS_LAST = 0x259F };
+enum { BLACK_256 = 16, WHITE_256 = 231, BLACK_16 = 0, WHITE_16 = 15 };
 
 struct stand_in {
     uint32_t first, last;
@@ -52,7 +53,8 @@ static uint32_t heat_of(struct cell cell, const struct theme *theme, enum colour
                         bool utf8, struct look *look)
 {
     int top = style_heat_top(cell.style), bottom = style_heat_bottom(cell.style);
-    if (cell.point != UPPER_HALF && cell.point != ' ') {
+    bool block = cell.point >= BLOCKS_FIRST && cell.point <= BLOCKS_LAST;
+    if (!block && cell.point != ' ') {
         *look = look_on(*look, mode);
         return utf8 ? cell.point : as_ascii(cell.point);
     }

@@ -46,8 +46,9 @@ enum style {
 
 /* Heat: a half block '▀' whose upper half has level `top` and lower half
  * `bottom`, 0 (least) to HEAT_LEVELS - 1.  A heat cell drawn with a space shows
- * `bottom` only as background; any other character is drawn on `bottom` in black
- * or white, whatever can be read. */
+ * `bottom` only as background; other block elements (U+2580 to U+259F) have `top`
+ * as foreground; any other character is drawn on `bottom` in black or white,
+ * whatever can be read. */
 enum { HEAT_LEVELS = 16, STYLE_HEAT = 0x1000 };
 
 static inline style_id style_heat(int top, int bottom)

@@ -175,12 +175,13 @@ static void refusals__all_kinds__are_explained(void **state)
     run_refused("usage", "unknown option --\\x1B[31m", "help", "--\033[31m", NULL);
 }
 
-static void refusals__nothing_given__exit_2(void **state)
+static void refusals__nothing_given_and_no_terminal__names_commands(void **state)
 {
     (void)state;
     struct run *run = run_bankai(NULL, NULL);
     run_expect_status(run, 2);
-    run_expect_err(run, "bankai: no command given\ntry 'bankai --help'\n");
+    run_expect_err(run, "bankai: no terminal to draw on: use bankai search, eval, gen, score or "
+                        "patch instead\n");
     run_free(run);
 }
 
@@ -487,7 +488,7 @@ int main(void)
         cmocka_unit_test(refusals__text__say_what_and_where_help_is),
         cmocka_unit_test(refusals__json__exact_object),
         cmocka_unit_test(refusals__all_kinds__are_explained),
-        cmocka_unit_test(refusals__nothing_given__exit_2),
+        cmocka_unit_test(refusals__nothing_given_and_no_terminal__names_commands),
         cmocka_unit_test(refusals__commands_that_need_arguments__say_so),
         cmocka_unit_test(parse__any_order__same_arguments),
         cmocka_unit_test(parse__repeated__last_wins_and_each_is_kept),

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "src/cli_int.h"
+#include "src/search_options.h"
+#include "ui/ui.h"
+
+extern const struct command command_open;
+
+/* "80x24" */
+static bool read_size(const char *text, int *rows, int *columns, struct err *err)
+{
+    int end = 0;
+    if (sscanf(text, "%4dx%4d%n", columns, rows, &end) != 2 || text[end] || *columns < 1 ||
+        *rows < 1 || *columns > 1000 || *rows > 1000)
+        return err_set(err, ERR_USAGE, "--headless: '%s' is no size, expected such as 80x24",
+                       text);
+    return true;
+}
+
+static bool open_workbench(const struct arguments *arguments, const struct ui_options *options,
+                           struct err *err)
+{
+    const char *size = arguments_text(arguments, "headless", NULL);
+    int rows = 0, columns = 0;
+    struct buf said = {0};
+    if (size && !options->script)
+        return err_set(err, ERR_USAGE, "--headless has no script, expected --script FILE");
+    bool ok = !size || read_size(size, &rows, &columns, err);
+    if (ok && size)
+        ok = ui_run_headless(options, rows, columns, &said, err);
+    else if (ok)
+        ok = ui_run(options, &said, err);
+    if (said.len > 0)
+        cli_print_text(said.data, said.len);
+    buf_free(&said);
+    return ok;
+}
+
+static int run(struct arguments *arguments, struct err *err)
+{
+    const char *model = arguments_positional(arguments, 0);
+    int32_t layers[SEARCH_LAYERS_MAX];
+    struct ui_options options = {
+        .worker =
+            {
+                .model = model ? model : "nano",
+                .targets = arguments_text(arguments, "target", "calculus-train"),
+                .controls = arguments_text(arguments, "control", "math,code,knowledge"),
+                .heldout = arguments_text(arguments, "heldout", "calculus-heldout"),
+                .output = arguments_text(arguments, "output", NULL),
+                .search = search_default_options(),
+            },
+        .theme = arguments_text(arguments, "theme", NULL),
+        .colour = arguments_text(arguments, "color", NULL),
+        .script = arguments_text(arguments, "script", NULL),
+    };
+    options.worker.search.iterations = UINT64_MAX; /* until somebody stops it */
+    if (!search_options_read(arguments, &options.worker.search, layers, err) ||
+        !open_workbench(arguments, &options, err))
+        return cli_fail(err);
+    return EXIT_DONE;
+}
+
+static const struct option_spec options[] = {
+    SEARCH_PROBE_OPTIONS,
+    {"output", 'o', "PATCH", "patch file, rewritten at every accepted flip (last.json in the "
+                             "state folder)"},
+    SEARCH_OPTIONS,
+    {"theme", 0, "NAME", "dark (default), light, a file, or one of ~/.config/bankai/themes"},
+    {"color", 0, "C", "auto (default), 256, 16 or none"},
+    {"script", 0, "FILE", "commands to run first, as :source does"},
+    {"headless", 0, "COLSxROWS", "no terminal: run the script on a screen of this size"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct command command_open = {
+    .name = "open",
+    .synopsis = "[MODEL] [--target SET] [--control SET] [--heldout SET] [-o PATCH]",
+    .summary = "Look at a model and search it by hand, in the terminal",
+    .details = "The workbench: the model as a map, a search to step or let run, and the answers\n"
+               "to all probes before and after each flip.  ? shows its keys.  Without MODEL, the\n"
+               "embedded one.  Targets are calculus-train, controls math, code and knowledge,\n"
+               "held out is calculus-heldout where nothing else is given.  Every accepted flip\n"
+               "is in the patch file at once, and the last line printed says where that is.\n"
+               "'bankai' alone and 'bankai MODEL' are short for it.",
+    .options = options,
+    .positional_min = 0,
+    .positional_max = 1,
+    .takes_model = true,
+    .run = run,
+};

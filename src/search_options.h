@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * src/search_options.h - the options that every command that searches has.
+ */
+#ifndef SRC_SEARCH_OPTIONS_H
+#define SRC_SEARCH_OPTIONS_H
+
+#include "engine/search/search.h"
+#include "src/cli.h"
+
+enum { SEARCH_LAYERS_MAX = 1024 };
+
+/* For a command's table of options. */
+#define SEARCH_PROBE_OPTIONS                                                                  \
+    {"target", 0, "SET", "probes to improve: built-in sets or JSON files, comma-separated"},  \
+    {"control", 0, "SET", "probes that must not get worse"},                                  \
+    {"heldout", 0, "SET", "probes the search never sees, answered before and after it"}
+
+#define SEARCH_OPTIONS                                                                        \
+    {"layers", 0, "LIST",                                                                     \
+     "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \
+    {"proj", 0, "LIST", "of q, k, v, o, gate, up, down, embed, head (gate,up)"},              \
+    {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
+    {"fitness", 0, "F", "mean (default) or min of the targets' gains"},                       \
+    {"metric", 0, "M", "seq_logprob (default) or token_gap"},                                 \
+    {"seed", 0, "N", "of the draws (42)"}
+
+/* What was given of SEARCH_OPTIONS and of --threads; the rest of options stays.
+ * options->layers then points to layers or is NULL. */
+bool search_options_read(const struct arguments *arguments, struct search_options *options,
+                         int32_t layers[SEARCH_LAYERS_MAX], struct err *err);
+
+#endif
