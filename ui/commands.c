@@ -8,7 +8,7 @@
 const struct ui_command ui_commands[] = {
     {"accept", "", 0, 0, "accept the last tried candidate", command_accept},
     {"answers", "", 0, 0, "answers of targets and controls, base and now", command_answers},
-    {"back", "", 0, 0, "back: zoom out, to the selected probe", command_back},
+    {"back", "", 0, 0, "zoom out, leave the typed text", command_back},
     {"cancel", "", 0, 0, "stop the running job; twice: waiting ones too", command_cancel},
     {"close", "", 0, 0, "close help, zoom or full size; else quit", command_close},
     {"enter", "", 0, 0, "go deeper: zoom in, open what is selected", command_enter},
@@ -24,7 +24,7 @@ const struct ui_command ui_commands[] = {
     {"pause", "", 0, 0, "stop the search and what waits behind it", command_pause},
     {"probe", "NAME", 1, -1, "go to a probe", command_probe},
     {"proj", "next|previous", 1, 1, "another matrix of the same layer", command_proj},
-    {"prompt", "[COMMAND]", 0, 1, "type a command, or what COMMAND needs", command_prompt},
+    {"prompt", "[COMMAND]", 0, 1, "type a command", command_prompt},
     {"q", "", 0, 0, "quit", command_quit},
     {"quit", "", 0, 0, "quit; accepted flips are in the patch file", command_quit},
     {"redraw", "", 0, 0, "draw the whole screen again", command_redraw},

@@ -73,8 +73,11 @@ static char *keys_of(const struct key_binding *binding)
     return keys.data;
 }
 
+/* Of "prompt step" that of the command whose argument is asked for. */
 static const char *help_of_line(const char *line)
 {
+    if (strncmp(line, "prompt ", 7) == 0)
+        line += 7;
     char *name = x_copy(line, strcspn(line, " "));
     const struct ui_command *command = command_named(name);
     free(name);
