@@ -70,7 +70,9 @@ $(B)/libbankai.a: $(LIBRARY)
 	@rm -f $@
 	$(Q)ar qcs $@ $^
 
-$(B)/bankai: $(B)/src/main.o $(B)/libbankai.a
+# From all objects, not the library, which would take the first of two functions
+# of one name and say nothing.
+$(B)/bankai: $(OBJECTS)
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 

@@ -14,13 +14,13 @@
 typedef void command_function(struct app *app, const struct command_call *call);
 
 /* commands_view.c */
-command_function command_back, command_close, command_enter, command_focus, command_help,
+command_function command_back, command_close, command_enter, command_focus, command_show_help,
     command_maximise, command_move, command_probe, command_prompt, command_quit, command_redraw,
     command_suspend, command_theme, command_view;
 
 /* commands_search.c */
-command_function command_accept, command_answers, command_cancel, command_gen, command_heldout,
-    command_keep, command_pause, command_reject, command_run_search, command_step, command_try,
+command_function command_accept, command_answers, command_cancel, command_run_gen,
+    command_heldout, command_keep, command_pause, command_reject, command_run_search, command_step, command_try,
     command_undo;
 
 /* commands_map.c */

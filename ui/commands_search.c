@@ -226,7 +226,7 @@ void command_heldout(struct app *app, const struct command_call *call)
     post_before_run(app, (struct job){.type = JOB_HELDOUT});
 }
 
-void command_gen(struct app *app, const struct command_call *call)
+void command_run_gen(struct app *app, const struct command_call *call)
 {
     if (!command_needs_model(app, call))
         return;

@@ -68,7 +68,7 @@ void command_maximise(struct app *app, const struct command_call *call)
     app->maximised = !app->maximised;
 }
 
-void command_help(struct app *app, const struct command_call *call)
+void command_show_help(struct app *app, const struct command_call *call)
 {
     (void)call;
     app->help_open = !app->help_open;
