@@ -258,7 +258,7 @@ static bool write_to(struct worker *worker, const char *path, struct err *err)
     return ok;
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ------------------------------------------------------------------ */
 
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err)
 {
