@@ -60,7 +60,7 @@ struct worker {
 
     /* Of the worker thread alone. */
     struct model *model;
-    struct search_probes probes;
+    struct search_inputs probes;
     struct search *search;
     struct patch *patch; /* that is in the patch file */
     struct buf output;

@@ -122,7 +122,7 @@ void worker_emit_flips(struct worker *worker)
 static bool load(struct worker *worker, struct err *err)
 {
     const struct worker_options *options = &worker->options;
-    if (!search_probes_load(&worker->probes, options->targets, options->controls,
+    if (!search_inputs_load(&worker->probes, options->targets, options->controls,
                             options->heldout, err))
         return false;
     worker->model = model_open(options->model, err);
@@ -156,7 +156,7 @@ void worker_close(struct worker *worker)
     generation_free(&worker->text_base);
     search_free(worker->search);
     patch_free(worker->patch);
-    search_probes_free(&worker->probes);
+    search_inputs_free(&worker->probes);
     model_free(worker->model);
     buf_free(&worker->output);
 }

@@ -6,6 +6,7 @@
 #include "engine/search/record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,7 +48,7 @@ static int compare_prompts(const void *a, const void *b)
     return strcmp((*left)->prompt, (*right)->prompt);
 }
 
-static bool heldout_is_apart(const struct search_probes *probes, struct err *err)
+static bool heldout_is_apart(const struct search_inputs *probes, struct err *err)
 {
     size_t seen = probes->targets->count + probes->controls->count;
     const struct probe **sorted = x_new(seen, sizeof(struct probe *));
@@ -75,7 +76,7 @@ static struct probe_set *load_set(const char *spec, struct err *err)
 }
 
 /* Their texts stay with the sets they came from. */
-static void join_sets(struct search_probes *probes)
+static void join_sets(struct search_inputs *probes)
 {
     const struct probe_set *const sets[] = {probes->targets, probes->controls, probes->heldout};
     struct probe_set *all = &probes->all;
@@ -91,10 +92,10 @@ static void join_sets(struct search_probes *probes)
     }
 }
 
-bool search_probes_load(struct search_probes *probes, const char *targets, const char *controls,
+bool search_inputs_load(struct search_inputs *probes, const char *targets, const char *controls,
                         const char *heldout, struct err *err)
 {
-    *probes = (struct search_probes){0};
+    *probes = (struct search_inputs){0};
     if (!targets)
         return err_set(err, ERR_USAGE, "there are no targets to search for");
     probes->targets = load_set(targets, err);
@@ -108,19 +109,20 @@ bool search_probes_load(struct search_probes *probes, const char *targets, const
     return heldout_is_apart(probes, err);
 }
 
-void search_probes_free(struct search_probes *probes)
+void search_inputs_free(struct search_inputs *probes)
 {
     probe_set_free(probes->targets);
     probe_set_free(probes->controls);
     probe_set_free(probes->heldout);
     free(probes->all.probes);
-    *probes = (struct search_probes){0};
+    *probes = (struct search_inputs){0};
 }
 
 /* ---- the patch file ---------------------------------------------------------------- */
 
-/* A patch is written beside its place and renamed (file_write), so it is the
- * folder that has to be writable; devices and pipes are written to as they are. */
+/* A patch is written beside its place and renamed (file_write), so a file beside
+ * it has to be possible: it is made and taken away, as what access() says is not
+ * the whole truth.  Devices and pipes are written to as they are. */
 static bool can_write(const char *path)
 {
     struct stat status;
@@ -128,14 +130,18 @@ static bool can_write(const char *path)
     if (exists && !S_ISREG(status.st_mode))
         return access(path, W_OK) == 0;
     char *real = exists ? realpath(path, NULL) : NULL;
-    const char *place = real ? real : path, *slash = strrchr(place, '/');
-    char *folder = slash ? x_copy(place, (size_t)(slash - place) + 1) : x_copy(".", 1);
-    bool writable = access(folder, W_OK | X_OK) == 0;
+    struct buf beside = {0};
+    buf_add_format(&beside, "%s.%ld.tmp", real ? real : path, (long)getpid());
+    int fd = open(beside.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int problem = errno;
-    free(folder);
+    if (fd >= 0) {
+        (void)close(fd);
+        (void)unlink(beside.data);
+    }
+    buf_free(&beside);
     free(real);
     errno = problem;
-    return writable;
+    return fd >= 0;
 }
 
 /* Nobody should wait for a search whose patch cannot be kept. */

@@ -9,7 +9,7 @@
 #include "engine/search/search.h"
 #include "patches/patch.h"
 
-struct search_probes {
+struct search_inputs {
     struct probe_set *targets;
     struct probe_set *controls; /* these two may be empty, never NULL */
     struct probe_set *heldout;
@@ -19,10 +19,10 @@ struct search_probes {
 /* Specs as of probe_set_load; controls and heldout may be NULL.  Refused are a set
  * that is given twice (answers are told apart by set and name) and a held-out
  * probe with the prompt of a target or control, which the search sees.
- * search_probes_free is due in any case. */
-bool search_probes_load(struct search_probes *probes, const char *targets, const char *controls,
+ * search_inputs_free is due in any case. */
+bool search_inputs_load(struct search_inputs *probes, const char *targets, const char *controls,
                         const char *heldout, struct err *err);
-void search_probes_free(struct search_probes *probes);
+void search_inputs_free(struct search_inputs *probes);
 
 /* Append the path of the patch file: output, or (NULL) last.json in the state
  * folder.  Refused where no patch could be written. */
