@@ -3,6 +3,7 @@
  * The whole screen: tabs, views, and the three lines below them.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "ui/command.h"
@@ -116,6 +117,17 @@ static void search_text(const struct app *app, int detail, struct buf *out)
     buf_add_text(out, " ");
 }
 
+/* What goes on while no job runs; opening is not a job. */
+static const char *idle_text(const struct app *app)
+{
+    if (!app->opened)
+        return "opening the model ...";
+    if (app->probe_count > app->heldout_count && isnan(app->probes[0].before) &&
+        app->search.next_count == 0)
+        return "measuring the probes before the search ...";
+    return "ready";
+}
+
 static int draw_status_left(struct app *app, struct rect line)
 {
     struct buf text = {0};
@@ -129,7 +141,7 @@ static int draw_status_left(struct app *app, struct rect line)
         job_text(app, &text);
     } else {
         style = app->message[0] ? STYLE_MESSAGE : STYLE_STATUS;
-        buf_add_format(&text, " %s", app->message[0] ? app->message : "ready");
+        buf_add_format(&text, " %s", app->message[0] ? app->message : idle_text(app));
     }
     int used = grid_text(app->grid, line, 0, 0, text.data, text.len, style);
     buf_free(&text);

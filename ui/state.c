@@ -138,10 +138,8 @@ static void take_error(struct app *app, const struct event *event)
     const struct err *err = &event->err;
     app_complain(app, "%s%s%s%s%s", err->file, err->file[0] ? ": " : "", err->where,
                  err->where[0] ? ": " : "", err->message);
-    if (!event->fatal)
-        return;
-    state_set_text(&app->said_at_exit, app->message, strlen(app->message));
-    app->quit = true;
+    if (event->fatal)
+        app->quit = true;
 }
 
 static void take_job_event(struct app *app, const struct event *event)
@@ -174,7 +172,7 @@ void app_event(struct app *app, struct event *event)
         probes_take_gaps(app, event->gaps);
         break;
     case EVENT_TRIED:
-        search_take_tried(app, &event->tried);
+        search_take_tried(app, &event->tried, event->job);
         break;
     case EVENT_FLIPS:
         search_take_flips(app, &event->flips, event->job);

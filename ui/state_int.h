@@ -17,7 +17,7 @@ void map_mark(struct app *app, const struct flip *flip, enum row_mark mark, bool
 void map_free(struct map_state *map);
 
 /* state_search.c: what was tried and what is on. */
-void search_take_tried(struct app *app, const struct event_tried *tried);
+void search_take_tried(struct app *app, const struct event_tried *tried, enum job_type job);
 void search_take_flips(struct app *app, const struct event_flips *flips, enum job_type job);
 void search_take_next(struct app *app, const struct event_next *next);
 void search_free_state(struct search_state *search);

@@ -22,10 +22,22 @@ static bool holds(const struct flip *flips, size_t count, const struct flip *fli
     return false;
 }
 
-void search_take_tried(struct app *app, const struct event_tried *tried)
+/* Taking a candidate back does not change what it did when it was tried. */
+static struct event_tried last_of(const struct search_state *search,
+                                  const struct event_tried *tried, enum job_type job)
+{
+    struct event_tried last = *tried;
+    if (job == JOB_REJECT && search->has_last && same_flip(&search->last.flip, &tried->flip)) {
+        last.fitness = search->last.fitness;
+        last.fitness_before = search->last.fitness_before;
+    }
+    return last;
+}
+
+void search_take_tried(struct app *app, const struct event_tried *tried, enum job_type job)
 {
     struct search_state *search = &app->search;
-    search->last = *tried;
+    search->last = last_of(search, tried, job);
     search->last.gaps = NULL;
     search->has_last = true;
     search->tried = tried->tried;
@@ -48,13 +60,12 @@ static size_t common_start(const struct search_state *search, const struct event
     return common;
 }
 
-/* history[i] is the fitness with the first i + 1 flips; NAN where it was never
- * measured (flips that were in the patch file before). */
-static void extend_history(struct search_state *search, size_t common,
-                           const struct event_flips *flips)
+/* history[i] is the fitness with i + 1 flips on; NAN where that never was (flips
+ * that came together). */
+static void extend_history(struct search_state *search, const struct event_flips *flips)
 {
-    if (search->history_count > common)
-        search->history_count = common;
+    if (search->history_count > flips->count)
+        search->history_count = flips->count;
     search->history = x_grow(search->history, flips->count, sizeof(*search->history));
     while (search->history_count < flips->count)
         search->history[search->history_count++] = (double)NAN;
@@ -91,7 +102,7 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
     mark_changes(app, flips, job);
     probes_forget_after(app, common);
     forget_text_after(&app->compare, common);
-    extend_history(search, common, flips);
+    extend_history(search, flips);
     search->accepted = x_grow(search->accepted, flips->count, sizeof(*search->accepted));
     if (flips->count > 0)
         memcpy(search->accepted, flips->flips, flips->count * sizeof(*search->accepted));

@@ -328,7 +328,7 @@ static void draw_titles(struct app *app, struct rect area, const struct widths *
     }
 }
 
-/* ---- the view ---------------------------------------------------------------------------------- */
+/* ---- the view ---------------------------------------------------------------------------- */
 
 static void probes_draw(struct app *app, struct rect area, bool focused)
 {
@@ -356,9 +356,9 @@ static void probes_draw(struct app *app, struct rect area, bool focused)
 static void probes_move(struct app *app, enum motion motion)
 {
     static const int by[] = {
-        [MOVE_UP] = -1,      [MOVE_DOWN] = 1,      [MOVE_PAGE_UP] = -16,    [MOVE_PAGE_DOWN] = 16,
-        [MOVE_HALF_UP] = -8, [MOVE_HALF_DOWN] = 8, [MOVE_FIRST] = -1000000, [MOVE_LAST] = 1000000,
-        [MOVE_LINE_END] = 0,
+        [MOVE_UP] = -1,       [MOVE_DOWN] = 1,       [MOVE_PAGE_UP] = -16,
+        [MOVE_PAGE_DOWN] = 16, [MOVE_HALF_UP] = -8,  [MOVE_HALF_DOWN] = 8,
+        [MOVE_FIRST] = -1000000, [MOVE_LAST] = 1000000, [MOVE_LINE_END] = 0,
     };
     int64_t at = (int64_t)app->probe_cursor + by[motion], last = (int64_t)probes_listed(app) - 1;
     at = at > last ? last : at;

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The workbench's state: events are fed by hand, there is no worker.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "tests/t.h"
+#include "tests/ui_fixture.h"
+
+static const struct map_matrix *gate(struct ui_fixture *fixture, int32_t layer)
+{
+    return app_matrix(fixture->app, layer, PROJ_GATE);
+}
+
+static void app_event__opened__lists_matrices_and_probes(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    struct app *app = fixture->app;
+    assert_true(app->opened);
+    assert_string_equal(app->model_name, "nano");
+    assert_int_equal(app->map.matrix_count, 6 * 7 + 2);
+    assert_int_equal(app->probe_count, 82);
+    assert_int_equal(app->probes[11].role, ROLE_TARGET);
+    assert_int_equal(app->probes[12].role, ROLE_CONTROL);
+    assert_int_equal(app->probes[52].role, ROLE_HELDOUT);
+    assert_true(isnan(app->probes[0].now));
+    assert_null(gate(fixture, 0)->mean);
+    assert_null(app_matrix(app, 6, PROJ_Q));
+    ui_fixture_free(fixture);
+}
+
+static void app_event__scales__give_average_range_and_rank(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    uint32_t rows = gate(fixture, 3)->rows;
+    float *mean = x_new(rows, sizeof(*mean));
+    for (uint32_t i = 0; i < rows; i++)
+        mean[i] = i == 5 ? 3 : i == 7 ? 2 : 1;
+    struct event event = {.type = EVENT_SCALES};
+    event.scales = (struct event_scales){3, PROJ_GATE, rows, mean};
+    app_event(fixture->app, &event);
+    free(mean); /* it was copied */
+    const struct map_matrix *matrix = gate(fixture, 3);
+    assert_true(fabsf(matrix->average - (1 + 3.0F / (float)rows)) < 1e-6F);
+    assert_true(matrix->low >= 1 && matrix->low <= 1 && matrix->high >= 3);
+    assert_int_equal(app_row_rank(matrix, 5), 0);
+    assert_int_equal(app_row_rank(matrix, 7), 1);
+    assert_int_equal(app_row_rank(matrix, 0), 2);
+    ui_fixture_free(fixture);
+}
+
+static void app_event__scales_of_other_size__are_ignored(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    float mean[2] = {1, 2};
+    struct event event = {.type = EVENT_SCALES};
+    event.scales = (struct event_scales){3, PROJ_GATE, 2, mean};
+    app_event(fixture->app, &event);
+    event.scales.layer = 77;
+    app_event(fixture->app, &event);
+    assert_null(gate(fixture, 3)->mean);
+    ui_fixture_free(fixture);
+}
+
+static void app_event__tried__marks_the_row(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    ui_fixture_gaps(fixture);
+    const struct map_matrix *matrix = gate(fixture, 2);
+    ui_fixture_by_hand(fixture, ui_row(2, PROJ_GATE, 1), 0.5);
+    ui_fixture_screened(fixture, ui_row(2, PROJ_GATE, 2));
+    ui_fixture_try(fixture, ui_row(2, PROJ_GATE, 3), -0.1);
+    ui_fixture_try(fixture, ui_row(2, PROJ_GATE, 3), -0.1); /* counted once */
+    ui_fixture_try(fixture, ui_row(2, PROJ_GATE, 4), 0.1);
+    assert_int_equal(matrix->marks[1], ROW_TRIED);
+    assert_int_equal(matrix->marks[2], ROW_TRIED | ROW_REJECTED);
+    assert_int_equal(matrix->marks[3], ROW_TRIED | ROW_REJECTED);
+    assert_int_equal(matrix->marks[4], ROW_TRIED | ROW_ACCEPTED);
+    assert_int_equal(matrix->tried, 4);
+    assert_int_equal(matrix->rejected, 2);
+    assert_int_equal(matrix->accepted, 1);
+    ui_fixture_free(fixture);
+}
+
+static void app_event__flips__undo_clears_the_mark_and_the_history(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    ui_fixture_gaps(fixture);
+    struct flip flip = ui_row(1, PROJ_UP, 9);
+    ui_fixture_try(fixture, ui_row(1, PROJ_GATE, 8), 0.1);
+    ui_fixture_try(fixture, flip, 0.2);
+    const struct search_state *search = &fixture->app->search;
+    assert_int_equal(search->accepted_count, 2);
+    assert_int_equal(search->history_count, 2);
+    assert_true(fabs(search->history[1] - 0.3) < 1e-12);
+    assert_true(search->last.accepted);
+
+    ui_fixture_flips(fixture, search->accepted, 1, 0.1, JOB_UNDO);
+    const struct map_matrix *up = app_matrix(fixture->app, 1, PROJ_UP);
+    assert_int_equal(search->accepted_count, 1);
+    assert_int_equal(search->history_count, 1);
+    assert_int_equal(up->marks[9], ROW_TRIED);
+    assert_int_equal(up->accepted, 0);
+    assert_false(search->last.accepted);
+    ui_fixture_free(fixture);
+}
+
+static void app_event__flips__override_swaps_accepted_and_rejected(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    ui_fixture_gaps(fixture);
+    struct flip flip = ui_row(0, PROJ_GATE, 5);
+    ui_fixture_try(fixture, flip, -0.1);
+    ui_fixture_flips(fixture, &flip, 1, -0.1, JOB_ACCEPT);
+    assert_int_equal(gate(fixture, 0)->marks[5], ROW_TRIED | ROW_ACCEPTED);
+    assert_int_equal(gate(fixture, 0)->rejected, 0);
+    assert_true(fixture->app->search.last.accepted);
+    ui_fixture_flips(fixture, NULL, 0, 0, JOB_REJECT);
+    assert_int_equal(gate(fixture, 0)->marks[5], ROW_TRIED | ROW_REJECTED);
+    assert_int_equal(gate(fixture, 0)->accepted, 0);
+    ui_fixture_free(fixture);
+}
+
+static void app_event__flips_from_a_file__have_no_history(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    struct flip flips[2] = {ui_row(0, PROJ_GATE, 5), ui_row(NO_LAYER, PROJ_HEAD, 3)};
+    ui_fixture_flips(fixture, flips, 2, 0.4, JOB_STEP);
+    assert_int_equal(fixture->app->search.history_count, 2);
+    assert_true(isnan(fixture->app->search.history[0]));
+    assert_true(fixture->app->search.history[1] > 0.39);
+    free(ui_fixture_dump(fixture, 40, 120));
+    ui_fixture_free(fixture);
+}
+
+static void app_event__gaps__keep_before_previous_and_candidate(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    ui_fixture_gaps(fixture);
+    const struct probe_state *probe = &fixture->app->probes[0];
+    double before = probe->before;
+    assert_true(fabs(probe->now - before) < 1e-12);
+    ui_fixture_try(fixture, ui_row(0, PROJ_GATE, 1), -1);
+    assert_true(!isnan(probe->candidate));
+    assert_true(fabs(probe->now - before) < 1e-12);
+    ui_fixture_try(fixture, ui_row(0, PROJ_GATE, 2), 1);
+    assert_true(fabs(probe->previous - before) < 1e-12);
+    assert_true(fabs(probe->now - probe->candidate) < 1e-12);
+    ui_fixture_screened(fixture, ui_row(0, PROJ_GATE, 3));
+    assert_true(isnan(probe->candidate));
+    assert_true(isnan(fixture->app->probes[60].now)); /* held-out ones are never measured */
+    ui_fixture_free(fixture);
+}
+
+static bool stale(const struct ui_fixture *fixture)
+{
+    return fixture->app->probes[0].answer.flip_count != fixture->app->search.accepted_count;
+}
+
+static void app_event__answers__are_stale_with_other_flips(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    struct flip a = ui_row(0, PROJ_GATE, 1), b = ui_row(0, PROJ_GATE, 2);
+    ui_fixture_flips(fixture, &a, 1, 0.1, JOB_STEP);
+    ui_fixture_answers(fixture, false);
+    assert_true(fixture->app->probes[0].answer.known);
+    assert_false(stale(fixture));
+    ui_fixture_flips(fixture, (struct flip[]){a, b}, 2, 0.2, JOB_STEP);
+    assert_true(stale(fixture));
+    ui_fixture_flips(fixture, &a, 1, 0.1, JOB_UNDO); /* the very flips it was asked with */
+    assert_false(stale(fixture));
+    ui_fixture_flips(fixture, NULL, 0, 0, JOB_UNDO);
+    ui_fixture_flips(fixture, &b, 1, 0.1, JOB_STEP); /* as many, but others */
+    assert_true(stale(fixture));
+    ui_fixture_answers(fixture, false);
+    assert_false(stale(fixture));
+    ui_fixture_free(fixture);
+}
+
+static void app_event__heldout__is_counted_and_only_then_listed(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    app->screen = app->focus = VIEW_PROBES;
+    view_of(VIEW_PROBES)->move(app, MOVE_LAST);
+    assert_int_equal(app->probe_cursor, 51);
+    char *dump = ui_fixture_dump(fixture, 24, 80);
+    assert_non_null(strstr(dump, "not shown"));
+    assert_null(strstr(dump, fixture->probes->probes[52].name));
+    free(dump);
+    ui_fixture_answers(fixture, true);
+    ui_fixture_answers(fixture, true);
+    assert_true(app->heldout_asked);
+    assert_int_equal(app->heldout_looks, 2);
+    view_of(VIEW_PROBES)->move(app, MOVE_LAST);
+    assert_int_equal(app->probe_cursor, 81);
+    dump = ui_fixture_dump(fixture, 24, 80);
+    assert_non_null(strstr(dump, fixture->probes->probes[81].name));
+    free(dump);
+    ui_fixture_free(fixture);
+}
+
+static void app_event__text__is_taken_only_for_the_prompt_that_is_asked(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    struct compare_state *compare = &fixture->app->compare;
+    ui_fixture_text(fixture, "nobody asked", "a", "b");
+    assert_false(compare->known);
+    compare->prompt = x_copy("two", 3);
+    ui_fixture_text(fixture, "one", "a", "b");
+    assert_false(compare->known);
+    ui_fixture_text(fixture, "two", "a", "b");
+    assert_true(compare->known);
+    assert_string_equal(compare->now, "b");
+    ui_fixture_free(fixture);
+}
+
+static void app_event__job__runs_from_started_to_finished(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    struct app *app = fixture->app;
+    char what[] = "searching\x1b[2J", path[] = "some/patch.json", end[] = "finished";
+    struct event event = {.type = EVENT_STARTED, .job = JOB_STEP, .total = 300};
+    app_event(app, &event);
+    assert_true(app->job.running);
+    app->now += 100;
+    event = (struct event){.type = EVENT_PROGRESS, .done = 50, .total = 300, .message = what};
+    app_event(app, &event);
+    assert_string_equal(app->job.what, "searching\\x1B[2J");
+    char *dump = ui_fixture_dump(fixture, 24, 120);
+    assert_non_null(strstr(dump, "50/300  0.5/s  8:20 left"));
+    free(dump);
+    event = (struct event){.type = EVENT_FINISHED, .job = JOB_STEP, .message = end};
+    app_event(app, &event);
+    assert_false(app->job.running);
+    assert_string_equal(app->message, "finished");
+    event = (struct event){.type = EVENT_WRITTEN, .message = path};
+    app_event(app, &event);
+    assert_string_equal(app->message, "wrote some/patch.json");
+    ui_fixture_free(fixture);
+}
+
+static void app_event__error__is_said_and_fatal_ones_quit(void **state)
+{
+    (void)state;
+    struct app *app = app_new();
+    struct event event = {.type = EVENT_ERROR};
+    (void)err_set(&event.err, ERR_IO, "cannot be read");
+    (void)err_file(&event.err, "a.gguf");
+    app_event(app, &event);
+    assert_string_equal(app->message, "a.gguf: cannot be read");
+    assert_true(app->message_is_error);
+    assert_false(app->quit);
+    event.fatal = true;
+    app_event(app, &event);
+    assert_true(app->quit);
+    app_free(app);
+}
+
+static void app_say__control_characters__are_visible(void **state)
+{
+    (void)state;
+    struct app *app = app_new();
+    app_complain(app, "bad %s", "\x1b]0;x\x07\n");
+    assert_string_equal(app->message, "bad \\x1B]0;x\\x07\\n");
+    app_say(app, "%0500d", 1);
+    assert_false(app->message_is_error);
+    assert_int_equal(strlen(app->message), sizeof(app->message) - 1);
+    app_free(app);
+}
+
+static void app_gap_word__every_case__is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        double before, now;
+        const char *word;
+    } cases[] = {
+        {-1, 1, "won"},     {1, -1, "lost"},     {0, 0.001, "won"},   {0.001, 0, "lost"},
+        {1, 1.2, "up"},     {1, 0.8, "down"},    {-2, -1.5, "up"},    {-1, -1.004, "same"},
+        {2, 2, "same"},     {(double)NAN, 1, ""}, {1, (double)NAN, ""},
+    };
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct probe_state probe = {.before = cases[i].before, .now = cases[i].now};
+        assert_string_equal(app_gap_word(&probe), cases[i].word);
+    }
+}
+
+static void view_map__motions__stay_on_the_map(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    struct flip flip;
+    for (int motion = MOVE_UP; motion <= MOVE_LINE_END; motion++)
+        for (int i = 0; i < 20; i++) {
+            view_map.move(app, (enum motion)motion);
+            assert_non_null(app_matrix_at_cursor(app));
+            assert_false(app_row_at_cursor(app, &flip));
+        }
+    view_map.move(app, MOVE_LAST);
+    view_map.move(app, MOVE_LINE_END);
+    assert_int_equal(app_matrix_at_cursor(app)->proj, PROJ_HEAD);
+    assert_true(view_map.enter(app));
+    assert_false(view_map.enter(app));
+    for (int motion = MOVE_UP; motion <= MOVE_LINE_END; motion++)
+        for (int i = 0; i < 20; i++) {
+            view_map.move(app, (enum motion)motion);
+            assert_true(app_row_at_cursor(app, &flip));
+            assert_true(model_flip_fits(fixture->model, &flip, &(struct err){0}));
+        }
+    assert_true(view_map.back(app));
+    assert_false(view_map.back(app));
+    ui_fixture_free(fixture);
+}
+
+static void view_map__readout__names_the_row(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    struct buf out = {0};
+    app->map.layer = 2;
+    app->map.column = PROJ_GATE;
+    assert_true(view_map.enter(app));
+    view_map.move(app, MOVE_RIGHT);
+    view_map.readout(app, &out);
+    assert_non_null(strstr(out.data, "L2 gate_proj row 1/768  scale 0.0"));
+    assert_non_null(strstr(out.data, "not in patch  not tried"));
+    buf_free(&out);
+    ui_fixture_free(fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(app_event__opened__lists_matrices_and_probes),
+        cmocka_unit_test(app_event__scales__give_average_range_and_rank),
+        cmocka_unit_test(app_event__scales_of_other_size__are_ignored),
+        cmocka_unit_test(app_event__tried__marks_the_row),
+        cmocka_unit_test(app_event__flips__undo_clears_the_mark_and_the_history),
+        cmocka_unit_test(app_event__flips__override_swaps_accepted_and_rejected),
+        cmocka_unit_test(app_event__flips_from_a_file__have_no_history),
+        cmocka_unit_test(app_event__gaps__keep_before_previous_and_candidate),
+        cmocka_unit_test(app_event__answers__are_stale_with_other_flips),
+        cmocka_unit_test(app_event__heldout__is_counted_and_only_then_listed),
+        cmocka_unit_test(app_event__text__is_taken_only_for_the_prompt_that_is_asked),
+        cmocka_unit_test(app_event__job__runs_from_started_to_finished),
+        cmocka_unit_test(app_event__error__is_said_and_fatal_ones_quit),
+        cmocka_unit_test(app_say__control_characters__are_visible),
+        cmocka_unit_test(app_gap_word__every_case__is_named),
+        cmocka_unit_test(view_map__motions__stay_on_the_map),
+        cmocka_unit_test(view_map__readout__names_the_row),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
