@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/base/buf.h"
 #include "src/base/file.h"
@@ -326,6 +327,11 @@ struct theme *theme_load(const char *name, struct err *err)
     struct theme *theme = NULL;
     if (file_read(path.data, THEME_BYTES_MAX, &text, err))
         theme = theme_parse(text.data ? text.data : "", text.len, path.data, err);
+    else if (access(path.data, F_OK) != 0) {
+        (void)err_set(err, ERR_USAGE, "there is no theme '%s', expected dark, light or a file",
+                      name);
+        (void)err_file(err, path.data);
+    }
     buf_free(&path);
     buf_free(&text);
     return theme;
