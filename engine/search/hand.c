@@ -28,8 +28,8 @@ double search_row_scale(const struct model *model, int32_t layer, enum proj proj
     uint32_t rows = 0, columns = 0;
     (void)model_matrix_size(model, layer, proj, &rows, &columns);
     BUG_ON(columns == 0);
-    double sum = (double)model_row_scale_sum(model, layer, proj, row);
-    return sum / (double)(columns / GROUP_WEIGHTS) / (double)(1 << 24);
+    uint32_t groups = columns / GROUP_WEIGHTS;
+    return (double)model_row_scale_sum(model, layer, proj, row) / groups / (1 << 24);
 }
 
 /* Rows are drawn with a copy of the random numbers and all put back: whole

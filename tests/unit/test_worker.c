@@ -3,10 +3,12 @@
  * The worker thread: what it tells, in which order, and what is in the patch file
  * and on the model by then.
  */
+#include <dirent.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -245,6 +247,48 @@ static void worker_start__tiny__all_is_told_in_order(void **state)
     assert_int_not_equal(access(desk.output, F_OK), 0); /* nothing is written yet */
     check_model(&desk);
     assert_null(worker_event(desk.worker));
+    desk_close(&desk);
+}
+
+static unsigned long blocked_signals(const char *thread)
+{
+    char path[300], line[128];
+    unsigned long blocked = 0;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%s/status", thread);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, "SigBlk:", 7) == 0)
+            blocked = strtoul(line + 7, NULL, 16);
+    (void)fclose(file);
+    return blocked;
+}
+
+/* All threads but the first belong to the worker. */
+static void worker_thread__while_it_lives__nice_and_without_signals(void **state)
+{
+    (void)state;
+    struct desk desk;
+    unsigned threads = 0;
+    int own = getpriority(PRIO_PROCESS, 0);
+    desk_set_up(&desk, NULL);
+    desk_open(&desk);
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (struct dirent *entry; (entry = readdir(tasks));) {
+        int64_t id = 0;
+        if (!num_parse_int(entry->d_name, &id))
+            continue;
+        bool first = id == getpid();
+        unsigned long signals = blocked_signals(entry->d_name);
+        assert_int_equal(getpriority(PRIO_PROCESS, (id_t)id), first ? own : 10);
+        assert_true((signals >> (SIGTERM - 1) & 1) == !first);
+        assert_true((signals >> (SIGWINCH - 1) & 1) == !first);
+        assert_false(signals >> (SIGSEGV - 1) & 1);
+        threads += !first;
+    }
+    assert_true(threads >= 1);
+    (void)closedir(tasks);
     desk_close(&desk);
 }
 
@@ -756,6 +800,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(worker_start__tiny__all_is_told_in_order),
+        cmocka_unit_test(worker_thread__while_it_lives__nice_and_without_signals),
         cmocka_unit_test(worker_start__bad_input__fatal_error),
         cmocka_unit_test(worker_stop__at_once__ends),
         cmocka_unit_test(job_step__thirty__as_the_search_alone),
