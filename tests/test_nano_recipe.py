@@ -173,6 +173,13 @@ class ProbeSets(unittest.TestCase):
                 self.assertNotIn(p["wrong"], accepted, p)
                 self.assertFalse(p["prompt"].endswith(" "), p)
 
+    def test_sets__no_answer__begins_with_the_other(self):
+        """Else a gap only says how the longer one goes on."""
+        for path in SETS.glob("*.json"):
+            for probe in json.loads(path.read_text()):
+                right, wrong = probe["correct"], probe["wrong"]
+                self.assertFalse(right.startswith(wrong) or wrong.startswith(right), probe)
+
     def test_sets__published_prompts__none_is_repeated(self):
         folder = os.environ.get("BANKAI_PUBLISHED")
         if not folder:

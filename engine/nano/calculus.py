@@ -2,7 +2,7 @@
 """Calculus families: derivatives, second derivatives, integrals, exponentials."""
 
 import polynomials as poly
-from items import Item
+from items import Item, apart
 
 # {f} is the function as it stands, {g} the same in brackets where it has
 # several terms, so that "dx" and the like bind to the whole of it.
@@ -68,7 +68,9 @@ def poly_deriv(dice):
     if all(n == 0 for _, n in p):
         return poly_deriv(dice)
     function, phrase = poly.show(p), dice.pick(DERIVATIVE_PHRASES)
-    correct, wrong = poly.show(poly.derive(p)), poly.show(careless_derivative(p))
+    correct = poly.show(poly.derive(p))
+    kept = poly.show(tuple((c * n, n) for c, n in p if n > 0))  # exponents not lowered
+    wrong = apart(correct, poly.show(careless_derivative(p)), kept, function, "0")
     return Item("poly_deriv", function, phrase, fill(phrase, function), " " + correct, " " + wrong)
 
 
@@ -78,19 +80,20 @@ def second_deriv(dice):
         return second_deriv(dice)
     function, phrase = poly.show(p), dice.pick(SECOND_PHRASES)
     first = poly.derive(p)
+    correct = poly.show(poly.derive(first))
+    wrong = apart(correct, poly.show(first), function, "0")
     return Item("second_deriv", function, phrase, fill(phrase, function),
-                " " + poly.show(poly.derive(first)), " " + poly.show(first))
+                " " + correct, " " + wrong)
 
 
 def integral(dice):
     p = poly.draw(dice, range(0, 9), COEFFICIENTS, {1: 6, 2: 4})
     function, phrase = poly.show(p), dice.pick(INTEGRAL_PHRASES)
     correct = poly.show_integral(p)
-    # The usual slip raises the power and forgets to divide; a constant has
-    # nothing to divide, there the slip is to differentiate instead.
-    wrong = poly.show(tuple((c, n + 1) for c, n in p))
-    if wrong == correct:
-        wrong = poly.show(poly.derive(p))
+    # The usual slip raises the power and forgets to divide, but then it often
+    # begins the right answer; else the slip is to differentiate instead.
+    wrong = apart(correct, poly.show(tuple((c, n + 1) for c, n in p)),
+                  poly.show(poly.derive(p)), function, "0")
     return Item("integral", function, phrase, fill(phrase, function),
                 " " + correct, " " + wrong, (f" {correct} + C",))
 
@@ -159,5 +162,6 @@ EXPONENTIAL_KINDS = {chain_exponential: 5, power_exponential: 3, circular: 2, lo
 def exp_deriv(dice):
     function, correct, wrong = dice.pick_weighted(EXPONENTIAL_KINDS)(dice)
     phrase = dice.pick(DERIVATIVE_PHRASES)
+    wrong_sign = correct[1:] if correct[0] == "-" else "-" + correct
     return Item("exp_deriv", function, phrase, fill(phrase, function),
-                " " + correct, " " + wrong)
+                " " + correct, " " + apart(correct, wrong, wrong_sign))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A little Python: one-line snippets whose continuation is determined."""
 
-from items import Item, spread
+from items import Item, apart, spread
 
 WORDS = ("cat", "dog", "tree", "blue", "sun", "moon", "bread", "river", "stone", "apple",
          "bird", "fish", "house", "green", "light", "winter", "paper", "music", "table", "ab")
@@ -33,7 +33,9 @@ IDIOMS = (
 
 
 def make(instance, prompt, correct, wrong):
-    return Item("code", instance, prompt.split(" ")[0], prompt, " " + correct, " " + wrong)
+    more = (str(int(correct) + step) for step in (1, 2)) if correct.isdigit() else ()
+    return Item("code", instance, prompt.split(" ")[0], prompt, " " + correct,
+                " " + apart(correct, wrong, *more))
 
 
 def length_task(dice):

@@ -26,6 +26,18 @@ class Item:
         return self.prompt + self.correct
 
 
+def apart(correct, *guesses):
+    """The first guess that is no beginning of the right answer, nor begun by it.
+
+    Where one answer begins with the other, their gap only says how the longer
+    one goes on.
+    """
+    for guess in guesses:
+        if not (guess.startswith(correct) or correct.startswith(guess)):
+            return guess
+    raise ValueError(f"no guess stands apart from {correct!r}: {guesses!r}")
+
+
 class Dice:
     """Seeded chance that gives the same draws in every Python version.
 

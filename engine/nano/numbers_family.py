@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Number families: primality, trigonometric values, arithmetic."""
 
-from items import Item, spread
+from items import Item, apart, spread
 
 PRIME_PHRASES = (
     ("Is {n} prime? Answer:", " Yes", " No"),
@@ -80,9 +80,8 @@ def trig_distractor(name, degrees, correct):
     """The neighbouring function's value, else the value with a wrong sign."""
     other = cosine(degrees) if name == "sin" else sine(degrees)
     flipped = correct[1:] if correct[0] == "-" else "-" + correct
-    for guess in (other, flipped, "1"):
-        if guess not in (correct, "-0"):
-            return guess
+    guesses = (g for g in (other, flipped, "1", "2") if g != "-0")
+    return apart(correct, *guesses)
 
 
 def trig(dice):
@@ -144,4 +143,5 @@ def arithmetic(dice):
     instance = f"{phrases[0]} {a} {b}"
     offset = spread((1, -1, 2, 10), instance)
     wrong = result + offset if result + offset >= 0 else result + 1
+    wrong = apart(*(str(n) for n in (result, wrong, result + 1, result + 2)))
     return Item("arithmetic", instance, phrase, prompt, f" {result}", f" {wrong}")
