@@ -33,6 +33,7 @@ enum { PASTE_MARK_LEN = sizeof paste_begin - 1 };
 
 static struct {
     bool open, ready; /* readline was set up */
+    unsigned number;  /* of prompts opened so far */
     enum prompt_kind kind;
     char *label;
     prompt_complete *complete;
@@ -185,6 +186,7 @@ void prompt_open(enum prompt_kind kind, const char *label, const char *initial,
     prompt_cancel();
     set_up();
     prompt.open = true;
+    prompt.number++;
     prompt.kind = kind;
     prompt.label = x_copy(label, strlen(label));
     prompt.complete = complete;
@@ -367,6 +369,7 @@ void prompt_feed(const char *bytes, size_t len)
     struct buf work = prompt.held; /* closing clears what is held */
     prompt.held = (struct buf){0};
     buf_add(&work, bytes, len);
+    unsigned number = prompt.number;
     size_t at = 0;
     while (at < work.len && prompt.open) {
         size_t used = take_stretch(work.data + at, work.len - at);
@@ -374,7 +377,8 @@ void prompt_feed(const char *bytes, size_t len)
             break;
         at += used;
     }
-    if (prompt.open && at < work.len)
+    /* Not what closed this prompt, if that opened the next one. */
+    if (prompt.open && prompt.number == number && at < work.len)
         buf_add(&prompt.held, work.data + at, work.len - at);
     buf_free(&work);
 }
