@@ -110,7 +110,7 @@ static void search_text(const struct app *app, int detail, struct buf *out)
         buf_add_format(out, "  accepted %zu/", search->accepted_count);
         view_count_text(out, search->tried);
     }
-    if (detail >= 2 && search->accepted_count <= search->tried)
+    if (detail >= 2 && search->tried > 0 && search->accepted_count <= search->tried)
         buf_add_format(out, " (%.1f %%)", view_accept_percent(app));
     if (detail >= 3)
         buf_add_format(out, "  patch: %s", file_name(app->output));

@@ -187,6 +187,10 @@ void view_legend(struct app *app, struct rect area, int row, float low, float hi
     int width = area.columns >= all ? HEAT_LEVELS : HEAT_LEVELS / 2;
     if (row < 0 || row >= area.rows || area.columns < width + 14)
         return;
+    if (!(high > 0)) {
+        (void)view_piece(app, area, row, 0, STYLE_DIM, "scales not read yet");
+        return;
+    }
     int column = grid_format(app->grid, area, row, 0, STYLE_DIM, "%.4f ", (double)low);
     draw_ladder(app, area, row, column, width);
     column += width;

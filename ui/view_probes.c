@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/base/text.h"
 #include "ui/view_int.h"
 
 enum { ROLE_COUNT = 3, NAME_COLUMNS_MIN = 10, NAME_COLUMNS_MAX = 32 };
@@ -293,6 +294,28 @@ static style_id cell_text(const struct app *app, const struct probe_state *probe
     return STYLE_TEXT;
 }
 
+/* Names that do not fit lose their middle: their ends tell them apart. */
+static void name_text(const char *name, int width, struct buf *out)
+{
+    size_t len = strlen(name), points = text_columns(name, len);
+    size_t keep = width > 4 ? (size_t)width - 1 : points, index = 0;
+    if (points <= (size_t)width || keep >= points) {
+        buf_add(out, name, len);
+        return;
+    }
+    size_t cut_from = keep / 2, cut_to = points - (keep - keep / 2);
+    for (size_t at = 0; at < len; index++) {
+        uint32_t point = 0;
+        size_t size = text_decode(name + at, len - at, &point);
+        size = size ? size : 1;
+        if (index < cut_from || index >= cut_to)
+            buf_add(out, name + at, size);
+        else if (index == cut_from)
+            buf_add_text(out, "\u2026");
+        at += size;
+    }
+}
+
 static void draw_probe(struct app *app, struct rect area, int row, const struct widths *widths,
                        size_t index, bool focused)
 {
@@ -302,8 +325,11 @@ static void draw_probe(struct app *app, struct rect area, int row, const struct 
     if (lit)
         grid_fill(app->grid, area, (struct rect){row, 0, 1, area.columns}, ' ', STYLE_SELECTED);
     (void)view_cell(app, area, row, 0, 1, lit ? STYLE_SELECTED : STYLE_TEXT, here ? ">" : " ");
+    struct buf name = {0};
+    name_text(probe->probe->name, widths->name, &name);
     int at = view_cell(app, area, row, 2, widths->name, lit ? STYLE_SELECTED : STYLE_TEXT,
-                       probe->probe->name);
+                       name.len > 0 ? name.data : "");
+    buf_free(&name);
     for (int i = 0; i < COLUMN_COUNT; i++) {
         char text[64];
         style_id style = cell_text(app, probe, i, text, sizeof(text));
@@ -344,6 +370,8 @@ static void probes_draw(struct app *app, struct rect area, bool focused)
     int first = view_first_line(count, list.rows, line_of_probe(app, app->probe_cursor));
     for (int i = 0; i < list.rows && first + i < count; i++) {
         struct line line = line_at(app, first + i);
+        if (i == 0 && list.rows >= 4) /* the heading stays when its probes scroll */
+            line.is_section = true;
         if (line.is_section && line.role == ROLE_HELDOUT && !app->heldout_asked)
             draw_hidden(app, list, i);
         else if (line.is_section)

@@ -43,7 +43,7 @@ static void draw_result(struct app *app, struct rect area)
     draw_pair(app, area, 0, &column, "accepted", text.data, STYLE_TEXT);
     buf_clear(&text);
     buf_add_format(&text, "(%.1f %%)", view_accept_percent(app));
-    if (search->accepted_count <= search->tried)
+    if (search->tried > 0 && search->accepted_count <= search->tried)
         (void)view_piece(app, area, 0, column - 2, STYLE_TEXT, text.data);
     buf_free(&text);
 }
@@ -142,7 +142,7 @@ static style_id verdict_text(const struct event_tried *last, struct buf *out)
         return STYLE_BAD;
     }
     if (last->by_hand) {
-        buf_add_format(out, "\u00B7 tried by hand %+.4f, not kept", gain);
+        buf_add_format(out, "\u00B7 by hand %+.4f, not kept", gain);
         return STYLE_PENDING;
     }
     if (gain > 0) { /* what the search accepted was taken back */
@@ -179,7 +179,7 @@ static int draw_card(struct app *app, struct rect area, int row, int rows)
     struct buf text = {0};
     if (!app->search.has_last) {
         view_key_of("step", &text);
-        buf_add_text(&text, " tries one candidate, ");
+        buf_add_text(&text, " tries one, ");
         view_key_of("run", &text);
         buf_add_text(&text, " runs the search");
         (void)view_cell(app, area, row, 0, area.columns, STYLE_DIM, text.data);
