@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "src/cli_int.h"
@@ -165,6 +166,7 @@ static void wait_without_spinning(char **argv)
 int main(int argc, char **argv)
 {
     wait_without_spinning(argv);
+    (void)prctl(PR_SET_NAME, "bankai"); /* else it would be "exe" after that */
     /* Only character types: numbers are written and read with a dot everywhere. */
     (void)setlocale(LC_CTYPE, "");
     set_up_signals();

@@ -46,7 +46,7 @@ struct loop {
     struct err err;
 };
 
-/* ---- painting ----------------------------------------------------------------------- */
+/* ---- painting ------------------------------------------------------------------- */
 
 static void paint(void *user)
 {
@@ -68,7 +68,7 @@ static void fit_terminal(struct loop *loop)
     loop->dirty = true;
 }
 
-/* ---- keys ----------------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------- */
 
 /* A lone ESC is a key; the beginning of another one has more behind it. */
 static size_t read_raw(char *bytes, size_t size)
@@ -152,7 +152,7 @@ static void resize_screen(void *user, int rows, int columns)
     loop->dirty = true;
 }
 
-/* ---- the worker --------------------------------------------------------------------------- */
+/* ---- the worker ----------------------------------------------------------------- */
 
 static void take_event(struct loop *loop, struct event *event)
 {
@@ -187,7 +187,7 @@ static void post_job(struct app *app, const struct job *job)
         app_complain(app, "too many jobs wait already; C-c stops them");
 }
 
-/* ---- signals --------------------------------------------------------------------------------- */
+/* ---- signals -------------------------------------------------------------------- */
 
 static void signal_set(sigset_t *set, bool headless)
 {
@@ -238,12 +238,12 @@ static void take_signals(struct loop *loop)
         take_signal(loop, (int)info.ssi_signo);
 }
 
-/* ---- one turn ------------------------------------------------------------------------------- */
+/* ---- one turn ------------------------------------------------------------------- */
 
-/* When to go on though nothing happens; INFINITY for never [U1]. */
+/* When to go on though nothing happens; HUGE_VAL for never [U1]. */
 static double deadline(const struct loop *loop)
 {
-    double when = INFINITY;
+    double when = HUGE_VAL;
     if (loop->dirty)
         when = 0;
     if (loop->reported)
@@ -316,7 +316,7 @@ static bool goes_on(const struct loop *loop)
            (!loop->headless || script_is_running());
 }
 
-/* ---- from start to end -------------------------------------------------------------------------- */
+/* ---- from start to end ---------------------------------------------------------- */
 
 static void run_loop(struct loop *loop)
 {

@@ -66,7 +66,7 @@ int palette_nearest_16(int index)
         return index;
     struct lab wanted = lab_of(index);
     int best = 0;
-    double best_distance = INFINITY;
+    double best_distance = HUGE_VAL;
     for (int i = 0; i < 16; i++) {
         struct lab found = lab_of(i);
         double l = found.lightness - wanted.lightness, a = found.a - wanted.a,

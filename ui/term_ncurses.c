@@ -9,10 +9,12 @@
  * say that all is well where a character became a blank: whether a character can
  * be shown is asked of the locale.
  */
+#include <fcntl.h>
 #include <langinfo.h>
 #include <ncursesw/ncurses.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -31,6 +33,7 @@ static const char paste_off[] = "\033[?2004l";
 
 static struct {
     SCREEN *screen;
+    FILE *out, *in;     /* standard output and input, of our own */
     enum colour_mode mode;
     bool utf8;
     bool all;           /* the next show sends everything */
@@ -150,12 +153,30 @@ static void set_up_keys(void)
     (void)define_key("\033[201~", PASTE_END);
 }
 
+static FILE *open_copy(int fd, const char *mode)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy < 0 ? NULL : fdopen(copy, mode);
+}
+
+static void close_copies(void)
+{
+    if (term.out)
+        (void)fclose(term.out);
+    if (term.in)
+        (void)fclose(term.in);
+    term.out = term.in = NULL;
+}
+
 bool term_open(const char *colour, struct err *err)
 {
+    const char *type = getenv("TERM");
     (void)tcgetattr(STDIN_FILENO, &rescue.modes);
-    term.screen = newterm(NULL, stdout, stdin);
+    term.out = open_copy(STDOUT_FILENO, "w");
+    term.in = open_copy(STDIN_FILENO, "r");
+    term.screen = term.out && term.in ? newterm(NULL, term.out, term.in) : NULL;
     if (!term.screen) {
-        const char *type = getenv("TERM");
+        close_copies();
         return err_set(err, ERR_USAGE, "terminal type '%s' is not known here, expected such as "
                                        "TERM=xterm-256color", type ? type : "");
     }
@@ -186,6 +207,7 @@ void term_close(void)
     atomic_store(&rescue.up, false);
     delscreen(term.screen);
     term.screen = NULL;
+    close_copies();
     grid_free(&term.shown);
     buf_free(&term.ahead);
 }

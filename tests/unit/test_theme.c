@@ -50,7 +50,7 @@ static bool same(struct look a, struct look b)
 static void builtin__styles_side_by_side__differ_in_every_mode(void **state)
 {
     (void)state;
-    static const enum style pairs[][2] = {
+    static const style_id pairs[][2] = {
         {STYLE_GOOD, STYLE_BAD},         {STYLE_GOOD, STYLE_TEXT},
         {STYLE_BAD, STYLE_TEXT},         {STYLE_PENDING, STYLE_TEXT},
         {STYLE_TAB, STYLE_TAB_ACTIVE},   {STYLE_BORDER, STYLE_BORDER_FOCUS},
@@ -67,7 +67,8 @@ static void builtin__styles_side_by_side__differ_in_every_mode(void **state)
                 if (same(theme_look(theme, pairs[k][0], (enum colour_mode)mode),
                          theme_look(theme, pairs[k][1], (enum colour_mode)mode)))
                     fail_msg("%s: %s and %s look the same in mode %d", builtins[i],
-                             style_name(pairs[k][0]), style_name(pairs[k][1]), mode);
+                             style_name((enum style)pairs[k][0]),
+                             style_name((enum style)pairs[k][1]), mode);
         theme_free(theme);
     }
 }
