@@ -59,6 +59,15 @@ static bool is_right(const struct probe *probe, const struct generation *generat
     return right;
 }
 
+/* Big sets take seconds to tokenize. */
+static bool is_cancelled(cancel_flag *cancel, struct err *err)
+{
+    bool cancelled = cancel && atomic_load(cancel);
+    if (cancelled)
+        (void)err_set(err, ERR_CANCELLED, "interrupted");
+    return cancelled;
+}
+
 static bool generate_all(struct model *model, const struct probe_set *set, int threads,
                          struct evaluation *evaluation, const struct work_progress *progress,
                          cancel_flag *cancel, struct err *err)
@@ -67,7 +76,8 @@ static bool generate_all(struct model *model, const struct probe_set *set, int t
     struct ids *prompts = x_new(set->count, sizeof *prompts);
     bool ok = true;
     for (size_t i = 0; ok && i < set->count; i++)
-        ok = make_request(model_tokenizer(model), &set->probes[i], &prompts[i], &requests[i], err);
+        ok = !is_cancelled(cancel, err) && make_request(model_tokenizer(model), &set->probes[i],
+                                                        &prompts[i], &requests[i], err);
     ok = ok && generate_greedy(model, requests, set->count, threads, evaluation->generation,
                                progress, cancel, err);
     for (size_t i = 0; ok && i < set->count; i++)

@@ -149,8 +149,8 @@ const struct command command_eval = {
     .name = "eval",
     .synopsis = "MODEL --probes SET,... [--patch P]... [--metric M]",
     .summary = "Let a model answer probes, with and without patches",
-    .details = "Answers are generated greedily; they are right by the math rule (probes/FORMAT.md).\n"
-               "With a patch, every probe is answered before and after it.\n"
+    .details = "Answers are generated greedily; they are right by the math rule\n"
+               "(probes/FORMAT.md).  With a patch, every probe is answered before and after it.\n"
                "Built-in sets: math, code, knowledge, calculus-train, calculus-heldout,\n"
                "nano-train, nano-heldout.",
     .options = options,

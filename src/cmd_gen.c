@@ -175,8 +175,8 @@ const struct command command_gen = {
     .name = "gen",
     .synopsis = "MODEL -p PROMPT [-n N] [--patch P]... [--temp T --top-k K --top-p P --seed N]",
     .summary = "Continue a prompt, with and without patches",
-    .details = "Greedy unless --temp is above 0.  With a patch both texts are shown.  A terminal is\n"
-               "shown control characters made visible; a pipe gets the raw bytes.",
+    .details = "Greedy unless --temp is above 0.  With a patch both texts are shown.  A\n"
+               "terminal is shown control characters made visible; a pipe gets the raw bytes.",
     .options = options,
     .positional_min = 1,
     .positional_max = 1,

@@ -161,9 +161,9 @@ const struct command command_search = {
     .synopsis = "MODEL --target SET --control SET [--heldout SET] -o PATCH",
     .summary = "Search for row flips that help the targets",
     .details = "Rows are drawn by their mean scale, flipped, measured, and kept if the fitness\n"
-               "rises.  Every accepted flip is in the patch file before it is printed.  At the end\n"
-               "all probes are answered before and after: generation is the result, gaps are the\n"
-               "search's signal.  Exit status 1: nothing was accepted.",
+               "rises.  Every accepted flip is in the patch file before it is printed.  At the\n"
+               "end all probes are answered before and after: generation is the result, gaps\n"
+               "are the search's signal.  Exit status 1: nothing was accepted.",
     .options = options,
     .positional_min = 1,
     .positional_max = 1,

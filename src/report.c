@@ -298,7 +298,7 @@ void report_long_prompts(const struct model *model, const struct probe_set *set)
     size_t count = 0;
     struct ids ids = {0};
     struct err ignored; /* whoever evaluates the probe tells it */
-    for (size_t i = 0; context > 0 && i < set->count; i++) {
+    for (size_t i = 0; context > 0 && i < set->count && !atomic_load(&cli_cancel); i++) {
         const struct encode_options options = {0};
         const struct probe *probe = &set->probes[i];
         ids.count = 0;

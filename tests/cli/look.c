@@ -12,8 +12,8 @@
 json_t *look(const json_t *object, const char *key, json_type type)
 {
     json_t *value = json_object_get(object, key);
-    bool good = value && (json_typeof(value) == type || (type == JSON_TRUE && json_is_false(value)));
-    if (!good) {
+    bool any_boolean = type == JSON_TRUE && json_is_false(value);
+    if (!value || (json_typeof(value) != type && !any_boolean)) {
         char *text = json_dumps(object, JSON_ENCODE_ANY);
         print_error("\"%s\" is %s in %s\n", key, value ? "of another type" : "missing", text);
         free(text);

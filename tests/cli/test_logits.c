@@ -29,7 +29,7 @@ static void logits__file__float32_of_every_position(void **state)
     json_t *top = look(out, "top", JSON_ARRAY), *entry;
     assert_int_equal(json_array_size(top), 3);
     size_t i;
-    double before = INFINITY, sum = 0;
+    double before = HUGE_VAL, sum = 0;
     for (size_t k = 0; k < 512; k++)
         sum += exp((double)last[k]);
     json_array_foreach(top, i, entry) {
