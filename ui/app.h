@@ -126,6 +126,7 @@ struct app {
     struct theme *theme;
     enum colour_mode colours;
     double cancel_at;    /* when C-c was pressed last, 0: never */
+    bool suspend;        /* give the terminal back to the shell, once the loop can */
     bool quit;
     char *said_at_exit;  /* printed after the terminal was restored */
     double now;          /* clock of this frame; fixed in tests */

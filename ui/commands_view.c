@@ -2,7 +2,6 @@
  *
  * Commands that look: cursors, views, help, colours, and the way out.
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,17 +177,10 @@ void command_redraw(struct app *app, const struct command_call *call)
     term_redraw_all();
 }
 
-/* Who owns the terminal handles the signal; where nobody does (scripts, tests)
- * stopping would only hang. */
 void command_suspend(struct app *app, const struct command_call *call)
 {
     (void)call;
-    struct sigaction action;
-    if (sigaction(SIGTSTP, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
-        action.sa_handler != SIG_IGN)
-        (void)raise(SIGTSTP);
-    else
-        app_complain(app, "there is no terminal to give back");
+    app->suspend = true;
 }
 
 /* ---- the way out ------------------------------------------------------------------ */

@@ -303,6 +303,9 @@ static void turn(struct loop *loop)
     if (wait[2].revents || (!waits_for_frame && script_is_running()))
         take_events(loop);
     run_script(loop);
+    if (loop->app->suspend && !loop->headless)
+        stop_here();
+    loop->app->suspend = false;
     double now = clock_seconds();
     bool tick = loop->app->job.running && loop->app->job.total == 0 && !loop->headless &&
                 now >= loop->painted_at + tick_s;

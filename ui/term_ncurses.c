@@ -135,8 +135,6 @@ static void set_up_colours(void)
 {
     if (term.mode == COLOUR_MONO)
         return;
-    (void)start_color();
-    (void)use_default_colors();
     forget_pairs();
 }
 
@@ -182,6 +180,7 @@ bool term_open(const char *colour, struct err *err)
     }
     prepare_rescue();
     (void)start_color(); /* COLORS is known from here on */
+    (void)use_default_colors(); /* or screens without colours become white on black */
     if (!choose_colours(colour, &term.mode, err)) {
         term_close();
         return false;

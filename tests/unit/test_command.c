@@ -377,7 +377,6 @@ static void command_run__bad_lines__say_what_was_expected(void **state)
         {"probe nobody", "no probe 'nobody'; Tab completes names"},
         {"prompt flup", "no command 'flup' to type for; ? lists them"},
         {"source /nonexistent/x", "/nonexistent/x: cannot open: No such file or directory"},
-        {"suspend", "there is no terminal to give back"},
     };
     for (size_t i = 0; i < countof(cases); i++) {
         struct app *app = new_app();
