@@ -18,7 +18,7 @@ const struct key_binding ui_bindings[] = {
     {"p", IN_ALL, "pause", "pause"},
     {"f", IN_MAP | IN_SEARCH, "try", "try"},
     {"u", IN_ALL, "undo", "undo"},
-    {"<Tab>", IN_ALL, "focus next", "next view"},
+    {"<Tab>", IN_ALL, "focus next", "view"},
     {"q", IN_ALL, "close", "quit"},
     {"R", IN_ALL, "answers", "answers"},
     {"y", IN_ALL, "accept", "accept"},
