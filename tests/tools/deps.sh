@@ -41,6 +41,7 @@ for step in "$@"; do
     check)
         need_library cmocka libcmocka-dev
         need_program python3 python3
+        need_program tmux tmux
         ;;
     lint)
         need_program clang clang
