@@ -107,8 +107,8 @@ static void search_text(const struct app *app, int detail, struct buf *out)
     const struct search_state *search = &app->search;
     buf_add_format(out, "fitness %+.4f", search->fitness);
     if (detail >= 1) {
-        buf_add_format(out, "  accepted %zu/", search->accepted_count);
-        view_count_text(out, search->tried);
+        buf_add_text(out, "  accepted ");
+        view_accepted_text(app, "/", out);
     }
     if (detail >= 2 && search->tried > 0 && search->accepted_count <= search->tried)
         buf_add_format(out, " (%.1f %%)", view_accept_percent(app));

@@ -131,6 +131,16 @@ void view_time_text(struct buf *out, double seconds)
         buf_add_format(out, "%d:%02d", all / 60, all % 60);
 }
 
+void view_accepted_text(const struct app *app, const char *of, struct buf *out)
+{
+    const struct search_state *search = &app->search;
+    buf_add_format(out, "%zu", search->accepted_count);
+    if (search->accepted_count > search->tried)
+        return;
+    buf_add_text(out, of);
+    view_count_text(out, search->tried);
+}
+
 double view_accept_percent(const struct app *app)
 {
     double tried = (double)app->search.tried;

@@ -127,13 +127,15 @@ static void summarize(struct map_matrix *matrix)
     matrix->average = matrix->rows ? (float)(sum / matrix->rows) : 0;
 }
 
-/* The range of all averages known so far: for the colours. */
+/* The range of all layers' averages known so far: for the colours.  Embedding and
+ * head are left out: with scales of another size they would make all layers one
+ * colour.  Where they lie outside, they get the end of the ladder. */
 static void find_range(struct map_state *map)
 {
     bool any = false;
     for (size_t i = 0; i < map->matrix_count; i++) {
         const struct map_matrix *matrix = &map->matrices[i];
-        if (!matrix->mean)
+        if (!matrix->mean || matrix->layer == NO_LAYER)
             continue;
         map->low = any ? fminf(map->low, matrix->average) : matrix->average;
         map->high = any ? fmaxf(map->high, matrix->average) : matrix->average;

@@ -52,6 +52,9 @@ void view_count_text(struct buf *out, uint64_t count);
 /* "0:53", "1:02:10" */
 void view_time_text(struct buf *out, double seconds);
 
+/* "4 of 143"; "4" alone where more were kept by hand than tried by the search. */
+void view_accepted_text(const struct app *app, const char *of, struct buf *out);
+
 /* Acceptance in percent of what was tried. */
 double view_accept_percent(const struct app *app);
 

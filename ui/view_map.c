@@ -186,20 +186,36 @@ static void draw_layers(struct app *app, struct rect inside, const struct plan *
     }
 }
 
-/* Each with its name behind it; one line high. */
+/* "embed", with the sign of a value beyond the ladder's end; one letter where
+ * there is no room. */
+static void extra_name(const struct app *app, const struct map_matrix *matrix, int room,
+                       char out[16])
+{
+    const char *name = proj_name(matrix->proj);
+    const char *sign = !matrix->mean                       ? ""
+                       : matrix->average > app->map.high ? " \u25B2"
+                       : matrix->average < app->map.low  ? " \u25BC"
+                                                         : "";
+    if (room < 5)
+        (void)snprintf(out, 16, "%.1s", name);
+    else
+        (void)snprintf(out, 16, "%s%s", name, room < 7 ? "" : sign);
+}
+
+/* Embed and head, each with its name behind it; one line high. */
 static void draw_extra(struct app *app, struct rect inside, const struct plan *plan)
 {
-    if (plan->extra < 0)
-        return;
-    for (int i = 0; i < map_extra_columns(app); i++) {
+    for (int i = 0; plan->extra >= 0 && i < map_extra_columns(app); i++) {
         struct rect cell = cell_rect(plan, plan->extra, 3 * i);
-        cell.rows = 1;
-        static const char *const names[2][2] = {{"e", "embed"}, {"h", "head"}};
-        int room = 2 * plan->slot - 1;
+        const struct map_matrix *matrix =
+            app_matrix(app, NO_LAYER, (enum proj)((int)PROJ_EMBED + i));
         bool at = app->map.layer == map_layers(app) && app->map.column == i;
-        draw_cell(app, inside, cell, app_matrix(app, NO_LAYER, (enum proj)((int)PROJ_EMBED + i)));
-        (void)view_cell(app, inside, cell.row, cell.column + cell.columns + 1, room,
-                        at ? STYLE_TITLE : STYLE_DIM, names[i][room >= 5]);
+        char name[16];
+        cell.rows = 1;
+        draw_cell(app, inside, cell, matrix);
+        extra_name(app, matrix, 2 * plan->slot - 1, name);
+        (void)view_cell(app, inside, cell.row, cell.column + cell.columns + 1,
+                        2 * plan->slot - 1, at ? STYLE_TITLE : STYLE_DIM, name);
     }
 }
 

@@ -11,7 +11,7 @@
 
 #include "ui/view_int.h"
 
-enum { AXIS_COLUMNS = 7, CELL_WIDTH_MAX = 4, STRIDE_MIN = 4 };
+enum { AXIS_COLUMNS = 7, CELL_WIDTH_MAX = 4, STRIDE_MIN = 8 };
 
 /* ---- where rows lie --------------------------------------------------------------- */
 

@@ -38,8 +38,7 @@ static void draw_result(struct app *app, struct rect area)
     draw_pair(app, area, 0, &column, "fitness", text.data,
               search->fitness > 0 ? STYLE_GOOD : STYLE_TEXT);
     buf_clear(&text);
-    buf_add_format(&text, "%zu of ", search->accepted_count);
-    view_count_text(&text, search->tried);
+    view_accepted_text(app, " of ", &text);
     draw_pair(app, area, 0, &column, "accepted", text.data, STYLE_TEXT);
     buf_clear(&text);
     buf_add_format(&text, "(%.1f %%)", view_accept_percent(app));
@@ -102,8 +101,9 @@ static void draw_bar(struct app *app, struct rect area, const struct curve *curv
         height = 1;
     for (int row = area.rows - 1; row >= 0 && height > 0; row--, height -= EIGHTHS) {
         uint32_t point = 0x2580u + (uint32_t)(height < EIGHTHS ? height : EIGHTHS);
+        style_id style = value < 0 ? STYLE_BAD : STYLE_GOOD;
         int width = curve->width > 1 ? curve->width - 1 : 1;
-        grid_fill(app->grid, area, (struct rect){row, column, 1, width}, point, STYLE_GOOD);
+        grid_fill(app->grid, area, (struct rect){row, column, 1, width}, point, style);
     }
 }
 
@@ -116,7 +116,7 @@ static void draw_curve(struct app *app, struct rect area)
         return;
     if (search->history_count == 0) {
         (void)grid_format(app->grid, area, area.rows / 2, 0, STYLE_DIM,
-                          "no flip accepted yet: fitness is drawn here");
+                          "no flip is accepted yet");
         return;
     }
     struct curve curve = curve_of(search, bars.columns);
