@@ -215,8 +215,8 @@ static void print_start(const struct job *job)
                    "greedy search: %zu targets, %zu controls, %zu tokens an evaluation; "
                    "%" PRIu64 " candidate rows, %" PRIu64 " to try, seed %" PRIu64 "\n",
                    job->probes.targets->count, job->probes.controls->count,
-                   search_tokens(job->search), search_candidates(job->search), job->request->options.iterations,
-                   job->request->options.seed);
+                   search_tokens(job->search), search_candidates(job->search),
+                   job->request->options.iterations, job->request->options.seed);
     cli_print_text(out.data, out.len);
     buf_free(&out);
 }
