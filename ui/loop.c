@@ -372,6 +372,20 @@ static bool finish(struct loop *loop, struct buf *said, struct err *err)
 /* ncurses puts handlers on some signals when it starts; they go with it. */
 static const int handled[] = {SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
+/* ncurses leaves SIGTSTP alone where it has a handler; else it is ignored while
+ * something is drawn, and one that waits to be read is lost. */
+static void on_stop(int number)
+{
+    (void)number;
+}
+
+static void keep_stop_signal(void)
+{
+    struct sigaction action = {.sa_handler = on_stop};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGTSTP, &action, NULL);
+}
+
 static bool run(const struct ui_options *options, bool headless, int rows, int columns,
                 struct buf *said, struct err *err)
 {
@@ -384,8 +398,10 @@ static bool run(const struct ui_options *options, bool headless, int rows, int c
     (void)pthread_sigmask(SIG_BLOCK, &set, &old_set);
     crash_guard();
     prompt_start();
-    if (!headless)
+    if (!headless) {
+        keep_stop_signal();
         prompt_history_load();
+    }
     bool ok = start(&loop, options, rows, columns, err);
     if (ok)
         run_loop(&loop);

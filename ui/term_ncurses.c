@@ -256,11 +256,17 @@ void term_size(int *rows, int *columns)
 
 /* ---- showing --------------------------------------------------------------------------- */
 
-/* Terminals with direct colours take red, green and blue, but for the first 8. */
+enum { BRIGHT_BLACK = 8 };
+
+/* Terminals with direct colours take red, green and blue, but for the first 8.
+ * Where there are 8 colours, bold makes bright ones, but nobody is to read bold
+ * black on black. */
 static int colour_number(int index)
 {
-    if (index < 0 || COLORS <= PALETTE || index < 8)
-        return COLORS == 8 && index >= 8 ? index - 8 : index;
+    if (COLORS == 8 && index >= 8)
+        return index - 8;
+    if (COLORS <= PALETTE || index < 8)
+        return index;
     struct rgb rgb = palette_rgb(index);
     int number = rgb.red << 16 | rgb.green << 8 | rgb.blue;
     return number < 8 ? 16 : number;
@@ -268,6 +274,8 @@ static int colour_number(int index)
 
 static int pair_of(int foreground, int background)
 {
+    if (COLORS == 8 && foreground == BRIGHT_BLACK)
+        foreground = COLOUR_DEFAULT;
     if (term.mode == COLOUR_MONO || (foreground < 0 && background < 0))
         return 0;
     uint16_t *pair = &term.pairs[foreground + 1][background + 1];
@@ -296,7 +304,7 @@ static attr_t attributes_of(const struct look *look)
     if (look->attributes & ATTR_DIM)
         attributes |= A_DIM;
     if (COLORS == 8 && look->foreground >= 8)
-        attributes |= A_BOLD;
+        attributes |= look->foreground == BRIGHT_BLACK ? A_DIM : A_BOLD;
     return attributes;
 }
 
