@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Golden screens: what the whole workbench draws for a made-up state, compared
+ * cell by cell (characters, styles, cursor) with tests/golden/NAME.screen.
+ *
+ * After a change that is meant, `make golden` writes them again: read the
+ * difference before it is committed.  A program run elsewhere finds them by
+ * BANKAI_GOLDEN_FOLDER.
+ */
+#include <stdlib.h>
+
+#include "src/base/file.h"
+#include "tests/t.h"
+#include "tests/ui_fixture.h"
+
+enum { SCREEN_BYTES_MAX = 1 << 20 };
+
+/* ---- states ---------------------------------------------------------------------- */
+
+static struct ui_fixture *started(void)
+{
+    return ui_fixture_bare(24, 80);
+}
+
+static struct ui_fixture *usual(void)
+{
+    return ui_fixture_new(24, 80);
+}
+
+static void keys(struct ui_fixture *fixture, const char *text)
+{
+    for (size_t used = 0; *text; text += used) {
+        key_code key = KEY_CODE_NONE;
+        used = key_parse(text, &key);
+        assert_true(used > 0);
+        app_key(fixture->app, key);
+    }
+}
+
+static struct ui_fixture *opening(void)
+{
+    struct ui_fixture *fixture = started();
+    fixture->app->opened = false;
+    return fixture;
+}
+
+/* The numbers of every probe, and nothing tried yet. */
+static struct ui_fixture *start(void)
+{
+    struct ui_fixture *fixture = started();
+    ui_fixture_scales(fixture);
+    ui_fixture_gaps(fixture);
+    ui_fixture_next(fixture, 40, 9216);
+    return fixture;
+}
+
+static struct ui_fixture *zoomed(void)
+{
+    struct ui_fixture *fixture = usual();
+    app_command(fixture->app, "goto 3.gate.514");
+    return fixture;
+}
+
+static struct ui_fixture *tried_by_hand(void)
+{
+    struct ui_fixture *fixture = zoomed();
+    ui_fixture_by_hand(fixture, ui_row(3, PROJ_GATE, 514), 0.0042);
+    return fixture;
+}
+
+static struct ui_fixture *running(void)
+{
+    struct ui_fixture *fixture = usual();
+    struct event event = {.type = EVENT_STARTED, .job = JOB_STEP, .total = 300};
+    app_event(fixture->app, &event);
+    event = (struct event){.type = EVENT_PROGRESS, .job = JOB_STEP, .done = 143, .total = 300};
+    event.message = x_copy("search", 6);
+    fixture->app->job.started -= 75;
+    app_event(fixture->app, &event);
+    free(event.message);
+    keys(fixture, "2");
+    return fixture;
+}
+
+static struct ui_fixture *probes(void)
+{
+    struct ui_fixture *fixture = usual();
+    ui_fixture_answers(fixture, false);
+    keys(fixture, "3jj");
+    return fixture;
+}
+
+static struct ui_fixture *heldout(void)
+{
+    struct ui_fixture *fixture = usual();
+    keys(fixture, "3H");
+    ui_fixture_answers(fixture, true);
+    keys(fixture, "GZ");
+    return fixture;
+}
+
+static struct ui_fixture *compare(void)
+{
+    struct ui_fixture *fixture = usual();
+    app_command(fixture->app, "gen The derivative of x^3 is");
+    ui_fixture_text(fixture, "The derivative of x^3 is", " 3x^2 + 1.\nIt is so.",
+                    " 3x^2.\nIt is so \x1b[31mred\u202e.");
+    return fixture;
+}
+
+static struct ui_fixture *help(void)
+{
+    struct ui_fixture *fixture = usual();
+    keys(fixture, "?");
+    return fixture;
+}
+
+static struct ui_fixture *help_filtered(void)
+{
+    struct ui_fixture *fixture = usual();
+    keys(fixture, "?un");
+    return fixture;
+}
+
+static struct ui_fixture *mono(void)
+{
+    struct ui_fixture *fixture = zoomed();
+    fixture->app->colours = COLOUR_MONO;
+    return fixture;
+}
+
+static struct ui_fixture *complaint(void)
+{
+    struct ui_fixture *fixture = usual();
+    app_command(fixture->app, "goto 3.gate.99999");
+    return fixture;
+}
+
+/* ---- screens --------------------------------------------------------------------- */
+
+struct golden {
+    const char *name;
+    int columns, rows;
+    struct ui_fixture *(*make)(void);
+};
+
+static const struct golden goldens[] = {
+    {"opening-80x24", 80, 24, opening},
+    {"opened-80x24", 80, 24, started},
+    {"start-80x24", 80, 24, start},
+    {"start-120x40", 120, 40, start},
+    {"usual-80x24", 80, 24, usual},
+    {"usual-120x40", 120, 40, usual},
+    {"usual-200x60", 200, 60, usual},
+    {"usual-60x16", 60, 16, usual},
+    {"usual-40x10", 40, 10, usual},
+    {"usual-20x5", 20, 5, usual},
+    {"usual-10x2", 10, 2, usual},
+    {"zoomed-80x24", 80, 24, zoomed},
+    {"zoomed-120x40", 120, 40, zoomed},
+    {"zoomed-20x5", 20, 5, zoomed},
+    {"tried-80x24", 80, 24, tried_by_hand},
+    {"running-80x24", 80, 24, running},
+    {"running-120x40", 120, 40, running},
+    {"probes-80x24", 80, 24, probes},
+    {"probes-120x40", 120, 40, probes},
+    {"heldout-80x24", 80, 24, heldout},
+    {"compare-80x24", 80, 24, compare},
+    {"compare-120x40", 120, 40, compare},
+    {"compare-40x10", 40, 10, compare},
+    {"help-80x24", 80, 24, help},
+    {"help-40x10", 40, 10, help},
+    {"help-filtered-80x24", 80, 24, help_filtered},
+    {"mono-80x24", 80, 24, mono},
+    {"complaint-80x24", 80, 24, complaint},
+};
+
+static void path_of(const struct golden *golden, struct buf *path)
+{
+    const char *folder = getenv("BANKAI_GOLDEN_FOLDER");
+    buf_add_format(path, "%s/%s.screen", folder ? folder : "tests/golden", golden->name);
+}
+
+/* The first line that differs, by number and both texts. */
+static void fail_at_difference(const char *path, const char *expected, const char *found)
+{
+    int line = 1;
+    const char *a = expected, *b = found;
+    for (;; line++) {
+        size_t a_len = strcspn(a, "\n"), b_len = strcspn(b, "\n");
+        if (a_len != b_len || memcmp(a, b, a_len) != 0 || a[a_len] != b[b_len] || !a[a_len])
+            break;
+        a += a_len + 1;
+        b += b_len + 1;
+    }
+    print_error("%s, line %d\nexpected: %.*s\nfound:    %.*s\n\n%s\n", path, line,
+                (int)strcspn(a, "\n"), a, (int)strcspn(b, "\n"), b, found);
+    fail();
+}
+
+static void compare_screen(const struct golden *golden, const char *path, const char *found)
+{
+    struct buf expected = {0};
+    struct err err = {0};
+    (void)golden;
+    t_ok(file_read(path, SCREEN_BYTES_MAX, &expected, &err), &err);
+    if (strcmp(expected.data ? expected.data : "", found) != 0)
+        fail_at_difference(path, expected.data ? expected.data : "", found);
+    buf_free(&expected);
+}
+
+static void screen__state__is_the_golden_one(void **state)
+{
+    const struct golden *golden = *state;
+    const char *mode = getenv("BANKAI_GOLDEN");
+    struct buf path = {0};
+    struct err err = {0};
+    path_of(golden, &path);
+    struct ui_fixture *fixture = golden->make();
+    char *dump = ui_fixture_dump(fixture, golden->rows, golden->columns);
+    if (mode && strcmp(mode, "write") == 0)
+        t_ok(file_write(path.data, dump, strlen(dump), &err), &err);
+    compare_screen(golden, path.data, dump);
+    char *again = ui_fixture_dump(fixture, golden->rows, golden->columns);
+    assert_string_equal(again, dump); /* [A1] */
+    free(again);
+    free(dump);
+    ui_fixture_free(fixture);
+    buf_free(&path);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[countof(goldens)];
+    for (size_t i = 0; i < countof(goldens); i++) {
+        tests[i] = (struct CMUnitTest)cmocka_unit_test(screen__state__is_the_golden_one);
+        tests[i].name = goldens[i].name;
+        tests[i].initial_state = (void *)(uintptr_t)&goldens[i];
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
