@@ -4,13 +4,13 @@
 #include "src/base/err.h"
 
 static const char letters[STYLE_COUNT] = {
-#define X(id, name, letter) [id] = letter,
+#define X(id, name, letter) [id] = (letter),
     STYLE_TABLE(X)
 #undef X
 };
 
 static const char *const names[STYLE_COUNT] = {
-#define X(id, name, letter) [id] = name,
+#define X(id, name, letter) [id] = (name),
     STYLE_TABLE(X)
 #undef X
 };
