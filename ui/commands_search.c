@@ -223,6 +223,8 @@ void command_heldout(struct app *app, const struct command_call *call)
         return;
     }
     app->heldout_asked = true;
+    app->probe_cursor = app->target_count + app->control_count;
+    command_show(app, VIEW_PROBES);
     post_before_run(app, (struct job){.type = JOB_HELDOUT});
 }
 

@@ -144,6 +144,8 @@ static int draw_status_left(struct app *app, struct rect line)
         buf_add_format(&text, " %s", app->message[0] ? app->message : idle_text(app));
     }
     int used = grid_text(app->grid, line, 0, 0, text.data, text.len, style);
+    if (style == STYLE_PENDING && app->message[0])
+        used = grid_format(app->grid, line, 0, used + 2, STYLE_MESSAGE, "%s", app->message);
     buf_free(&text);
     return used;
 }

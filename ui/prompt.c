@@ -141,7 +141,7 @@ static char **complete_word(const char *word, int start, int end)
     char **matches = found ? as_readline_matches(found, word) : NULL;
     size_t len = matches ? strlen(matches[0]) : 0;
     /* Behind a folder more is to come. */
-    rl_completion_suppress_append = len > 0 && matches[0][len - 1] == '/';
+    rl_completion_suppress_append = len > 0 && strchr("/.", matches[0][len - 1]) != NULL;
     return matches;
 }
 
