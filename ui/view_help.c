@@ -70,7 +70,7 @@ static char *keys_of(const struct key_binding *binding)
         buf_add_text(&keys, keys.len > 0 ? " " : "");
         add_key_text(&keys, one->key);
     }
-    return keys.data;
+    return keys.data ? keys.data : copy("");
 }
 
 /* Of "prompt step" that of the command whose argument is asked for. */
