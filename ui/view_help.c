@@ -259,10 +259,11 @@ void help_draw(struct app *app, struct rect area)
     struct rect list = list_of(inside);
     struct entries entries = entries_of(app);
     int scroll = clamp_scroll(app->help_scroll, entries.count, list.rows);
-    for (int row = 0; row < list.rows && (size_t)(row + scroll) < entries.count; row++)
+    int count = (int)entries.count;
+    for (int row = 0; row < list.rows && row + scroll < count; row++)
         draw_entry(grid, list, row, &entries.items[row + scroll]);
     draw_filter(app, inside, entries.count);
-    int left = (int)entries.count - scroll - list.rows;
+    int left = count - scroll - list.rows;
     if (left > 0 && inside.columns > 55 && inside.rows > 0)
         grid_format(grid, inside, 0, inside.columns - 10, STYLE_DIM, "%3d below", left);
     free_entries(&entries);
