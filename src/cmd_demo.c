@@ -4,12 +4,9 @@
  * to answers the search never saw.
  */
 #include "src/search_job.h"
+#include "src/search_options.h"
 
 extern const struct command command_demo;
-
-/* Chosen among 1 to 7 because it shows something early: with it 30 of the first
- * 100 candidates are accepted, with the others 0 to 10. */
-enum { DEMO_SEED = 6 };
 
 static int run(struct arguments *arguments, struct err *err)
 {
@@ -27,7 +24,7 @@ static int run(struct arguments *arguments, struct err *err)
     if (!arguments_int(arguments, "iters", 1, 1000000, 100, &iterations, err))
         return cli_fail(err);
     request.options.iterations = (uint64_t)iterations;
-    request.options.seed = DEMO_SEED;
+    request.options.seed = SEARCH_NANO_SEED;
     request.options.threads = arguments_threads(arguments);
     int status = search_job_run(&request, err);
     return status == EXIT_NO ? EXIT_DONE : status; /* a demonstration has no "no" */

@@ -51,12 +51,15 @@ static int run(struct arguments *arguments, struct err *err)
                 .heldout = arguments_text(arguments, "heldout", "calculus-heldout"),
                 .output = arguments_text(arguments, "output", NULL),
                 .search = search_default_options(),
+                .answers_unasked = true,
             },
         .theme = arguments_text(arguments, "theme", NULL),
         .colour = arguments_text(arguments, "color", NULL),
         .script = arguments_text(arguments, "script", NULL),
     };
     options.worker.search.iterations = UINT64_MAX; /* until somebody stops it */
+    if (strcmp(options.worker.model, "nano") == 0)
+        options.worker.search.seed = SEARCH_NANO_SEED;
     if (!search_options_read(arguments, &options.worker.search, layers, err) ||
         !open_workbench(arguments, &options, err))
         return cli_fail(err);

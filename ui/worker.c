@@ -94,6 +94,8 @@ bool worker_post(struct worker *worker, const struct job *job)
         worker->jobs[at] = *job;
         worker->jobs[at].text = job->text ? x_copy(job->text, strlen(job->text)) : NULL;
         atomic_fetch_add(&worker->busy, 1);
+        if (worker->unasked)
+            atomic_store(&worker->cancel, true);
         (void)pthread_cond_signal(&worker->work);
     }
     (void)pthread_mutex_unlock(&worker->lock);
@@ -138,18 +140,35 @@ bool worker_is_idle(const struct worker *worker)
 static bool take_job(struct worker *worker, struct job *job)
 {
     (void)pthread_mutex_lock(&worker->lock);
-    while (worker->job_count == 0 && !worker->stop)
+    bool own = worker->job_count == 0 && worker_answers_due(worker);
+    while (worker->job_count == 0 && !worker->stop && !own)
         (void)pthread_cond_wait(&worker->work, &worker->lock);
     bool go = !worker->stop;
     if (go) {
-        *job = worker->jobs[worker->job_first];
-        worker->job_first = (worker->job_first + 1) % WORKER_JOBS_MAX;
-        worker->job_count--;
+        worker->unasked = own;
         worker->running = true;
         atomic_store(&worker->cancel, false);
     }
+    if (go && own) {
+        *job = (struct job){.type = JOB_ANSWERS};
+        atomic_fetch_add(&worker->busy, 1);
+    } else if (go) {
+        *job = worker->jobs[worker->job_first];
+        worker->job_first = (worker->job_first + 1) % WORKER_JOBS_MAX;
+        worker->job_count--;
+    }
     (void)pthread_mutex_unlock(&worker->lock);
     return go;
+}
+
+/* A job of our own that a person or a fault ended is not begun again until the
+ * flips change; one that made way for another job is. */
+static void note_given_up(struct worker *worker)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    worker->has_given_up = worker->job_count == 0;
+    worker->given_up = model_state(worker->model);
+    (void)pthread_mutex_unlock(&worker->lock);
 }
 
 static void end_job(struct worker *worker, const char *message)
@@ -159,6 +178,7 @@ static void end_job(struct worker *worker, const char *message)
     worker_emit(worker, event);
     (void)pthread_mutex_lock(&worker->lock);
     worker->running = false;
+    worker->unasked = false;
     atomic_fetch_sub(&worker->busy, 1);
     (void)pthread_mutex_unlock(&worker->lock);
 }
@@ -173,9 +193,11 @@ static void run_job(struct worker *worker, const struct job *job)
     worker_emit(worker, event);
     const char *message = worker_run(worker, job, &err);
     if (err.code == ERR_CANCELLED)
-        message = "stopped";
+        message = worker->unasked ? NULL : "stopped";
     else if (err.code != ERR_NONE)
         worker_emit_error(worker, &err, false);
+    if (err.code != ERR_NONE && worker->unasked)
+        note_given_up(worker);
     end_job(worker, message);
 }
 

@@ -11,6 +11,9 @@
  * [W2] worker_cancel stops the running job within 100 ms; what was accepted stays.
  * [W3] between jobs the model holds exactly the accepted flips.
  * [W4] events own what they point to; event_free.
+ * [W5] with answers_unasked and a small model (worker_unasked_max) the answers of
+ *      targets and controls are kept fresh: whenever nothing is asked for and the
+ *      flips have changed, JOB_ANSWERS runs by itself.  Any job posted ends it.
  */
 #ifndef UI_WORKER_H
 #define UI_WORKER_H
@@ -24,6 +27,7 @@ struct worker_options {
     const char *heldout;            /* NULL: none */
     const char *output;             /* patch file, or NULL: last.json in the state folder */
     struct search_options search;   /* layers NULL: defaults */
+    bool answers_unasked;           /* [W5] */
 };
 
 enum job_type {

@@ -99,6 +99,16 @@ static bool answer_now(struct worker *worker, bool heldout, struct share *share,
     return true;
 }
 
+bool worker_answers_due(const struct worker *worker)
+{
+    const struct worker_answers *answers = &worker->answers[0];
+    struct state_name state = model_state(worker->model);
+    bool fresh = answers->now && state_name_equal(answers->state, state);
+    bool given_up = worker->has_given_up && state_name_equal(worker->given_up, state);
+    double work = (double)search_tokens(worker->search) * (double)model_file_bytes(worker->model);
+    return worker->options.answers_unasked && work < worker_unasked_max && !fresh && !given_up;
+}
+
 bool worker_answer(struct worker *worker, bool heldout, struct err *err)
 {
     struct worker_answers *answers = &worker->answers[heldout];

@@ -19,6 +19,10 @@ enum {
     WORKER_NICE = 10,
 };
 
+/* Tokens of one evaluation times bytes of the model: 1e9 for the embedded model
+ * and its 82 probes, 3e11 for one of 1.7 G weights.  About three seconds' work. */
+static const double worker_unasked_max = 2e10;
+
 static const double worker_pace_s = 0.1; /* between progress events */
 
 struct event_link {
@@ -49,6 +53,7 @@ struct worker {
     struct event_link *event_first, *event_last;
     size_t event_count;
     bool running; /* a job, not the opening */
+    bool unasked; /* the running job is the worker's own [W5] */
     bool closed;  /* nothing was opened: takes no jobs */
     bool stop;
     cancel_flag cancel;
@@ -66,6 +71,8 @@ struct worker {
     struct buf output;
     bool first_written; /* this run has written its patch file */
     double seconds_each;
+    struct state_name given_up; /* answers of this state were stopped by a person */
+    bool has_given_up;
     double next_at, progress_at; /* when the last one was posted */
     enum job_type job;           /* that is running */
     struct worker_hand hand;
@@ -105,6 +112,8 @@ void worker_emit_next(struct worker *worker);
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err);
 
 bool worker_answer(struct worker *worker, bool heldout, struct err *err);
+/* Should the answers be asked for again without being told to [W5]? */
+bool worker_answers_due(const struct worker *worker);
 bool worker_text(struct worker *worker, const char *prompt, struct err *err);
 
 #endif

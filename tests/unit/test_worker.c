@@ -668,6 +668,35 @@ static void same_answers(const struct evaluation *told, const struct evaluation 
     }
 }
 
+static void answers__unasked__follow_the_flips_and_make_way(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "unasked.json");
+    desk.options.model = "nano";
+    desk.options.targets = "calculus-train";
+    desk.options.controls = "math";
+    desk.options.answers_unasked = true;
+    desk_open(&desk);
+    assert_int_equal(until(&desk, EVENT_ANSWERS)->answers.flip_count, 0);
+    (void)until(&desk, EVENT_FINISHED);
+    struct flip flip = {.layer = 1, .proj = PROJ_UP, .row = 5, .group = FLIP_WHOLE_ROW};
+    post(&desk, (struct job){.type = JOB_KEEP, .flip = flip});
+    assert_int_equal(until(&desk, EVENT_ANSWERS)->answers.flip_count, 1);
+    (void)until(&desk, EVENT_FINISHED);
+    flip.row = 6;
+    post(&desk, (struct job){.type = JOB_KEEP, .flip = flip});
+    while (until(&desk, EVENT_STARTED)->job != JOB_ANSWERS)
+        ;
+    size_t told = desk.count[EVENT_ANSWERS];
+    post(&desk, (struct job){.type = JOB_TRY, .flip = flip}); /* does not wait for them */
+    while (until(&desk, EVENT_FINISHED)->job != JOB_TRY)
+        ;
+    assert_int_equal(desk.count[EVENT_ANSWERS], told);
+    assert_int_equal(until(&desk, EVENT_ANSWERS)->answers.flip_count, 2);
+    desk_close(&desk);
+}
+
 static void job_answers_and_heldout__nano__as_evaluated_alone(void **state)
 {
     (void)state;
@@ -814,6 +843,7 @@ int main(void)
         cmocka_unit_test(any_flip__patch_cannot_be_written__nothing_changed),
         cmocka_unit_test(first_write__state_folder__earlier_file_is_kept),
         cmocka_unit_test(job_write__other_file__named_after_it),
+        cmocka_unit_test(answers__unasked__follow_the_flips_and_make_way),
         cmocka_unit_test(job_answers_and_heldout__nano__as_evaluated_alone),
         cmocka_unit_test(job_text__nano__base_and_now),
         cmocka_unit_test(worker_cancel__nano__soon_and_flips_stay),
