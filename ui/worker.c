@@ -140,7 +140,7 @@ bool worker_is_idle(const struct worker *worker)
 static bool take_job(struct worker *worker, struct job *job)
 {
     (void)pthread_mutex_lock(&worker->lock);
-    bool own = worker->job_count == 0 && worker_answers_due(worker);
+    bool own = worker->job_count == 0 && worker_unasked_job(worker, job);
     while (worker->job_count == 0 && !worker->stop && !own)
         (void)pthread_cond_wait(&worker->work, &worker->lock);
     bool go = !worker->stop;
@@ -150,7 +150,7 @@ static bool take_job(struct worker *worker, struct job *job)
         atomic_store(&worker->cancel, false);
     }
     if (go && own) {
-        *job = (struct job){.type = JOB_ANSWERS};
+        job->text = job->text ? x_copy(job->text, strlen(job->text)) : NULL;
         atomic_fetch_add(&worker->busy, 1);
     } else if (go) {
         *job = worker->jobs[worker->job_first];

@@ -11,9 +11,10 @@
  * [W2] worker_cancel stops the running job within 100 ms; what was accepted stays.
  * [W3] between jobs the model holds exactly the accepted flips.
  * [W4] events own what they point to; event_free.
- * [W5] with answers_unasked and a small model (worker_unasked_max) the answers of
- *      targets and controls are kept fresh: whenever nothing is asked for and the
- *      flips have changed, JOB_ANSWERS runs by itself.  Any job posted ends it.
+ * [W5] with answers_unasked and a small model (worker_unasked_max) the last typed
+ *      text and the answers of targets and controls are kept fresh: whenever
+ *      nothing is asked for and the flips have changed, JOB_TEXT and JOB_ANSWERS
+ *      run by themselves.  Any job posted ends them.
  */
 #ifndef UI_WORKER_H
 #define UI_WORKER_H

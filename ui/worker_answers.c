@@ -99,14 +99,20 @@ static bool answer_now(struct worker *worker, bool heldout, struct share *share,
     return true;
 }
 
-bool worker_answers_due(const struct worker *worker)
+bool worker_unasked_job(const struct worker *worker, struct job *job)
 {
-    const struct worker_answers *answers = &worker->answers[0];
     struct state_name state = model_state(worker->model);
-    bool fresh = answers->now && state_name_equal(answers->state, state);
-    bool given_up = worker->has_given_up && state_name_equal(worker->given_up, state);
+    const struct worker_answers *answers = &worker->answers[0];
     double work = (double)search_tokens(worker->search) * (double)model_file_bytes(worker->model);
-    return worker->options.answers_unasked && work < worker_unasked_max && !fresh && !given_up;
+    bool given_up = worker->has_given_up && state_name_equal(worker->given_up, state);
+    if (!worker->options.answers_unasked || given_up || work > worker_unasked_max)
+        return false;
+    if (worker->text_prompt && !state_name_equal(worker->text_state, state)) {
+        *job = (struct job){.type = JOB_TEXT, .text = worker->text_prompt};
+        return true;
+    }
+    *job = (struct job){.type = JOB_ANSWERS};
+    return !answers->now || !state_name_equal(answers->state, state);
 }
 
 bool worker_answer(struct worker *worker, bool heldout, struct err *err)
@@ -196,6 +202,7 @@ bool worker_text(struct worker *worker, const char *text, struct err *err)
     ids_free(&prompt);
     if (!ok)
         return false;
+    worker->text_state = model_state(worker->model);
     struct event *event = event_new(EVENT_TEXT, worker->job);
     event->text.prompt = x_copy(text, strlen(text));
     generation_copy(&event->text.base, &worker->text_base);

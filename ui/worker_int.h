@@ -79,6 +79,7 @@ struct worker {
     struct worker_answers answers[2]; /* [held-out] */
     char *text_prompt;                /* whose base text is kept */
     struct generation text_base;
+    struct state_name text_state; /* that its patched text belongs to */
 };
 
 /* ---- event.c ------------------------------------------------------------------ */
@@ -112,8 +113,8 @@ void worker_emit_next(struct worker *worker);
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err);
 
 bool worker_answer(struct worker *worker, bool heldout, struct err *err);
-/* Should the answers be asked for again without being told to [W5]? */
-bool worker_answers_due(const struct worker *worker);
+/* What should be asked for again without being told to [W5]; false: nothing. */
+bool worker_unasked_job(const struct worker *worker, struct job *job);
 bool worker_text(struct worker *worker, const char *prompt, struct err *err);
 
 #endif
