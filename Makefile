@@ -12,7 +12,8 @@ PREFIX  ?= /usr/local
 
 # ---- what it is made of -----------------------------------------------------
 
-SOURCES := $(sort $(wildcard src/*.c src/base/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c ui/*.c))
+SOURCES := $(sort $(wildcard src/*.c src/base/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c \
+             ui/*.c))
 TESTS   := $(sort $(wildcard tests/unit/test_*.c tests/cli/test_*.c))
 TOOLS   := $(sort $(filter-out tests/unit/test_%,$(wildcard tests/*.c tests/unit/*.c)) \
              $(filter-out tests/cli/test_%,$(wildcard tests/cli/*.c)))
@@ -93,7 +94,8 @@ $(BENCH_RUNS): $(B)/%: $(B)/%.o $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 
-$(B)/tests/fuzz/make_corpus_gguf: $(B)/tests/fuzz/make_corpus_gguf.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
+$(B)/tests/fuzz/make_corpus_gguf: $(B)/tests/fuzz/make_corpus_gguf.o $(TOOLS:%.c=$(B)/%.o) \
+                                  $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
 

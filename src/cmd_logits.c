@@ -62,7 +62,7 @@ static size_t top_ids(const float *logits, size_t vocab, size_t k, int32_t *out)
 {
     size_t count = 0;
     for (size_t i = 0; i < vocab; i++) {
-        if (count == k && logits[i] <= logits[out[k - 1]])
+        if (count > 0 && count == k && logits[i] <= logits[out[count - 1]])
             continue;
         size_t place = count < k ? count++ : k - 1;
         for (; place > 0 && logits[out[place - 1]] < logits[i]; place--)

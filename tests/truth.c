@@ -85,7 +85,7 @@ static void attend(const struct model_shape *s, struct work *w, const double *k,
     double *p = calloc(position + 1, sizeof *p);
     for (size_t h = 0; h < s->heads; h++) {
         size_t kv = h / (s->heads / s->kv_heads) * dim;
-        double top = -INFINITY, sum = 0;
+        double top = -(double)INFINITY, sum = 0;
         for (size_t i = 0; i <= position; i++) {
             p[i] = 0;
             for (size_t j = 0; j < dim; j++)

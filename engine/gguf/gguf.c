@@ -213,7 +213,8 @@ enum gguf_result gguf_ints(const struct gguf *gguf, const char *key, int32_t **o
     if (!values)
         return GGUF_WRONG;
     for (size_t i = 0; i < found->count; i++) {
-        (void)integer_at(gguf->bytes + found->offset + i * gguf_value_types[type].bytes, type, &value);
+        size_t offset = found->offset + i * gguf_value_types[type].bytes;
+        (void)integer_at(gguf->bytes + offset, type, &value);
         value = value > INT32_MAX ? INT32_MAX : value;
         values[i] = value < INT32_MIN ? INT32_MIN : (int32_t)value;
     }

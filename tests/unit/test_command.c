@@ -368,7 +368,8 @@ static void command_run__bad_lines__say_what_was_expected(void **state)
         {"move around", "move cannot be 'around': expected up, down, left, right, page-up, "
                         "page-down, half-up, half-down, first, last, line-start or line-end"},
         {"goto x", "'x' is no row: expected LAYER.PROJ.ROW as in 3.gate.514, or embed.17"},
-        {"goto gate.1", "'gate.1' is no row: expected LAYER.PROJ.ROW as in 3.gate.514, or embed.17"},
+        {"goto gate.1",
+         "'gate.1' is no row: expected LAYER.PROJ.ROW as in 3.gate.514, or embed.17"},
         {"goto 1.embed.1",
          "'1.embed.1' is no row: expected LAYER.PROJ.ROW as in 3.gate.514, or embed.17"},
         {"goto 1.gate.x",

@@ -128,12 +128,13 @@ static void forward__branches_of_a_tree__same_bits_as_sequences_alone(void **sta
     model_free(model);
 }
 
+/* layers, width, ffn, heads, kv_heads, head_dim, vocab, and what is special */
 static const struct tiny shapes[] = {
-    {.layers = 2, .width = 128, .ffn = 256, .heads = 2, .kv_heads = 1, .head_dim = 64, .vocab = 264, .seed = 1},
-    {.layers = 1, .width = 256, .ffn = 128, .heads = 4, .kv_heads = 4, .head_dim = 32, .vocab = 261, .seed = 2, .tied = true},
-    {.layers = 3, .width = 128, .ffn = 384, .heads = 8, .kv_heads = 2, .head_dim = 128, .vocab = 300, .seed = 3, .yarn = true},
-    {.layers = 2, .width = 384, .ffn = 640, .heads = 16, .kv_heads = 8, .head_dim = 8, .vocab = 277, .seed = 4, .norm_type = 30},
-    {.layers = 1, .width = 128, .ffn = 128, .heads = 64, .kv_heads = 1, .head_dim = 6, .vocab = 260, .seed = 5, .norm_type = 1, .tied = true},
+    {2, 128, 256, 2, 1, 64, 264, .seed = 1},
+    {1, 256, 128, 4, 4, 32, 261, .seed = 2, .tied = true},
+    {3, 128, 384, 8, 2, 128, 300, .seed = 3, .yarn = true},
+    {2, 384, 640, 16, 8, 8, 277, .seed = 4, .norm_type = 30},
+    {1, 128, 128, 64, 1, 6, 260, .seed = 5, .norm_type = 1, .tied = true},
 };
 
 static void forward__several_shapes__close_to_double_precision(void **state)

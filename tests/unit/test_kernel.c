@@ -241,11 +241,12 @@ static void product__definition__integers_by_independent_sum(void **state)
         const uint8_t *block = row + i / 128 * KERNEL_GROUP_BYTES;
         uint16_t half = 0;
         memcpy(&half, block, 2);
-        long double w = (long double)half_value(half) * ((block[2 + i % 128 / 8] >> i % 8 & 1) ? 1 : -1);
-        exact += w * x[i];
+        bool positive = block[2 + i % 128 / 8] >> i % 8 & 1;
+        long double w = (long double)half_value(half) * (positive ? 1 : -1);
+        exact += w * (long double)x[i];
         rounded_bound += fabsl(w) * (long double)q.a[i / 128 * 8];
     }
-    assert_true(fabsl(exact - y) <= rounded_bound);
+    assert_true(fabsl(exact - (long double)y) <= rounded_bound);
     free(row);
     activations_drop(&q);
 }
@@ -313,7 +314,8 @@ static void attend__any_path_and_dim__equal_at_every_level(void **state)
     struct rng rng;
     rng_seed(&rng, 7);
     enum { SLOTS = 80, STRIDE = 150 };
-    float *keys = x_new(SLOTS * STRIDE, sizeof *keys), *values = x_new(SLOTS * STRIDE, sizeof *values);
+    float *keys = x_new(SLOTS * STRIDE, sizeof *keys);
+    float *values = x_new(SLOTS * STRIDE, sizeof *values);
     float query[STRIDE], scores[SLOTS], lanes[LANES * STRIDE], a[STRIDE], b[STRIDE];
     int32_t path[SLOTS];
     fill(&rng, keys, SLOTS * STRIDE);
