@@ -62,7 +62,7 @@ static size_t top_ids(const float *logits, size_t vocab, size_t k, int32_t *out)
 {
     size_t count = 0;
     for (size_t i = 0; i < vocab; i++) {
-        if (count > 0 && count == k && logits[i] <= logits[out[count - 1]])
+        if (count == k && logits[i] <= logits[out[k - 1]])
             continue;
         size_t place = count < k ? count++ : k - 1;
         for (; place > 0 && logits[out[place - 1]] < logits[i]; place--)
@@ -115,7 +115,7 @@ static void print_last(const struct arguments *arguments, const struct model *mo
 {
     size_t vocab = model_shape(model)->vocab;
     const float *last = logits + (positions - 1) * vocab;
-    int32_t ids[TOP_MAX];
+    int32_t ids[TOP_MAX] = {0};
     size_t count = top_ids(last, vocab, k < vocab ? k : vocab, ids);
     if (arguments_json(arguments)) {
         json_t *object = json_object();
