@@ -46,7 +46,8 @@ void ui_fixture_try(struct ui_fixture *fixture, struct flip flip, double gain);
 void ui_fixture_screened(struct ui_fixture *fixture, struct flip flip);
 void ui_fixture_by_hand(struct ui_fixture *fixture, struct flip flip, double gain);
 
-/* The accepted flips are the first `count` of flips[]. */
+/* A job has changed the accepted flips: now they are the first `count` of flips[],
+ * in order of acceptance.  The gaps are made up from their number alone. */
 void ui_fixture_flips(struct ui_fixture *fixture, const struct flip *flips, size_t count,
                       double fitness, enum job_type job);
 void ui_fixture_next(struct ui_fixture *fixture, size_t count, uint64_t left);

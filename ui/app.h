@@ -17,8 +17,6 @@
 #include "ui/theme.h"
 #include "ui/worker.h"
 
-enum { APP_COLUMNS_MAX = 9 }; /* columns of the map: 7 projections, embed, head */
-
 enum role { ROLE_TARGET, ROLE_CONTROL, ROLE_HELDOUT };
 
 enum row_mark { ROW_TRIED = 1, ROW_REJECTED = 2, ROW_ACCEPTED = 4 /* on now */ };
@@ -37,7 +35,7 @@ struct map_matrix {
 struct map_state {
     struct map_matrix *matrices; /* layers x projections, then embed and head */
     size_t matrix_count;
-    float low, high;    /* of all matrices' averages, for the colours */
+    float low, high;    /* of the layers' averages (embed and head left out), for the colours */
     int layer;          /* cursor: 0-based; == layers: the row of embed and head */
     int column;         /* cursor: 0 .. 6, or 0 .. 1 in the last row */
     bool zoomed;        /* into the matrix under the cursor */
@@ -110,7 +108,6 @@ struct app {
     bool heldout_asked; /* its answers were asked for: show them */
     uint64_t heldout_looks;
     size_t probe_cursor;
-    int probe_scroll;
     struct search_state search;
     struct compare_state compare;
     struct job_state job;

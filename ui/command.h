@@ -59,6 +59,10 @@ const struct key_binding *binding_of(const struct app *app, key_code key);
  * ones do nothing. */
 void command_run(struct app *app, const char *line);
 
+/* What `close` would close: the first of these that is there. */
+enum closing { CLOSING_HELP, CLOSING_VIEW, CLOSING_ZOOM, CLOSING_MAXIMISED, CLOSING_PROGRAM };
+enum closing command_closing(const struct app *app);
+
 /* For the `:` prompt: names of commands, then of their arguments. */
 char **command_complete(void *app, const char *text, size_t start);
 

@@ -200,14 +200,26 @@ void command_quit(struct app *app, const struct command_call *call)
     app->quit = true;
 }
 
+/* A zoomed map is closed from wherever the focus is, as long as it is seen. */
+enum closing command_closing(const struct app *app)
+{
+    const struct view_ops *view = view_of(app->focus);
+    if (app->help_open)
+        return CLOSING_HELP;
+    if (view->has_back && view->has_back(app))
+        return CLOSING_VIEW;
+    if (app->map.zoomed && layout_of(app).view[VIEW_MAP].rows > 0)
+        return CLOSING_ZOOM;
+    return app->maximised ? CLOSING_MAXIMISED : CLOSING_PROGRAM;
+}
+
 void command_close(struct app *app, const struct command_call *call)
 {
-    if (app->help_open)
-        app->help_open = false;
-    else if (view_of(app->focus)->back(app))
-        return;
-    else if (app->maximised)
-        app->maximised = false;
-    else
-        command_quit(app, call);
+    switch (command_closing(app)) {
+    case CLOSING_HELP: app->help_open = false; break;
+    case CLOSING_VIEW: (void)view_of(app->focus)->back(app); break;
+    case CLOSING_ZOOM: app->map.zoomed = false; break;
+    case CLOSING_MAXIMISED: app->maximised = false; break;
+    case CLOSING_PROGRAM: command_quit(app, call); break;
+    }
 }

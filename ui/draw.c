@@ -170,36 +170,6 @@ static void draw_status(struct app *app, struct rect line)
     buf_free(&text);
 }
 
-/* ---- hint bar ----------------------------------------------------------------------- */
-
-/* One item, or nothing if it does not fit in whole; returns the column behind. */
-static int draw_hint(struct app *app, struct rect line, int column,
-                     const struct key_binding *binding)
-{
-    struct buf key = {0};
-    view_key_shown(binding->key, &key);
-    int used = grid_text_columns(key.data, key.len) + 1 +
-               grid_text_columns(binding->hint, strlen(binding->hint));
-    if (column + used <= line.columns) {
-        int at = grid_text(app->grid, line, 0, column, key.data, key.len, STYLE_HINT_KEY);
-        (void)grid_format(app->grid, line, 0, at + 1, STYLE_HINT, "%s", binding->hint);
-        column += used + 2;
-    }
-    buf_free(&key);
-    return column;
-}
-
-static void draw_hints(struct app *app, struct rect line)
-{
-    if (line.rows < 1)
-        return;
-    grid_fill(app->grid, line, (struct rect){0, 0, 1, line.columns}, ' ', STYLE_HINT);
-    int column = 1;
-    for (const struct key_binding *binding = ui_bindings; binding->key; binding++)
-        if (binding->hint && (binding->where & 1u << app->focus))
-            column = draw_hint(app, line, column, binding);
-}
-
 /* ---- all -------------------------------------------------------------------------------- */
 
 static void draw_readout(struct app *app, struct rect line)
@@ -253,7 +223,7 @@ void app_draw(struct app *app)
     if (app->opened)
         draw_readout(app, layout.readout);
     draw_status(app, layout.status);
-    draw_hints(app, layout.hints);
+    hints_draw(app, layout.hints);
     if (app->help_open)
         help_draw(app, (struct rect){.rows = grid->rows, .columns = grid->columns});
     if (prompt_is_open())

@@ -36,6 +36,8 @@ struct view_ops {
     bool (*enter)(struct app *app);
     /* Backspace, Esc, q: back; false if this is the top. */
     bool (*back)(struct app *app);
+    /* Would back do something?  NULL: never. */
+    bool (*has_back)(const struct app *app);
     /* One line about what is under the cursor, or nothing. */
     void (*readout)(struct app *app, struct buf *out);
 };

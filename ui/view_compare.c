@@ -267,6 +267,11 @@ static bool compare_back(struct app *app)
     return true;
 }
 
+static bool compare_has_back(const struct app *app)
+{
+    return app->compare.prompt || app->screen == VIEW_COMPARE;
+}
+
 static void compare_readout(struct app *app, struct buf *out)
 {
     struct subject subject = subject_of(app);
@@ -286,5 +291,6 @@ const struct view_ops view_compare = {
     .move = compare_move,
     .enter = compare_enter,
     .back = compare_back,
+    .has_back = compare_has_back,
     .readout = compare_readout,
 };

@@ -38,6 +38,10 @@ void view_key_shown(const char *key, struct buf *out);
  * the cursor is seen. */
 int view_first_line(int count, int rows, int cursor);
 
+/* ---- hint bar (draw_hints.c) -------------------------------------------------- */
+
+void hints_draw(struct app *app, struct rect line);
+
 /* ---- words ------------------------------------------------------------------ */
 
 /* "L12 gate_proj row 5414", "embed row 7", with the group if it is only one. */

@@ -292,6 +292,11 @@ static bool map_back(struct app *app)
     return was;
 }
 
+static bool map_has_back(const struct app *app)
+{
+    return app->map.zoomed;
+}
+
 /* "L12 gate_proj  768 rows  scale 0.0213 mean, 0.0101 to 0.0340  ..." */
 static void map_readout(struct app *app, struct buf *out)
 {
@@ -321,5 +326,6 @@ const struct view_ops view_map = {
     .move = map_move,
     .enter = map_enter,
     .back = map_back,
+    .has_back = map_has_back,
     .readout = map_readout,
 };

@@ -156,13 +156,10 @@ static style_id verdict_text(const struct event_tried *last, struct buf *out)
 /* What a person may do against the verdict. */
 static void override_text(const struct event_tried *last, struct buf *out)
 {
-    if (last->by_hand && !last->accepted) {
-        view_key_of("keep", out);
-        buf_add_text(out, " on its row keeps it");
-        return;
-    }
     view_key_of(last->accepted ? "reject" : "accept", out);
-    buf_add_text(out, last->accepted ? " takes it back" : " accepts it all the same");
+    buf_add_text(out, last->accepted   ? " takes it back"
+                      : last->by_hand ? " keeps it"
+                                      : " accepts it all the same");
 }
 
 static float scale_of(struct app *app, const struct flip *flip)

@@ -232,6 +232,24 @@ static void app_key__q__closes_then_quits(void **state)
     end_app(app);
 }
 
+/* A zoomed map is closed from another view, but only where it is seen. */
+static void app_key__q_beside_the_zoomed_map__zooms_out(void **state)
+{
+    (void)state;
+    struct app *app = new_app();
+    app->map.zoomed = true;
+    grid_resize(app->grid, 24, 80);
+    app->screen = app->focus = VIEW_PROBES;
+    assert_int_equal(command_closing(app), CLOSING_PROGRAM);
+    app->screen = VIEW_MAP;
+    app_key(app, 'q');
+    assert_false(app->map.zoomed);
+    assert_false(app->quit);
+    app_key(app, 'q');
+    assert_true(app->quit);
+    end_app(app);
+}
+
 /* ---- what commands post -------------------------------------------------------------- */
 
 struct posting {
@@ -627,6 +645,7 @@ int main(void)
         cmocka_unit_test(app_key__digits__choose_views),
         cmocka_unit_test(app_key__tab__goes_around_and_back),
         cmocka_unit_test(app_key__q__closes_then_quits),
+        cmocka_unit_test(app_key__q_beside_the_zoomed_map__zooms_out),
         cmocka_unit_test(command_run__working_commands__post_jobs),
         cmocka_unit_test(command_run__undo_n__posts_n),
         cmocka_unit_test(command_run__nothing_and_comments__do_nothing),

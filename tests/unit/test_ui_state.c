@@ -327,6 +327,33 @@ static void view_map__motions__stay_on_the_map(void **state)
     ui_fixture_free(fixture);
 }
 
+static bool is_shown(struct ui_fixture *fixture, const char *text)
+{
+    char *dump = ui_fixture_dump(fixture, 24, 80);
+    bool shown = strstr(dump, text) != NULL;
+    free(dump);
+    return shown;
+}
+
+static void hints_draw__as_things_stand__only_what_can_be_done(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    assert_false(is_shown(fixture, "y accept"));
+    assert_false(is_shown(fixture, "u undo"));
+    ui_fixture_try(fixture, ui_row(0, PROJ_UP, 7), -0.01);
+    assert_true(is_shown(fixture, "y accept"));
+    ui_fixture_try(fixture, ui_row(0, PROJ_UP, 8), 0.01);
+    assert_true(is_shown(fixture, "n reject"));
+    assert_false(is_shown(fixture, "y accept"));
+    assert_true(is_shown(fixture, "u undo"));
+    assert_true(is_shown(fixture, "Enter zoom"));
+    fixture->app->map.zoomed = true;
+    assert_false(is_shown(fixture, "Enter zoom"));
+    assert_true(is_shown(fixture, "BS zoom out"));
+    ui_fixture_free(fixture);
+}
+
 static void view_map__readout__names_the_row(void **state)
 {
     (void)state;
@@ -363,6 +390,7 @@ int main(void)
         cmocka_unit_test(app_say__control_characters__are_visible),
         cmocka_unit_test(app_gap_word__every_case__is_named),
         cmocka_unit_test(view_map__motions__stay_on_the_map),
+        cmocka_unit_test(hints_draw__as_things_stand__only_what_can_be_done),
         cmocka_unit_test(view_map__readout__names_the_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
