@@ -70,6 +70,15 @@ int view_piece(struct app *app, struct rect area, int row, int column, style_id 
     return view_cell(app, area, row, column, used, style, text);
 }
 
+bool view_readout_add(const struct app *app, struct buf *out, const char *piece)
+{
+    int used = grid_text_columns(out->data ? out->data : "", out->len);
+    bool fits = used + grid_text_columns(piece, strlen(piece)) + 1 <= app->grid->columns;
+    if (fits)
+        buf_add_text(out, piece);
+    return fits;
+}
+
 int view_first_line(int count, int rows, int cursor)
 {
     int first = cursor - rows / 2;

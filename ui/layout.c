@@ -3,6 +3,7 @@
  * Where everything goes, from the size of the screen, the screen that was
  * chosen, the focus and whether it is maximised:
  *
+ *     from 160 x 45   four views: the big one shares its column
  *     from 120 x 24   three views: a big one, two in a column beside it
  *     from  80 x 24   two or three, smaller
  *     from  60 x 16   one view in a frame, and the tabs
@@ -21,32 +22,51 @@ struct arrangement {
     enum shape shape;
     int big_percent; /* of the columns, or of the rows if stacked */
     enum view_id big, second, third;
+    enum view_id below; /* the big one */
+};
+
+static const struct arrangement large[VIEW_COUNT] = {
+    [VIEW_MAP] = {SHAPE_COLUMN, 54, VIEW_MAP, VIEW_PROBES, VIEW_SEARCH, VIEW_COMPARE},
+    [VIEW_SEARCH] = {SHAPE_COLUMN, 54, VIEW_SEARCH, VIEW_PROBES, VIEW_MAP, VIEW_COMPARE},
+    [VIEW_PROBES] = {SHAPE_COLUMN, 58, VIEW_PROBES, VIEW_COMPARE, VIEW_SEARCH, VIEW_COUNT},
+    [VIEW_COMPARE] = {SHAPE_COLUMN, 58, VIEW_COMPARE, VIEW_PROBES, VIEW_SEARCH, VIEW_MAP},
 };
 
 static const struct arrangement wide[VIEW_COUNT] = {
-    [VIEW_MAP] = {SHAPE_COLUMN, 54, VIEW_MAP, VIEW_PROBES, VIEW_SEARCH},
-    [VIEW_SEARCH] = {SHAPE_COLUMN, 54, VIEW_SEARCH, VIEW_PROBES, VIEW_MAP},
-    [VIEW_PROBES] = {SHAPE_COLUMN, 58, VIEW_PROBES, VIEW_COMPARE, VIEW_SEARCH},
-    [VIEW_COMPARE] = {SHAPE_COLUMN, 58, VIEW_COMPARE, VIEW_PROBES, VIEW_SEARCH},
+    [VIEW_MAP] = {SHAPE_COLUMN, 54, VIEW_MAP, VIEW_PROBES, VIEW_SEARCH, VIEW_COUNT},
+    [VIEW_SEARCH] = {SHAPE_COLUMN, 54, VIEW_SEARCH, VIEW_PROBES, VIEW_MAP, VIEW_COUNT},
+    [VIEW_PROBES] = {SHAPE_COLUMN, 58, VIEW_PROBES, VIEW_COMPARE, VIEW_SEARCH, VIEW_COUNT},
+    [VIEW_COMPARE] = {SHAPE_COLUMN, 58, VIEW_COMPARE, VIEW_PROBES, VIEW_SEARCH, VIEW_COUNT},
 };
 
 static const struct arrangement medium[VIEW_COUNT] = {
-    [VIEW_MAP] = {SHAPE_COLUMN, 53, VIEW_MAP, VIEW_PROBES, VIEW_SEARCH},
-    [VIEW_SEARCH] = {SHAPE_PAIR, 53, VIEW_SEARCH, VIEW_PROBES, VIEW_COUNT},
-    [VIEW_PROBES] = {SHAPE_STACK, 60, VIEW_PROBES, VIEW_COMPARE, VIEW_COUNT},
-    [VIEW_COMPARE] = {SHAPE_STACK, 60, VIEW_COMPARE, VIEW_PROBES, VIEW_COUNT},
+    [VIEW_MAP] = {SHAPE_COLUMN, 53, VIEW_MAP, VIEW_PROBES, VIEW_SEARCH, VIEW_COUNT},
+    [VIEW_SEARCH] = {SHAPE_PAIR, 53, VIEW_SEARCH, VIEW_PROBES, VIEW_COUNT, VIEW_COUNT},
+    [VIEW_PROBES] = {SHAPE_STACK, 60, VIEW_PROBES, VIEW_COMPARE, VIEW_COUNT, VIEW_COUNT},
+    [VIEW_COMPARE] = {SHAPE_STACK, 60, VIEW_COMPARE, VIEW_PROBES, VIEW_COUNT, VIEW_COUNT},
 };
 
 /* The focused view takes the last place if it has none. */
 static struct arrangement with_focus(struct arrangement arrangement, enum view_id focus)
 {
-    if (focus == arrangement.big || focus == arrangement.second || focus == arrangement.third)
+    if (focus == arrangement.big || focus == arrangement.second || focus == arrangement.third ||
+        focus == arrangement.below)
         return arrangement;
     if (arrangement.third != VIEW_COUNT)
         arrangement.third = focus;
     else
         arrangement.second = focus;
     return arrangement;
+}
+
+/* The upper part of an area stays, the lower one is another's. */
+static void divide(struct rect *upper, struct rect *lower, int upper_percent)
+{
+    int rows = upper->rows * upper_percent / 100;
+    *lower = *upper;
+    lower->row += rows;
+    lower->rows -= rows;
+    upper->rows = rows;
 }
 
 static void split(struct rect body, const struct arrangement *a, struct rect view[VIEW_COUNT])
@@ -62,14 +82,12 @@ static void split(struct rect body, const struct arrangement *a, struct rect vie
         rest.columns -= big.columns;
     }
     view[a->big] = big;
+    if (a->below != VIEW_COUNT)
+        divide(&view[a->big], &view[a->below], 62);
     view[a->second] = rest;
     if (a->third == VIEW_COUNT)
         return;
-    int upper = rest.rows * 55 / 100;
-    view[a->second].rows = upper;
-    rest.row += upper;
-    rest.rows -= upper;
-    view[a->third] = rest;
+    divide(&view[a->second], &view[a->third], 55);
 }
 
 static struct rect line(int row, int columns)
@@ -109,7 +127,9 @@ struct layout layout_of(const struct app *app)
         layout.view[app->focus] = body;
         return layout;
     }
-    const struct arrangement *table = columns >= 120 ? wide : medium;
+    const struct arrangement *table = columns >= 160 && rows >= 45 ? large
+                                      : columns >= 120             ? wide
+                                                                   : medium;
     struct arrangement arrangement = with_focus(table[app->screen], app->focus);
     split(body, &arrangement, layout.view);
     return layout;

@@ -272,16 +272,33 @@ static bool compare_has_back(const struct app *app)
     return app->compare.prompt || app->screen == VIEW_COMPARE;
 }
 
+/* How the answers to a typed text relate, and whether they are of these flips. */
+static void typed_readout(const struct subject *subject, struct buf *out)
+{
+    size_t character = 0;
+    buf_add_text(out, "typed text: ");
+    if (!subject->known) {
+        buf_add_text(out, "not answered yet");
+        return;
+    }
+    (void)first_difference(subject->base, subject->now, &character);
+    if (strcmp(subject->base, subject->now) == 0)
+        buf_add_text(out, "the same before and after");
+    else
+        buf_add_format(out, "differs from character %zu on", character + 1);
+    if (subject->stale)
+        buf_add_text(out, "  ~ stale: the flips have changed since");
+}
+
 static void compare_readout(struct app *app, struct buf *out)
 {
     struct subject subject = subject_of(app);
     if (!subject.prompt)
         return;
-    if (!subject.probe) {
-        buf_add_format(out, "typed text%s", subject.known && subject.stale ? "  ~ stale" : "");
-        return;
-    }
-    view_probes.readout(app, out);
+    if (subject.probe)
+        view_probes.readout(app, out);
+    else
+        typed_readout(&subject, out);
 }
 
 const struct view_ops view_compare = {

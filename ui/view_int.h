@@ -38,6 +38,9 @@ void view_key_shown(const char *key, struct buf *out);
  * the cursor is seen. */
 int view_first_line(int count, int rows, int cursor);
 
+/* Add a piece to the readout line if it fits into it in whole. */
+bool view_readout_add(const struct app *app, struct buf *out, const char *piece);
+
 /* ---- hint bar (draw_hints.c) -------------------------------------------------- */
 
 void hints_draw(struct app *app, struct rect line);
@@ -89,7 +92,7 @@ struct raster {
     uint32_t base;       /* first row shown */
     uint32_t lines;      /* lines of the whole matrix */
     int lines_shown;     /* lines that fit */
-    int lines_per_text_row; /* 2 with half blocks, 1 without colours */
+    int lines_per_text_row; /* 2 with half blocks */
     int width;           /* columns of one cell */
 };
 struct raster raster_of(const struct app *app, const struct map_matrix *matrix,

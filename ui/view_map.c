@@ -297,10 +297,11 @@ static bool map_has_back(const struct app *app)
     return app->map.zoomed;
 }
 
-/* "L12 gate_proj  768 rows  scale 0.0213 mean, 0.0101 to 0.0340  ..." */
+/* "L12 gate_proj  768 rows  scale 0.0213 (0.0101-0.0340)  9 tried  2 accepted  ..." */
 static void map_readout(struct app *app, struct buf *out)
 {
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
+    char rejected[32];
     if (app->map.zoomed) {
         matrix_readout(app, out);
         return;
@@ -311,12 +312,14 @@ static void map_readout(struct app *app, struct buf *out)
         buf_add_format(out, "L%d ", (int)matrix->layer);
     buf_add_format(out, "%s  %" PRIu32 " rows", proj_name(matrix->proj), matrix->rows);
     if (matrix->mean)
-        buf_add_format(out, "  scale %.4f (%.4f to %.4f)", (double)matrix->average,
+        buf_add_format(out, "  scale %.4f (%.4f-%.4f)", (double)matrix->average,
                        (double)matrix->low, (double)matrix->high);
     else
         buf_add_text(out, "  scales not read yet");
-    buf_add_format(out, "  tried %" PRIu32 "  accepted %" PRIu32 "  rejected %" PRIu32,
-                   matrix->tried, matrix->accepted, matrix->rejected);
+    buf_add_format(out, "  %" PRIu32 " tried  %" PRIu32 " accepted", matrix->tried,
+                   matrix->accepted);
+    (void)snprintf(rejected, sizeof(rejected), "  %" PRIu32 " rejected", matrix->rejected);
+    (void)view_readout_add(app, out, rejected);
 }
 
 const struct view_ops view_map = {

@@ -3,11 +3,13 @@
  * One matrix of the map: its rows in a fixed raster, row = base + y * stride + x.
  *
  * The stride is a power of two that depends on the room alone, so that a row
- * keeps its place.  With colours a text row holds two lines of the raster (half
- * blocks: each row its own exact colour), without it holds one.  Marks of tried,
- * rejected and accepted rows lie above the heat and are drawn whatever is below.
+ * keeps its place.  A text row holds one line of the raster where the whole matrix
+ * fits like that, and without colours; else two (half blocks: each row its own
+ * exact colour).  Marks of tried, rejected and accepted rows lie above the heat and
+ * are drawn whatever is below.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "ui/view_int.h"
 
@@ -29,24 +31,39 @@ static uint32_t choose_stride(uint32_t rows, uint32_t lines, uint32_t columns)
     return stride;
 }
 
+/* Cells of one line are worth it only if they are no narrower than half of their
+ * height. */
+static bool fits_singly(uint32_t rows, uint32_t lines, uint32_t columns)
+{
+    return lines_of(rows, choose_stride(rows, lines, columns)) <= lines &&
+           choose_stride(rows, lines, columns) * 2 <= columns;
+}
+
+static void place_lines(struct raster *raster, uint32_t rows, bool mono)
+{
+    uint32_t texts = (uint32_t)(raster->cells.rows > 0 ? raster->cells.rows : 0);
+    uint32_t columns = (uint32_t)(raster->cells.columns > 1 ? raster->cells.columns : 1);
+    bool single = mono || fits_singly(rows, texts, columns);
+    uint32_t lines = texts * (single ? 1 : 2);
+    raster->lines_per_text_row = single ? 1 : 2;
+    raster->stride = choose_stride(rows, lines, columns);
+    raster->width = (int)(columns / raster->stride);
+    if (raster->width > CELL_WIDTH_MAX)
+        raster->width = CELL_WIDTH_MAX;
+    raster->lines = lines_of(rows, raster->stride);
+    raster->lines_shown = (int)lines;
+}
+
 struct raster raster_of(const struct app *app, const struct map_matrix *matrix,
                         struct rect inside)
 {
     bool has_axis = inside.columns >= AXIS_COLUMNS + 16;
     bool has_legend = inside.rows >= 4;
-    struct raster raster = {.lines_per_text_row = app->colours == COLOUR_MONO ? 1 : 2};
-    raster.cells = inside;
+    struct raster raster = {.cells = inside};
     raster.cells.column += has_axis ? AXIS_COLUMNS : 0;
     raster.cells.columns -= has_axis ? AXIS_COLUMNS : 0;
     raster.cells.rows -= has_legend ? 1 : 0;
-    int lines = raster.cells.rows * raster.lines_per_text_row;
-    uint32_t columns = (uint32_t)(raster.cells.columns > 1 ? raster.cells.columns : 1);
-    raster.stride = choose_stride(matrix->rows, (uint32_t)(lines > 0 ? lines : 0), columns);
-    raster.width = (int)(columns / raster.stride);
-    if (raster.width > CELL_WIDTH_MAX)
-        raster.width = CELL_WIDTH_MAX;
-    raster.lines = lines_of(matrix->rows, raster.stride);
-    raster.lines_shown = lines;
+    place_lines(&raster, matrix->rows, app->colours == COLOUR_MONO);
     int texts = ((int)raster.lines + raster.lines_per_text_row - 1) / raster.lines_per_text_row;
     int cursor = (int)(app->map.row / raster.stride) / raster.lines_per_text_row;
     int first = view_first_line(texts, raster.cells.rows, cursor);
@@ -258,18 +275,21 @@ void matrix_move(struct app *app, enum motion motion)
 
 /* ---- readout ------------------------------------------------------------------------------ */
 
-static void add_marks(struct buf *out, uint8_t marks)
+/* In the patch or not, and how that came; the latter alone in narrow lines. */
+static void add_marks(const struct app *app, struct buf *out, uint8_t marks)
 {
-    buf_add_text(out, marks & ROW_ACCEPTED ? "  in patch" : "  not in patch");
-    if (marks & ROW_REJECTED)
-        buf_add_text(out, "  tried, rejected");
-    else if (marks & ROW_ACCEPTED)
-        buf_add_text(out, "  tried, accepted");
-    else
-        buf_add_text(out, marks & ROW_TRIED ? "  tried" : "  not tried");
+    const char *how = marks & ROW_ACCEPTED   ? "accepted"
+                      : marks & ROW_REJECTED ? "rejected"
+                      : marks & ROW_TRIED    ? "tried"
+                                             : "not tried";
+    char text[48];
+    (void)snprintf(text, sizeof(text), "  %s, %s",
+                   marks & ROW_ACCEPTED ? "in patch" : "not in patch", how);
+    if (!view_readout_add(app, out, text))
+        buf_add_format(out, "  %s", how);
 }
 
-/* "L12 gate_proj row 5414/12288  scale 0.0213 (p98.7)  rank 41  not in patch  tried" */
+/* "L12 gate_proj row 5414  scale 0.0213 p98.7 rank 41/12288  not in patch, tried" */
 void matrix_readout(struct app *app, struct buf *out)
 {
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
@@ -277,12 +297,11 @@ void matrix_readout(struct app *app, struct buf *out)
     if (!matrix || !app_row_at_cursor(app, &flip))
         return;
     view_flip_text(out, &flip);
-    buf_add_format(out, "/%" PRIu32, matrix->rows);
     if (matrix->mean) {
         uint32_t rank = app_row_rank(matrix, flip.row);
         double share = 1 - ((double)rank + 0.5) / (double)matrix->rows;
-        buf_add_format(out, "  scale %.4f (p%.1f)  rank %" PRIu32,
-                       (double)matrix->mean[flip.row], 100 * share, rank + 1);
+        buf_add_format(out, "  scale %.4f p%.1f rank %" PRIu32 "/%" PRIu32,
+                       (double)matrix->mean[flip.row], 100 * share, rank + 1, matrix->rows);
     }
-    add_marks(out, matrix->marks[flip.row]);
+    add_marks(app, out, matrix->marks[flip.row]);
 }

@@ -158,6 +158,7 @@ static const struct golden goldens[] = {
     {"usual-10x2", 10, 2, usual},
     {"zoomed-80x24", 80, 24, zoomed},
     {"zoomed-120x40", 120, 40, zoomed},
+    {"zoomed-200x60", 200, 60, zoomed},
     {"zoomed-20x5", 20, 5, zoomed},
     {"tried-80x24", 80, 24, tried_by_hand},
     {"running-80x24", 80, 24, running},

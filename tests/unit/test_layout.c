@@ -70,7 +70,7 @@ static void layout_of__sizes__decide_how_many_views_there_are(void **state)
     (void)state;
     struct grid grid = {0};
     struct app app = {.grid = &grid};
-    assert_int_equal(views_shown(&app, 60, 200), 3);
+    assert_int_equal(views_shown(&app, 60, 200), 4);
     assert_int_equal(views_shown(&app, 40, 120), 3);
     assert_int_equal(views_shown(&app, 24, 80), 3);
     assert_int_equal(views_shown(&app, 16, 60), 1);
