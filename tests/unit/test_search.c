@@ -34,11 +34,13 @@ static struct probe controls[] = {
     {.prompt = (char[]){"xyz"}, .correct = (char[]){"!"}, .wrong = (char[]){"?"}},
 };
 
+static char set_name[] = "set";
+
 static void name_probes(struct probe *probes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         probes[i].name = probes[i].prompt;
-        probes[i].set = (char[]){"set"};
+        probes[i].set = set_name;
     }
 }
 
