@@ -155,7 +155,7 @@ static void send_tried(struct ui_fixture *fixture, struct event_tried tried, dou
 {
     const struct search_state *search = &fixture->app->search;
     double gaps[MEASURED];
-    struct event event = {.type = EVENT_TRIED, .job = JOB_STEP};
+    struct event event = {.type = EVENT_TRIED, .job = tried.by_hand ? JOB_TRY : JOB_STEP};
     tried.fitness_before = search->fitness;
     tried.fitness = search->fitness + gain;
     tried.tried = search->tried + (tried.by_hand ? 0 : 1);
@@ -309,5 +309,6 @@ struct ui_fixture *ui_fixture_new(int rows, int columns)
             ui_fixture_answers(fixture, false);
     }
     ui_fixture_next(fixture, 40, 9073);
+    app_say(fixture->app, "%s", ""); /* all that is long ago */
     return fixture;
 }

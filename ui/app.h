@@ -89,6 +89,8 @@ struct job_state {
     enum job_type type;
     uint64_t done, total;
     double started; /* clock_seconds */
+    uint64_t tried_before;
+    size_t accepted_before;
     char what[48];
 };
 

@@ -129,8 +129,7 @@ static void take_progress(struct app *app, const struct event *event)
 static void take_finished(struct app *app, const struct event *event)
 {
     app->job.running = false;
-    if (event->message && event->message[0])
-        app_say(app, "%s", event->message);
+    said_finished(app, event->message ? event->message : "");
 }
 
 static void take_error(struct app *app, const struct event *event)
@@ -148,13 +147,15 @@ static void take_job_event(struct app *app, const struct event *event)
         app->job = (struct job_state){.running = true,
                                       .type = event->job,
                                       .total = event->total,
-                                      .started = app->now};
+                                      .started = app->now,
+                                      .tried_before = app->search.tried,
+                                      .accepted_before = app->search.accepted_count};
     else if (event->type == EVENT_PROGRESS)
         take_progress(app, event);
     else if (event->type == EVENT_FINISHED)
         take_finished(app, event);
     else if (event->type == EVENT_WRITTEN)
-        app_say(app, "wrote %s", event->message ? event->message : "the patch");
+        said_written(app, event->message);
     else if (event->type == EVENT_ERROR)
         take_error(app, event);
 }
@@ -173,8 +174,10 @@ void app_event(struct app *app, struct event *event)
         break;
     case EVENT_TRIED:
         search_take_tried(app, &event->tried, event->job);
+        said_tried(app, &event->tried, event->job);
         break;
     case EVENT_FLIPS:
+        said_flips(app, &event->flips, event->job);
         search_take_flips(app, &event->flips, event->job);
         break;
     case EVENT_NEXT:
@@ -182,6 +185,8 @@ void app_event(struct app *app, struct event *event)
         break;
     case EVENT_ANSWERS:
         probes_take_answers(app, &event->answers);
+        if (!event->unasked)
+            said_answers(app, event->answers.heldout);
         break;
     case EVENT_TEXT:
         take_text(app, &event->text);

@@ -20,6 +20,7 @@ void map_free(struct map_state *map);
 void search_take_tried(struct app *app, const struct event_tried *tried, enum job_type job);
 void search_take_flips(struct app *app, const struct event_flips *flips, enum job_type job);
 void search_take_next(struct app *app, const struct event_next *next);
+bool search_same_flip(const struct flip *a, const struct flip *b);
 void search_free_state(struct search_state *search);
 
 /* state_probes.c: gaps and answers. */
@@ -31,5 +32,13 @@ void probes_take_answers(struct app *app, const struct event_answers *answers);
 /* Answers measured with more than the first `common` flips are stale for ever. */
 void probes_forget_after(struct app *app, size_t common);
 void probes_free(struct app *app);
+
+/* state_said.c: the outcome of what was asked for, in the message line. */
+void said_tried(struct app *app, const struct event_tried *tried, enum job_type job);
+/* Before the state takes them: the old flips tell what came and what went. */
+void said_flips(struct app *app, const struct event_flips *flips, enum job_type job);
+void said_answers(struct app *app, bool heldout);
+void said_written(struct app *app, const char *path);
+void said_finished(struct app *app, const char *message);
 
 #endif

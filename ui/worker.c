@@ -25,6 +25,7 @@ void worker_emit(struct worker *worker, struct event *event)
     struct event_link *link = x_new(1, sizeof *link);
     link->event = event;
     (void)pthread_mutex_lock(&worker->lock);
+    event->unasked = worker->unasked;
     while (worker->event_count >= WORKER_EVENTS_MAX && !atomic_load(&worker->cancel))
         (void)pthread_cond_wait(&worker->room, &worker->lock);
     if (worker->event_first)
@@ -192,12 +193,12 @@ static void run_job(struct worker *worker, const struct job *job)
     event->total = job->type == JOB_STEP ? job->count : 0;
     worker_emit(worker, event);
     const char *message = worker_run(worker, job, &err);
-    if (err.code == ERR_CANCELLED)
-        message = worker->unasked ? NULL : "stopped";
-    else if (err.code != ERR_NONE)
-        worker_emit_error(worker, &err, false);
     if (err.code != ERR_NONE && worker->unasked)
         note_given_up(worker);
+    if (err.code == ERR_CANCELLED)
+        message = worker->unasked && !worker->has_given_up ? NULL : "stopped";
+    else if (err.code != ERR_NONE)
+        worker_emit_error(worker, &err, false);
     end_job(worker, message);
 }
 

@@ -123,6 +123,7 @@ struct event_text {
 struct event {
     enum event_type type;
     enum job_type job;
+    bool unasked; /* of a job that runs by itself [W5] */
     uint64_t done, total;
     char *message;
     struct err err;

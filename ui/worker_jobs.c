@@ -131,7 +131,7 @@ static const char *run_steps(struct worker *worker, uint64_t count, struct err *
     }
     if (next_waits || status == SEARCH_FINISHED)
         worker_emit_next(worker);
-    return status == SEARCH_FINISHED ? "the search is finished: all candidates were tried" : NULL;
+    return status == SEARCH_FINISHED ? "the search is finished" : NULL;
 }
 
 /* ---- by hand -------------------------------------------------------------------------- */

@@ -249,7 +249,41 @@ static void app_event__job__runs_from_started_to_finished(void **state)
     assert_string_equal(app->message, "finished");
     event = (struct event){.type = EVENT_WRITTEN, .message = path};
     app_event(app, &event);
-    assert_string_equal(app->message, "wrote some/patch.json");
+    assert_string_equal(app->message, "wrote 0 flips to some/patch.json");
+    ui_fixture_free(fixture);
+}
+
+static void says(struct ui_fixture *fixture, const char *message)
+{
+    assert_string_equal(fixture->app->message, message);
+    app_say(fixture->app, "%s", "");
+}
+
+static void app_event__outcomes__are_said(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    struct flip flips[] = {ui_row(1, PROJ_UP, 58), ui_row(3, PROJ_GATE, 514)};
+    char stopped[] = "stopped";
+    ui_fixture_flips(fixture, flips, 1, 0.01, JOB_STEP);
+    says(fixture, "");
+    ui_fixture_flips(fixture, flips, 2, 0.0142, JOB_KEEP);
+    says(fixture, "kept L3 gate_proj row 514: fitness +0.0042");
+    ui_fixture_flips(fixture, flips, 1, 0.01, JOB_UNDO);
+    says(fixture, "took back L3 gate_proj row 514");
+    flips[1] = flips[0];
+    ui_fixture_flips(fixture, flips, 2, 0, JOB_KEEP);
+    says(fixture, "flipped back L1 up_proj row 58: fitness -0.0100");
+    ui_fixture_answers(fixture, false);
+    says(fixture, "answers: targets 3 \u2192 5 right, controls 22 \u2192 28");
+    ui_fixture_answers(fixture, true);
+    says(fixture, "held-out: 15 \u2192 21 right of 30");
+    app_event(fixture->app, &(struct event){.type = EVENT_STARTED, .job = JOB_STEP});
+    ui_fixture_try(fixture, ui_row(0, PROJ_Q, 3), -0.01);
+    ui_fixture_try(fixture, ui_row(0, PROJ_Q, 4), 0.02);
+    app_event(fixture->app,
+              &(struct event){.type = EVENT_FINISHED, .job = JOB_STEP, .message = stopped});
+    says(fixture, "stopped: 2 tried, 1 accepted");
     ui_fixture_free(fixture);
 }
 
@@ -386,6 +420,7 @@ int main(void)
         cmocka_unit_test(app_event__heldout__is_counted_and_only_then_listed),
         cmocka_unit_test(app_event__text__is_taken_only_for_the_prompt_that_is_asked),
         cmocka_unit_test(app_event__job__runs_from_started_to_finished),
+        cmocka_unit_test(app_event__outcomes__are_said),
         cmocka_unit_test(app_event__error__is_said_and_fatal_ones_quit),
         cmocka_unit_test(app_say__control_characters__are_visible),
         cmocka_unit_test(app_gap_word__every_case__is_named),

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the message line says when a job is done: each outcome in its own words.
+ *
+ * A step of the search says nothing: the search's view tells it, and many follow
+ * each other.
+ */
+#include <stdio.h>
+
+#include "ui/state_int.h"
+#include "ui/view_int.h"
+
+/* ---- flips ------------------------------------------------------------------------ */
+
+static void say_flip(struct app *app, const char *did, const struct flip *flip,
+                     const char *behind)
+{
+    struct buf name = {0};
+    view_flip_text(&name, flip);
+    app_say(app, "%s %s%s", did, name.data, behind);
+    buf_free(&name);
+}
+
+void said_tried(struct app *app, const struct event_tried *tried, enum job_type job)
+{
+    struct buf behind = {0};
+    if (job != JOB_TRY)
+        return;
+    buf_add_format(&behind, ": fitness %+.4f, ", tried->fitness - tried->fitness_before);
+    view_key_of("accept", &behind);
+    buf_add_text(&behind, " keeps it");
+    say_flip(app, "tried", &tried->flip, behind.data);
+    buf_free(&behind);
+}
+
+/* A flip that is on twice is off: its own inverse. */
+static bool is_on(const struct search_state *search, const struct flip *flip)
+{
+    bool on = false;
+    for (size_t i = 0; i < search->accepted_count; i++)
+        on ^= search_same_flip(&search->accepted[i], flip);
+    return on;
+}
+
+/* Jobs by hand add or take the last flip. */
+void said_flips(struct app *app, const struct event_flips *flips, enum job_type job)
+{
+    const struct search_state *search = &app->search;
+    size_t before = search->accepted_count;
+    char behind[48];
+    if ((job == JOB_UNDO || job == JOB_REJECT) && flips->count < before) {
+        say_flip(app, "took back", &search->accepted[before - 1], "");
+    } else if ((job == JOB_KEEP || job == JOB_ACCEPT) && flips->count > before) {
+        const struct flip *flip = &flips->flips[flips->count - 1];
+        (void)snprintf(behind, sizeof(behind), ": fitness %+.4f", flips->fitness - search->fitness);
+        say_flip(app,
+                 is_on(search, flip)  ? "flipped back"
+                 : job == JOB_KEEP ? "kept"
+                                   : "accepted",
+                 flip, behind);
+    }
+}
+
+void said_written(struct app *app, const char *path)
+{
+    size_t count = app->search.accepted_count;
+    app_say(app, "wrote %zu flip%s to %s", count, count == 1 ? "" : "s",
+            path ? path : "the patch file");
+}
+
+/* ---- answers ---------------------------------------------------------------------- */
+
+struct right {
+    size_t base, now;
+};
+
+static struct right right_of(const struct app *app, enum role role)
+{
+    struct right right = {0};
+    for (size_t i = 0; i < app->probe_count; i++) {
+        const struct probe_state *probe = &app->probes[i];
+        if (probe->role != role || !probe->answer.known)
+            continue;
+        right.base += probe->answer.right_base;
+        right.now += probe->answer.right_now;
+    }
+    return right;
+}
+
+void said_answers(struct app *app, bool heldout)
+{
+    if (heldout) {
+        struct right right = right_of(app, ROLE_HELDOUT);
+        app_say(app, "held-out: %zu \u2192 %zu right of %zu", right.base, right.now,
+                app->heldout_count);
+        return;
+    }
+    struct right targets = right_of(app, ROLE_TARGET), controls = right_of(app, ROLE_CONTROL);
+    app_say(app, "answers: targets %zu \u2192 %zu right, controls %zu \u2192 %zu", targets.base,
+            targets.now, controls.base, controls.now);
+}
+
+/* ---- the end of a job --------------------------------------------------------------- */
+
+/* Several steps are summed up, a failure keeps its words. */
+void said_finished(struct app *app, const char *message)
+{
+    const struct job_state *job = &app->job;
+    uint64_t tried = app->search.tried - job->tried_before;
+    bool sum = job->type == JOB_STEP && job->total != 1 && tried > 0 && !app->message_is_error;
+    if (sum)
+        app_say(app, "%s%s%llu tried, %zu accepted", message, message[0] ? ": " : "",
+                (unsigned long long)tried, app->search.accepted_count - job->accepted_before);
+    else if (message[0])
+        app_say(app, "%s", message);
+}
