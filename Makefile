@@ -56,11 +56,18 @@ SHOW    := @$(if $(V),:,echo)
 all: $(B)/bankai ## build $(B)/bankai
 
 # Missing packages are installed by the targets that promise it, named by all.
-INSTALLING := $(filter deps run check lint nano fuzz check-san,$(MAKECMDGOALS))
+INSTALLING := $(filter deps run check lint nano fuzz check-san golden,$(MAKECMDGOALS))
 $(B)/deps.ok: tests/tools/deps.sh
 	@mkdir -p $(@D)
 	@sh tests/tools/deps.sh $(if $(INSTALLING),--install) build
 	@touch $@
+
+$(B)/deps-check.ok: tests/tools/deps.sh
+	@mkdir -p $(@D)
+	@sh tests/tools/deps.sh $(if $(INSTALLING),--install) check
+	@touch $@
+
+$(patsubst %.c,$(B)/%.o,$(TESTS) $(TOOLS)): | $(B)/deps-check.ok
 
 $(B)/%.o: %.c | $(B)/deps.ok
 	@mkdir -p $(@D)
@@ -122,7 +129,7 @@ tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
 .PHONY: lint check-san fuzz corpus golden bench nano install clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
-	@sh tests/tools/deps.sh --install lint
+	@sh tests/tools/deps.sh --install check lint
 	@MAKE="$(MAKE)" B=$(B) sh tests/tools/lint.sh
 
 check-san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
