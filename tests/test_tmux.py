@@ -106,6 +106,7 @@ class Terminal:
         """With the seed of `bankai demo`, whose first flips come early."""
         self.line(" ".join([PROGRAM, "open", "nano", "--seed 6", *words]))
         self.wait("next candidates")
+        self.wait(r"right \d+ → \d+") # answered by itself, soon after opening
         self.idle()
 
     def idle(self):

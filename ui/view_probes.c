@@ -5,7 +5,9 @@
  * it, and what the greedy answer is worth.
  *
  * A list of lines: a heading per section, then its probes.  Narrow areas drop
- * columns: first the last try, then the baseline, then the gap now.
+ * columns: first the last try, then the baseline, then the gap now.  Held-out
+ * probes have no gaps: their answers stand in those columns.  Where there is room
+ * for it, the headings of all sections are seen whatever the list scrolls to.
  */
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +16,13 @@
 #include "src/base/text.h"
 #include "ui/view_int.h"
 
-enum { ROLE_COUNT = 3, NAME_COLUMNS_MIN = 10, NAME_COLUMNS_MAX = 32 };
+enum {
+    ROLE_COUNT = 3,
+    NAME_COLUMNS_MIN = 10,
+    NAME_COLUMNS_MAX = 32,
+    HELDOUT_ANSWER_COLUMNS = 7,
+    PINNED_ROWS_MIN = 6, /* less room has only the heading of what is on top */
+};
 
 enum column { COLUMN_BEFORE, COLUMN_NOW, COLUMN_CHANGE, COLUMN_TRY, COLUMN_ANSWER, COLUMN_COUNT };
 
@@ -118,11 +126,12 @@ static const style_id role_styles[ROLE_COUNT] = {STYLE_TARGET, STYLE_CONTROL, ST
 static void draw_hidden(struct app *app, struct rect area, int row)
 {
     struct buf text = {0};
-    buf_add_format(&text, "held-out %zu  not shown: ", app->heldout_count);
+    buf_add_format(&text, "held-out %zu  hidden: ", app->heldout_count);
     view_key_of("heldout", &text);
-    buf_add_text(&text, " answers them");
+    buf_add_text(&text, " answers");
     int column = view_piece(app, area, row, 0, STYLE_HELDOUT, text.data);
-    (void)view_piece(app, area, row, column, STYLE_HELDOUT, ", each look is counted");
+    (void)view_piece(app, area, row, column, STYLE_HELDOUT,
+                     " them, each look is counted");
     buf_free(&text);
 }
 
@@ -294,6 +303,13 @@ static style_id cell_text(const struct app *app, const struct probe_state *probe
     return STYLE_TEXT;
 }
 
+/* Of an answer; newlines would be shown as signs. */
+static void add_first_line(const char *text, struct buf *out)
+{
+    text += strspn(text, " \n");
+    buf_add(out, text, strcspn(text, "\n"));
+}
+
 /* Names that do not fit lose their middle: their ends tell them apart. */
 static void name_text(const char *name, int width, struct buf *out)
 {
@@ -316,6 +332,43 @@ static void name_text(const char *name, int width, struct buf *out)
     }
 }
 
+/* What it is worth, and what was said: "fixed   51. -> 50." */
+static void draw_heldout_cells(struct app *app, struct rect area, int row, int at,
+                               const struct answer *answer, bool lit)
+{
+    char text[64];
+    style_id style = answer_text(app, answer, text, sizeof(text));
+    at = view_cell(app, area, row, at + 1, HELDOUT_ANSWER_COLUMNS, lit ? STYLE_SELECTED : style,
+                   text);
+    if (!answer->known || !answer->base || !answer->now)
+        return;
+    struct buf said = {0};
+    bool same = strcmp(answer->base, answer->now) == 0;
+    add_first_line(answer->base, &said);
+    if (!same) {
+        buf_add_text(&said, " \u2192 ");
+        add_first_line(answer->now, &said);
+    }
+    (void)view_cell(app, area, row, at + 1, area.columns - at - 1,
+                    lit ? STYLE_SELECTED : same ? STYLE_DIM : STYLE_TEXT,
+                    said.data ? said.data : "");
+    buf_free(&said);
+}
+
+static void draw_cells(struct app *app, struct rect area, int row, const struct widths *widths,
+                       int at, const struct probe_state *probe, bool lit)
+{
+    for (int i = 0; i < COLUMN_COUNT; i++) {
+        char text[64];
+        style_id style = cell_text(app, probe, i, text, sizeof(text));
+        if (!widths->has[i])
+            continue;
+        bool words = i == COLUMN_CHANGE || i == COLUMN_ANSWER;
+        at = (words ? view_cell : view_cell_right)(app, area, row, at + 1, columns[i].width,
+                                                   lit ? STYLE_SELECTED : style, text);
+    }
+}
+
 static void draw_probe(struct app *app, struct rect area, int row, const struct widths *widths,
                        size_t index, bool focused)
 {
@@ -330,22 +383,24 @@ static void draw_probe(struct app *app, struct rect area, int row, const struct 
     int at = view_cell(app, area, row, 2, widths->name, lit ? STYLE_SELECTED : STYLE_TEXT,
                        name.len > 0 ? name.data : "");
     buf_free(&name);
-    for (int i = 0; i < COLUMN_COUNT; i++) {
-        char text[64];
-        style_id style = cell_text(app, probe, i, text, sizeof(text));
-        if (!widths->has[i])
-            continue;
-        bool words = i == COLUMN_CHANGE || i == COLUMN_ANSWER;
-        at = (words ? view_cell : view_cell_right)(app, area, row, at + 1, columns[i].width,
-                                                   lit ? STYLE_SELECTED : style, text);
-    }
+    if (probe->role == ROLE_HELDOUT)
+        draw_heldout_cells(app, area, row, at, &probe->answer, lit);
+    else
+        draw_cells(app, area, row, widths, at, probe, lit);
     if (lit)
         grid_cursor(app->grid, area, row, 0);
 }
 
-static void draw_titles(struct app *app, struct rect area, const struct widths *widths)
+static void draw_titles(struct app *app, struct rect area, const struct widths *widths,
+                        bool of_heldout)
 {
     int at = view_cell(app, area, 0, 2, widths->name, STYLE_DIM, "probe");
+    if (of_heldout) {
+        at = view_cell(app, area, 0, at + 1, HELDOUT_ANSWER_COLUMNS, STYLE_DIM, "answer");
+        (void)view_cell(app, area, 0, at + 1, area.columns - at - 1, STYLE_DIM,
+                        "before \u2192 after");
+        return;
+    }
     for (int i = 0; i < COLUMN_COUNT; i++) {
         bool words = i == COLUMN_CHANGE || i == COLUMN_ANSWER;
         if (widths->has[i])
@@ -356,29 +411,97 @@ static void draw_titles(struct app *app, struct rect area, const struct widths *
 
 /* ---- the view ---------------------------------------------------------------------------- */
 
+/* The lines that scroll, and headings pinned above and below them. */
+struct window {
+    int first, rows;
+    int above, below; /* headings */
+};
+
+static int line_of_heading(const struct app *app, int role)
+{
+    return line_of_probe(app, section_first(app, (enum role)role)) - 1;
+}
+
+/* Headings outside the lines from first on are pinned. */
+static void count_pinned(const struct app *app, struct window *window)
+{
+    window->above = window->below = 0;
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        int line = line_of_heading(app, role);
+        bool some = section_count(app, (enum role)role) > 0;
+        window->above += some && line < window->first;
+        window->below += some && line >= window->first + window->rows;
+    }
+}
+
+/* Pinned headings take rows from the lines, which may pin more headings. */
+static struct window window_of(const struct app *app, int rows)
+{
+    struct window window = {.rows = rows};
+    int count = line_count(app), cursor = line_of_probe(app, app->probe_cursor);
+    window.first = view_first_line(count, rows, cursor);
+    for (int i = 0; rows >= PINNED_ROWS_MIN && i < ROLE_COUNT; i++) {
+        count_pinned(app, &window);
+        int pinned = window.above + window.below;
+        if (window.rows + pinned <= rows)
+            break;
+        window.rows = rows - pinned;
+        window.first = view_first_line(count, window.rows, cursor);
+    }
+    if (rows >= PINNED_ROWS_MIN)
+        count_pinned(app, &window);
+    return window;
+}
+
+static void draw_heading(struct app *app, struct rect list, int row, enum role role)
+{
+    if (role == ROLE_HELDOUT && !app->heldout_asked)
+        draw_hidden(app, list, row);
+    else
+        draw_section(app, list, row, role);
+}
+
+/* Those above are the first sections, those below the last. */
+static void draw_pinned(struct app *app, struct rect list, const struct window *window)
+{
+    int above = 0, below = window->below;
+    for (int role = 0; role < ROLE_COUNT; role++)
+        if (section_count(app, (enum role)role) > 0 && above < window->above)
+            draw_heading(app, list, above++, (enum role)role);
+    for (int role = ROLE_COUNT - 1; role >= 0; role--)
+        if (section_count(app, (enum role)role) > 0 && below > 0)
+            draw_heading(app, list, list.rows - 1 - (window->below - below--), (enum role)role);
+}
+
+static void draw_list(struct app *app, struct rect list, const struct widths *widths,
+                      bool focused)
+{
+    struct window window = window_of(app, list.rows);
+    int count = line_count(app);
+    for (int i = 0; i < window.rows && window.first + i < count; i++) {
+        struct line line = line_at(app, window.first + i);
+        if (i == 0 && list.rows >= 4 && list.rows < PINNED_ROWS_MIN)
+            line.is_section = true; /* the heading stays when its probes scroll */
+        if (line.is_section)
+            draw_heading(app, list, window.above + i, line.role);
+        else
+            draw_probe(app, list, window.above + i, widths, line.probe, focused);
+    }
+    draw_pinned(app, list, &window);
+}
+
 static void probes_draw(struct app *app, struct rect area, bool focused)
 {
     struct rect inside = view_frame(app, area, "Probes", focused);
     struct widths widths = widths_of(app, inside.columns);
     struct rect list = inside;
     if (inside.rows >= 5) {
-        draw_titles(app, inside, &widths);
+        const struct probe_state *probe = app_selected_probe(app);
+        draw_titles(app, inside, &widths, probe && probe->role == ROLE_HELDOUT);
         list.row++;
         list.rows--;
     }
-    int count = line_count(app);
-    int first = view_first_line(count, list.rows, line_of_probe(app, app->probe_cursor));
-    for (int i = 0; i < list.rows && first + i < count; i++) {
-        struct line line = line_at(app, first + i);
-        if (i == 0 && list.rows >= 4) /* the heading stays when its probes scroll */
-            line.is_section = true;
-        if (line.is_section && line.role == ROLE_HELDOUT && !app->heldout_asked)
-            draw_hidden(app, list, i);
-        else if (line.is_section)
-            draw_section(app, list, i, line.role);
-        else
-            draw_probe(app, list, i, &widths, line.probe, focused);
-    }
+    draw_list(app, list, &widths, focused);
 }
 
 static void probes_move(struct app *app, enum motion motion)
