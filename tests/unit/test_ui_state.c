@@ -196,7 +196,7 @@ static void app_event__heldout__is_counted_and_only_then_listed(void **state)
     view_of(VIEW_PROBES)->move(app, MOVE_LAST);
     assert_int_equal(app->probe_cursor, 51);
     char *dump = ui_fixture_dump(fixture, 24, 80);
-    assert_non_null(strstr(dump, "not shown"));
+    assert_non_null(strstr(dump, "hidden: H answers"));
     assert_null(strstr(dump, fixture->probes->probes[52].name));
     free(dump);
     ui_fixture_answers(fixture, true);
