@@ -27,7 +27,8 @@ static struct event_tried last_of(const struct search_state *search,
                                   const struct event_tried *tried, enum job_type job)
 {
     struct event_tried last = *tried;
-    if (job == JOB_REJECT && search->has_last && search_same_flip(&search->last.flip, &tried->flip)) {
+    if (job == JOB_REJECT && search->has_last &&
+        search_same_flip(&search->last.flip, &tried->flip)) {
         last.fitness = search->last.fitness;
         last.fitness_before = search->last.fitness_before;
     }

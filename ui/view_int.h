@@ -107,6 +107,14 @@ void matrix_readout(struct app *app, struct buf *out);
 /* How many of app->probes are listed: held-out ones only once asked for. */
 size_t probes_listed(const struct app *app);
 
+/* view_probes_head.c: the probes of one role, and the line above them. */
+size_t probes_section_first(const struct app *app, enum role role);
+size_t probes_section_count(const struct app *app, enum role role);
+void probes_draw_heading(struct app *app, struct rect list, int row, enum role role);
+
+/* What prints as 0.00 prints without a minus. */
+double probes_no_minus_zero(double change);
+
 /* ---- state ------------------------------------------------------------------------ */
 
 /* Number of layers, and of matrices in the row below them. */

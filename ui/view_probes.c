@@ -67,110 +67,6 @@ static struct widths widths_of(const struct app *app, int room)
     return widths;
 }
 
-/* ---- sections ---------------------------------------------------------------------- */
-
-static size_t section_first(const struct app *app, enum role role)
-{
-    return role == ROLE_TARGET    ? 0
-           : role == ROLE_CONTROL ? app->target_count
-                                  : app->target_count + app->control_count;
-}
-
-static size_t section_count(const struct app *app, enum role role)
-{
-    return role == ROLE_TARGET    ? app->target_count
-           : role == ROLE_CONTROL ? app->control_count
-                                  : app->heldout_count;
-}
-
-struct section {
-    size_t known, right_base, right_now, fixed, broke;
-    double change; /* mean change of the gaps */
-    bool stale;
-};
-
-/* What prints as 0.00 prints without a minus. */
-static double no_minus_zero(double change)
-{
-    return fabs(change) < 0.005 ? 0 : change;
-}
-
-static struct section section_of(const struct app *app, enum role role)
-{
-    struct section section = {0};
-    size_t first = section_first(app, role), count = section_count(app, role), gaps = 0;
-    for (size_t i = first; i < first + count; i++) {
-        const struct probe_state *probe = &app->probes[i];
-        const struct answer *answer = &probe->answer;
-        if (isfinite(probe->now) && isfinite(probe->before)) {
-            section.change += probe->now - probe->before;
-            gaps++;
-        }
-        if (!answer->known)
-            continue;
-        enum verdict verdict = verdict_of(answer->right_base, answer->right_now);
-        section.known++;
-        section.right_base += answer->right_base;
-        section.right_now += answer->right_now;
-        section.fixed += verdict == VERDICT_FIXED;
-        section.broke += verdict == VERDICT_BROKE;
-        section.stale |= view_is_stale(app, answer->flip_count);
-    }
-    section.change = gaps > 0 ? no_minus_zero(section.change / (double)gaps) : (double)NAN;
-    return section;
-}
-
-static const char *const role_names[ROLE_COUNT] = {"targets", "controls", "held-out"};
-static const style_id role_styles[ROLE_COUNT] = {STYLE_TARGET, STYLE_CONTROL, STYLE_HELDOUT};
-
-static void draw_hidden(struct app *app, struct rect area, int row)
-{
-    struct buf text = {0};
-    buf_add_format(&text, "held-out %zu  hidden: ", app->heldout_count);
-    view_key_of("heldout", &text);
-    buf_add_text(&text, " answers");
-    int column = view_piece(app, area, row, 0, STYLE_HELDOUT, text.data);
-    (void)view_piece(app, area, row, column, STYLE_HELDOUT,
-                     " them, each look is counted");
-    buf_free(&text);
-}
-
-static void draw_looks(struct app *app, struct rect area, int row, int column)
-{
-    struct buf text = {0};
-    buf_add_format(&text, "  looked at %llu time%s", (unsigned long long)app->heldout_looks,
-                   app->heldout_looks == 1 ? "" : "s");
-    (void)view_piece(app, area, row, column, STYLE_HELDOUT, text.data);
-    buf_free(&text);
-}
-
-/* Pieces that fit: how many, how many right before and now, what was fixed and
- * broken, how the gaps changed. */
-static void draw_section(struct app *app, struct rect area, int row, enum role role)
-{
-    struct section section = section_of(app, role);
-    style_id style = role_styles[role];
-    struct buf text = {0};
-    buf_add_format(&text, "%s %zu", role_names[role], section_count(app, role));
-    if (section.known > 0)
-        buf_add_format(&text, "  right %zu \u2192 %zu%s", section.right_base, section.right_now,
-                       section.stale ? "~" : "");
-    int column = view_cell(app, area, row, 0, grid_text_columns(text.data, text.len), style,
-                           text.data);
-    buf_clear(&text);
-    buf_add_format(&text, "  fixed %zu  broke %zu", section.fixed, section.broke);
-    int behind = section.known > 0 ? view_piece(app, area, row, column, style, text.data) : column;
-    column = behind <= area.columns ? behind : column;
-    buf_clear(&text);
-    bool roomy = column + 20 <= area.columns;
-    buf_add_format(&text, "  mean %s%+.2f", roomy ? "change " : "", section.change);
-    if (isfinite(section.change))
-        column = view_piece(app, area, row, column, style, text.data);
-    if (role == ROLE_HELDOUT)
-        draw_looks(app, area, row, column);
-    buf_free(&text);
-}
-
 /* ---- lines: sections and their probes ----------------------------------------------------- */
 
 struct line {
@@ -183,7 +79,7 @@ static int line_count(const struct app *app)
 {
     int count = (int)probes_listed(app);
     for (int role = 0; role < ROLE_COUNT; role++)
-        count += section_count(app, (enum role)role) > 0;
+        count += probes_section_count(app, (enum role)role) > 0;
     return count;
 }
 
@@ -191,23 +87,23 @@ static int line_of_probe(const struct app *app, size_t probe)
 {
     int line = (int)probe;
     for (int role = 0; role < ROLE_COUNT; role++)
-        line += section_count(app, (enum role)role) > 0 &&
-                section_first(app, (enum role)role) <= probe;
+        line += probes_section_count(app, (enum role)role) > 0 &&
+                probes_section_first(app, (enum role)role) <= probe;
     return line;
 }
 
 static struct line line_at(const struct app *app, int index)
 {
     for (int role = 0; role < ROLE_COUNT; role++) {
-        size_t count = section_count(app, (enum role)role);
+        size_t count = probes_section_count(app, (enum role)role);
         bool shown = role != ROLE_HELDOUT || app->heldout_asked;
         if (count > 0 && index == 0)
             return (struct line){.is_section = true, .role = (enum role)role};
         if (count > 0)
             index--;
+        size_t first = probes_section_first(app, (enum role)role);
         if (shown && (size_t)index < count)
-            return (struct line){.role = (enum role)role,
-                                 .probe = section_first(app, (enum role)role) + (size_t)index};
+            return (struct line){.role = (enum role)role, .probe = first + (size_t)index};
         index -= shown ? (int)count : 0;
     }
     return (struct line){.is_section = true, .role = ROLE_TARGET};
@@ -230,7 +126,7 @@ static const char *change_sign(double change, const char *word)
 static style_id change_text(const struct probe_state *probe, char *out, size_t size)
 {
     const char *word = app_gap_word(probe);
-    double change = no_minus_zero(probe->now - probe->before);
+    double change = probes_no_minus_zero(probe->now - probe->before);
     if (!isfinite(change)) {
         (void)snprintf(out, size, "-");
         return STYLE_DIM;
@@ -251,7 +147,7 @@ static void gap_text(double gap, char *out, size_t size)
 static double try_change(const struct app *app, const struct probe_state *probe)
 {
     bool on = app->search.has_last && app->search.last.accepted;
-    return no_minus_zero(probe->candidate - (on ? probe->previous : probe->now));
+    return probes_no_minus_zero(probe->candidate - (on ? probe->previous : probe->now));
 }
 
 static style_id answer_text(const struct app *app, const struct answer *answer, char *out,
@@ -419,7 +315,7 @@ struct window {
 
 static int line_of_heading(const struct app *app, int role)
 {
-    return line_of_probe(app, section_first(app, (enum role)role)) - 1;
+    return line_of_probe(app, probes_section_first(app, (enum role)role)) - 1;
 }
 
 /* Headings outside the lines from first on are pinned. */
@@ -428,7 +324,7 @@ static void count_pinned(const struct app *app, struct window *window)
     window->above = window->below = 0;
     for (int role = 0; role < ROLE_COUNT; role++) {
         int line = line_of_heading(app, role);
-        bool some = section_count(app, (enum role)role) > 0;
+        bool some = probes_section_count(app, (enum role)role) > 0;
         window->above += some && line < window->first;
         window->below += some && line >= window->first + window->rows;
     }
@@ -453,24 +349,17 @@ static struct window window_of(const struct app *app, int rows)
     return window;
 }
 
-static void draw_heading(struct app *app, struct rect list, int row, enum role role)
-{
-    if (role == ROLE_HELDOUT && !app->heldout_asked)
-        draw_hidden(app, list, row);
-    else
-        draw_section(app, list, row, role);
-}
-
 /* Those above are the first sections, those below the last. */
 static void draw_pinned(struct app *app, struct rect list, const struct window *window)
 {
     int above = 0, below = window->below;
     for (int role = 0; role < ROLE_COUNT; role++)
-        if (section_count(app, (enum role)role) > 0 && above < window->above)
-            draw_heading(app, list, above++, (enum role)role);
+        if (probes_section_count(app, (enum role)role) > 0 && above < window->above)
+            probes_draw_heading(app, list, above++, (enum role)role);
     for (int role = ROLE_COUNT - 1; role >= 0; role--)
-        if (section_count(app, (enum role)role) > 0 && below > 0)
-            draw_heading(app, list, list.rows - 1 - (window->below - below--), (enum role)role);
+        if (probes_section_count(app, (enum role)role) > 0 && below > 0)
+            probes_draw_heading(app, list, list.rows - 1 - (window->below - below--),
+                                (enum role)role);
 }
 
 static void draw_list(struct app *app, struct rect list, const struct widths *widths,
@@ -483,7 +372,7 @@ static void draw_list(struct app *app, struct rect list, const struct widths *wi
         if (i == 0 && list.rows >= 4 && list.rows < PINNED_ROWS_MIN)
             line.is_section = true; /* the heading stays when its probes scroll */
         if (line.is_section)
-            draw_heading(app, list, window.above + i, line.role);
+            probes_draw_heading(app, list, window.above + i, line.role);
         else
             draw_probe(app, list, window.above + i, widths, line.probe, focused);
     }
