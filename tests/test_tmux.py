@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+from pathlib import Path
 
 PROGRAM = os.path.abspath(os.environ.get("BANKAI", "build/bankai"))
 POLL_S = 0.005
@@ -95,10 +96,16 @@ class Terminal:
         return self.tmux("display-message", "-p", "#{alternate_on}").strip() == "1"
 
     def pid_of_workbench(self):
+        """The shell's only child; read from /proc, for a bare system has no ps."""
         shell = self.tmux("display-message", "-p", "#{pane_pid}").strip()
-        found = subprocess.run(["ps", "-o", "pid=", "--ppid", shell], capture_output=True,
-                               text=True, check=True).stdout.split()
-        return int(found[0])
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(") ")[2].split()
+            except OSError:  # ended meanwhile
+                continue
+            if fields[1] == shell:
+                return int(stat.parent.name)
+        raise AssertionError("the shell has no child")
 
     # ---- the workbench ----
 
