@@ -294,7 +294,7 @@ static void draw_titles(struct app *app, struct rect area, const struct widths *
     if (of_heldout) {
         at = view_cell(app, area, 0, at + 1, HELDOUT_ANSWER_COLUMNS, STYLE_DIM, "answer");
         (void)view_cell(app, area, 0, at + 1, area.columns - at - 1, STYLE_DIM,
-                        "before \u2192 after");
+                        area.columns - at > 14 ? "before \u2192 after" : "said");
         return;
     }
     for (int i = 0; i < COLUMN_COUNT; i++) {
