@@ -20,7 +20,7 @@ void map_free(struct map_state *map);
 void search_take_tried(struct app *app, const struct event_tried *tried, enum job_type job);
 void search_take_flips(struct app *app, const struct event_flips *flips, enum job_type job);
 void search_take_next(struct app *app, const struct event_next *next);
-bool search_same_flip(const struct flip *a, const struct flip *b);
+bool search_holds(const struct flip *flips, size_t count, const struct flip *flip);
 void search_free_state(struct search_state *search);
 
 /* state_probes.c: gaps and answers. */

@@ -33,32 +33,34 @@ void said_tried(struct app *app, const struct event_tried *tried, enum job_type 
     buf_free(&behind);
 }
 
-/* A flip that is on twice is off: its own inverse. */
-static bool is_on(const struct search_state *search, const struct flip *flip)
+/* The last of the flips that is not among the others, or NULL. */
+static const struct flip *last_not_among(const struct flip *flips, size_t count,
+                                         const struct flip *others, size_t other_count)
 {
-    bool on = false;
-    for (size_t i = 0; i < search->accepted_count; i++)
-        on ^= search_same_flip(&search->accepted[i], flip);
-    return on;
+    for (size_t i = count; i > 0; i--)
+        if (!search_holds(others, other_count, &flips[i - 1]))
+            return &flips[i - 1];
+    return NULL;
 }
 
-/* Jobs by hand add or take the last flip. */
+/* Keeping a row that is on takes it off, undoing that puts it on again. */
 void said_flips(struct app *app, const struct event_flips *flips, enum job_type job)
 {
     const struct search_state *search = &app->search;
     size_t before = search->accepted_count;
+    const struct flip *came =
+        last_not_among(flips->flips, flips->count, search->accepted, before);
+    const struct flip *went =
+        last_not_among(search->accepted, before, flips->flips, flips->count);
     char behind[48];
-    if ((job == JOB_UNDO || job == JOB_REJECT) && flips->count < before) {
-        say_flip(app, "took back", &search->accepted[before - 1], "");
-    } else if ((job == JOB_KEEP || job == JOB_ACCEPT) && flips->count > before) {
-        const struct flip *flip = &flips->flips[flips->count - 1];
-        (void)snprintf(behind, sizeof(behind), ": fitness %+.4f", flips->fitness - search->fitness);
-        say_flip(app,
-                 is_on(search, flip)  ? "flipped back"
-                 : job == JOB_KEEP ? "kept"
-                                   : "accepted",
-                 flip, behind);
-    }
+    (void)snprintf(behind, sizeof(behind), ": fitness %+.4f", flips->fitness - search->fitness);
+    if (job != JOB_KEEP && job != JOB_ACCEPT && job != JOB_UNDO && job != JOB_REJECT)
+        return;
+    if (came)
+        say_flip(app, job == JOB_KEEP ? "kept" : job == JOB_ACCEPT ? "accepted" : "put back",
+                 came, behind);
+    else if (went)
+        say_flip(app, "took back", went, behind);
 }
 
 void said_written(struct app *app, const char *path)

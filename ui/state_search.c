@@ -8,16 +8,16 @@
 
 #include "ui/state_int.h"
 
-bool search_same_flip(const struct flip *a, const struct flip *b)
+static bool same_flip(const struct flip *a, const struct flip *b)
 {
     return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
            a->group == b->group && a->mask[0] == b->mask[0] && a->mask[1] == b->mask[1];
 }
 
-static bool holds(const struct flip *flips, size_t count, const struct flip *flip)
+bool search_holds(const struct flip *flips, size_t count, const struct flip *flip)
 {
     for (size_t i = 0; i < count; i++)
-        if (search_same_flip(&flips[i], flip))
+        if (same_flip(&flips[i], flip))
             return true;
     return false;
 }
@@ -27,8 +27,7 @@ static struct event_tried last_of(const struct search_state *search,
                                   const struct event_tried *tried, enum job_type job)
 {
     struct event_tried last = *tried;
-    if (job == JOB_REJECT && search->has_last &&
-        search_same_flip(&search->last.flip, &tried->flip)) {
+    if (job == JOB_REJECT && search->has_last && same_flip(&search->last.flip, &tried->flip)) {
         last.fitness = search->last.fitness;
         last.fitness_before = search->last.fitness_before;
     }
@@ -56,7 +55,7 @@ static size_t common_start(const struct search_state *search, const struct event
 {
     size_t common = 0;
     while (common < search->accepted_count && common < flips->count &&
-           search_same_flip(&search->accepted[common], &flips->flips[common]))
+           same_flip(&search->accepted[common], &flips->flips[common]))
         common++;
     return common;
 }
@@ -81,7 +80,7 @@ static void mark_changes(struct app *app, const struct event_flips *flips, enum 
     for (size_t i = 0; i < search->accepted_count; i++)
         map_mark(app, &search->accepted[i], ROW_ACCEPTED, false);
     for (size_t i = 0; job == JOB_REJECT && i < search->accepted_count; i++)
-        if (!holds(flips->flips, flips->count, &search->accepted[i]))
+        if (!search_holds(flips->flips, flips->count, &search->accepted[i]))
             map_mark(app, &search->accepted[i], ROW_REJECTED, true);
     for (size_t i = 0; i < flips->count; i++) {
         map_mark(app, &flips->flips[i], ROW_TRIED, true);
@@ -110,7 +109,7 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
     search->accepted_count = flips->count;
     search->fitness = flips->fitness;
     if (search->has_last)
-        search->last.accepted = holds(flips->flips, flips->count, &search->last.flip);
+        search->last.accepted = search_holds(flips->flips, flips->count, &search->last.flip);
     probes_take_now(app, flips->gaps);
 }
 

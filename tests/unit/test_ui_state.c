@@ -270,10 +270,13 @@ static void app_event__outcomes__are_said(void **state)
     ui_fixture_flips(fixture, flips, 2, 0.0142, JOB_KEEP);
     says(fixture, "kept L3 gate_proj row 514: fitness +0.0042");
     ui_fixture_flips(fixture, flips, 1, 0.01, JOB_UNDO);
-    says(fixture, "took back L3 gate_proj row 514");
-    flips[1] = flips[0];
-    ui_fixture_flips(fixture, flips, 2, 0, JOB_KEEP);
-    says(fixture, "flipped back L1 up_proj row 58: fitness -0.0100");
+    says(fixture, "took back L3 gate_proj row 514: fitness -0.0042");
+    ui_fixture_flips(fixture, flips, 0, 0, JOB_KEEP);
+    says(fixture, "took back L1 up_proj row 58: fitness -0.0100");
+    ui_fixture_flips(fixture, flips, 1, 0.01, JOB_UNDO);
+    says(fixture, "put back L1 up_proj row 58: fitness +0.0100");
+    ui_fixture_flips(fixture, flips, 2, 0.02, JOB_STEP);
+    says(fixture, "");
     ui_fixture_answers(fixture, false);
     says(fixture, "answers: targets 3 \u2192 5 right, controls 22 \u2192 28");
     ui_fixture_answers(fixture, true);
