@@ -6,29 +6,19 @@
 #include "patches/patch.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
-#include "src/cli.h"
+#include "src/report.h"
 
 extern const struct command command_patch;
 
 /* ---- info ----------------------------------------------------------------- */
 
 /* As the bits are named: the head of a tied model is its embedding. */
-static enum proj shown_proj(const struct flip *flip, const struct model *model)
-{
-    bool tied = model && model_shape(model)->tied;
-    return tied && flip->proj == PROJ_HEAD ? PROJ_EMBED : flip->proj;
-}
-
 static json_t *flip_json(const struct flip *flip, const struct model *model)
 {
-    json_t *object = json_object();
-    if (flip->layer != NO_LAYER)
-        (void)json_object_set_new(object, "layer", json_integer(flip->layer));
-    (void)json_object_set_new(object, "proj", json_string(proj_name(shown_proj(flip, model))));
-    (void)json_object_set_new(object, "row", json_integer(flip->row));
-    if (flip->group != FLIP_WHOLE_ROW)
-        (void)json_object_set_new(object, "group", json_integer(flip->group));
-    return object;
+    struct flip shown = *flip;
+    if (model && model_shape(model)->tied && flip->proj == PROJ_HEAD)
+        shown.proj = PROJ_EMBED;
+    return report_flip_json(&shown);
 }
 
 static void print_info_json(const struct patch *patch, const struct model *model)
