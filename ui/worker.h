@@ -94,7 +94,7 @@ struct event_tried {
 };
 
 struct event_flips {
-    struct flip *flips; /* [count] in order of acceptance */
+    struct flip *flips; /* [count] that are on, in order of acceptance */
     size_t count;
     double fitness;
     double *gaps; /* [targets + controls] now */
