@@ -19,6 +19,7 @@
 enum {
     ROLE_COUNT = 3,
     NAME_COLUMNS_MIN = 10,
+    NAME_COLUMNS_GOOD = 18, /* comes before the columns of gaps as such */
     NAME_COLUMNS_MAX = 32,
     HELDOUT_ANSWER_COLUMNS = 7,
     PINNED_ROWS_MIN = 6, /* less room has only the heading of what is on top */
@@ -29,7 +30,7 @@ enum column { COLUMN_BEFORE, COLUMN_NOW, COLUMN_CHANGE, COLUMN_TRY, COLUMN_ANSWE
 static const struct {
     const char *title;
     int width;
-    int importance; /* the lowest is dropped first */
+    int importance; /* the lowest is dropped first; names come before those up to 3 */
 } columns[COLUMN_COUNT] = {
     [COLUMN_BEFORE] = {"before", 7, 2},       [COLUMN_NOW] = {"now", 7, 3},
     [COLUMN_CHANGE] = {"gap change", 12, 5}, [COLUMN_TRY] = {"last try", 8, 1},
@@ -52,18 +53,31 @@ static int longest_name(const struct app *app)
     return longest > NAME_COLUMNS_MAX ? NAME_COLUMNS_MAX : longest;
 }
 
+/* By `wanted` columns, or as many as there is room for; returns how many. */
+static int widen_name(struct widths *widths, int wanted, int room)
+{
+    int more = wanted < room ? wanted : room;
+    more = more > 0 ? more : 0;
+    widths->name += more;
+    return more;
+}
+
 static struct widths widths_of(const struct app *app, int room)
 {
     struct widths widths = {0};
+    int more = longest_name(app) - NAME_COLUMNS_MIN, good = NAME_COLUMNS_GOOD - NAME_COLUMNS_MIN;
+    widths.name = NAME_COLUMNS_MIN;
     room -= 2 + NAME_COLUMNS_MIN; /* mark of the cursor */
-    for (int importance = COLUMN_COUNT; importance > 0; importance--)
+    for (int importance = COLUMN_COUNT; importance > 0; importance--) {
+        if (importance == columns[COLUMN_NOW].importance)
+            room -= widen_name(&widths, more < good ? more : good, room);
         for (int i = 0; i < COLUMN_COUNT; i++)
             if (columns[i].importance == importance && columns[i].width + 1 <= room) {
                 widths.has[i] = true;
                 room -= columns[i].width + 1;
             }
-    int more = longest_name(app) - NAME_COLUMNS_MIN;
-    widths.name = NAME_COLUMNS_MIN + (room > more ? more : room > 0 ? room : 0);
+    }
+    (void)widen_name(&widths, longest_name(app) - widths.name, room);
     return widths;
 }
 
