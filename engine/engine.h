@@ -236,9 +236,6 @@ size_t context_slot(const struct context *context, size_t branch, size_t positio
 bool context_logits(struct context *context, const size_t *slots, size_t count, float *out,
                     cancel_flag *cancel, struct err *err);
 
-/* Bytes that context_new would allocate for these options. */
-bool context_bytes(const struct model *model, size_t tokens_max, size_t *bytes);
-
 void context_free(struct context *context);
 
 /* ---- from logits to tokens ---------------------------------------------- */

@@ -85,19 +85,6 @@ static int thread_count(int wanted)
     return wanted > 0 ? wanted : omp_get_max_threads();
 }
 
-bool context_bytes(const struct model *model, size_t tokens_max, size_t *bytes)
-{
-    struct carver carver = {0};
-    struct context sketch = {
-        .model = (struct model *)(uintptr_t)model, /* only looked at */
-        .tokens_max = tokens_max,
-        .threads = thread_count(0),
-    };
-    carve_all(&sketch, &carver);
-    *bytes = carver.used;
-    return !carver.overflow;
-}
-
 static bool allocate(struct context *context, struct err *err)
 {
     struct carver carver = {0};
