@@ -22,7 +22,10 @@ FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 MACHINE := $(shell uname -m)
 ifneq ($(MACHINE),x86_64)
-  SOURCES := $(filter-out engine/kernel/avx2.c,$(SOURCES))
+  SOURCES := $(filter-out engine/kernel/avx% engine/kernel/amx%,$(SOURCES))
+endif
+ifneq ($(MACHINE),aarch64)
+  SOURCES := $(filter-out engine/kernel/neon%,$(SOURCES))
 endif
 
 OBJECTS   := $(SOURCES:%.c=$(B)/%.o)
@@ -43,8 +46,13 @@ CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. -ffp-contract=off -fopenmp -g $(OPTIMIZE
              $(WERROR) $(SANITIZE) -DBANKAI_VERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
 LINK_ALL   = -fopenmp $(SANITIZE) $(LDFLAGS)
 
-$(B)/engine/kernel/%.o:    EXTRA = -O3 -fno-math-errno -fno-trapping-math
-$(B)/engine/kernel/avx2.o: EXTRA = -O3 -fno-math-errno -fno-trapping-math -mavx2 -mfma -mf16c
+AVX512 = -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vnni
+KERNEL_FLAGS = -O3 -fno-math-errno -fno-trapping-math
+$(B)/engine/kernel/%.o:       EXTRA = $(KERNEL_FLAGS)
+level = $(filter $(B)/engine/kernel/$(1).o $(B)/engine/kernel/$(1)_%.o,$(OBJECTS))
+$(call level,avx2):   EXTRA = $(KERNEL_FLAGS) -mavx2 -mfma -mf16c
+$(call level,avx512): EXTRA = $(KERNEL_FLAGS) $(AVX512)
+$(call level,amx):    EXTRA = $(KERNEL_FLAGS) $(AVX512) -mamx-tile -mamx-int8
 
 V       ?=
 Q       := $(if $(V),,@)

@@ -57,8 +57,12 @@ static void carve_block(struct context *context, struct carver *carver)
     block->gate = carve(carver, f, n, shape->ffn, 1);
     block->up = carve(carver, f, n, shape->ffn, 1);
     block->h = carve(carver, f, n, shape->ffn, 1);
-    block->scores = carve(carver, f, threads, context->tokens_max, 1);
-    block->lanes = carve(carver, f, threads, LANES, shape->head_dim);
+    block->k = carve(carver, f, n, (size_t)shape->kv_heads * shape->head_dim, 1);
+    block->v = carve(carver, f, n, (size_t)shape->kv_heads * shape->head_dim, 1);
+    block->scratch_floats = attention_scratch(shape->heads / shape->kv_heads, context->tokens_max,
+                                              shape->head_dim);
+    block->scratch_floats = (block->scratch_floats + LANES - 1) / LANES * LANES;
+    block->scratch = carve(carver, f, threads, block->scratch_floats, 1);
     block->cosines = carve(carver, f, n, shape->head_dim / 2, 1);
     block->sines = carve(carver, f, n, shape->head_dim / 2, 1);
     block->quantized.q = carve(carver, sizeof(int16_t), n, widest, 1);

@@ -33,13 +33,15 @@ struct activation_block {
     float *x;      /* [n][width] residual stream */
     float *normed; /* [n][width] after RMSNorm */
     float *q;      /* [n][heads][head_dim] */
+    float *k;      /* [n][kv_heads][head_dim] */
+    float *v;      /* same */
     float *mixed;  /* [n][heads][head_dim] attention's output */
     float *out;    /* [n][width] of o and down */
     float *gate;   /* [n][ffn] */
     float *up;     /* [n][ffn] */
     float *h;      /* [n][ffn] */
-    float *scores; /* [threads][tokens_max] */
-    float *lanes;  /* [threads][LANES][head_dim] */
+    float *scratch; /* [threads][scratch_floats] for attention */
+    size_t scratch_floats;
     float *cosines; /* [n][head_dim / 2] */
     float *sines;   /* [n][head_dim / 2] */
     struct activations quantized; /* of the widest matrix */
@@ -56,7 +58,7 @@ struct context {
     struct branch *branches;
     size_t branch_count;
     size_t branch_capacity;
-    float *k;      /* [layer][tokens_max][kv_heads][head_dim] */
+    float *k;      /* [layer][kv_heads][tokens_max][head_dim] */
     float *v;      /* same */
     float *hidden; /* [tokens_max][width] residual stream after the last layer */
     double *frequencies; /* [head_dim / 2] radians per position */

@@ -21,11 +21,11 @@ struct span {
     uint32_t layer;
 };
 
-static float *kv_at(const struct context *context, float *base, uint32_t layer, size_t slot)
+/* One head's vectors of all slots in a layer: [tokens_max][head_dim]. */
+static float *kv_at(const struct context *context, float *base, uint32_t layer, size_t head)
 {
     const struct model_shape *shape = &context->model->shape;
-    size_t kv_dim = (size_t)shape->kv_heads * shape->head_dim;
-    return base + ((size_t)layer * context->tokens_max + slot) * kv_dim;
+    return base + ((size_t)layer * shape->kv_heads + head) * context->tokens_max * shape->head_dim;
 }
 
 static void norm_tokens(struct context *context, const float *gain, size_t n)
@@ -60,6 +60,17 @@ static void norm_and_turn(struct context *context, float *heads, size_t head_cou
     }
 }
 
+/* Token t's K or V to where attention reads it. */
+static void keep_heads(struct context *context, const struct span *span, float *base,
+                       const float *heads, size_t t)
+{
+    const struct model_shape *shape = &context->model->shape;
+    size_t dim = shape->head_dim;
+    for (size_t h = 0; h < shape->kv_heads; h++)
+        memcpy(kv_at(context, base, span->layer, h) + (span->first + t) * dim,
+               heads + (t * shape->kv_heads + h) * dim, dim * sizeof *heads);
+}
+
 static bool queries_keys_values(struct context *context, const struct span *span,
                                 cancel_flag *cancel, struct err *err)
 {
@@ -69,17 +80,17 @@ static bool queries_keys_values(struct context *context, const struct span *span
     size_t q_dim = (size_t)shape->heads * shape->head_dim;
     size_t kv_dim = (size_t)shape->kv_heads * shape->head_dim;
     struct place place = {(int32_t)span->layer, "q, k, v", span->first};
-    float *k = kv_at(context, context->k, span->layer, span->first);
-    float *v = kv_at(context, context->v, span->layer, span->first);
     if (!quantize_tokens(context, block->normed, shape->width, span->n, &place, err) ||
         !multiply(context, place.layer, PROJ_Q, block->q, q_dim, cancel, err) ||
-        !multiply(context, place.layer, PROJ_K, k, kv_dim, cancel, err) ||
-        !multiply(context, place.layer, PROJ_V, v, kv_dim, cancel, err))
+        !multiply(context, place.layer, PROJ_K, block->k, kv_dim, cancel, err) ||
+        !multiply(context, place.layer, PROJ_V, block->v, kv_dim, cancel, err))
         return false;
 #pragma omp parallel for num_threads(context->threads) if (span->n > 8)
     for (size_t t = 0; t < span->n; t++) {
         norm_and_turn(context, block->q + t * q_dim, shape->heads, layer->q_norm, t);
-        norm_and_turn(context, k + t * kv_dim, shape->kv_heads, layer->k_norm, t);
+        norm_and_turn(context, block->k + t * kv_dim, shape->kv_heads, layer->k_norm, t);
+        keep_heads(context, span, context->k, block->k, t);
+        keep_heads(context, span, context->v, block->v, t);
     }
     return true;
 }
@@ -90,19 +101,22 @@ static void attend_token(struct context *context, const struct span *span, size_
     const struct model_shape *shape = &context->model->shape;
     struct activation_block *block = &context->block;
     const struct token *token = &context->tokens[span->first + t];
-    const int32_t *path = context->branches[token->branch].path;
-    size_t dim = shape->head_dim, kv_dim = shape->kv_heads * dim;
-    size_t thread = (size_t)omp_get_thread_num();
-    float *scores = block->scores + thread * context->tokens_max;
-    float *lanes = block->lanes + thread * LANES * dim;
-    float scale = 1.0f / sqrtf((float)dim);
-    for (size_t h = 0; h < shape->heads; h++) {
-        size_t kv_head = h / (shape->heads / shape->kv_heads);
-        const float *keys = kv_at(context, context->k, span->layer, 0) + kv_head * dim;
-        const float *values = kv_at(context, context->v, span->layer, 0) + kv_head * dim;
-        size_t place = (t * shape->heads + h) * dim;
-        context->kernel->attend(block->q + place, keys, values, path, token->position + 1, kv_dim,
-                                dim, scale, scores, lanes, block->mixed + place);
+    size_t dim = shape->head_dim, shared = shape->heads / shape->kv_heads;
+    struct attention attention = {
+        .heads = shared,
+        .path = context->branches[token->branch].path,
+        .positions = token->position + 1,
+        .dim = dim,
+        .scale = 1.0f / sqrtf((float)dim),
+        .scratch = block->scratch + (size_t)omp_get_thread_num() * block->scratch_floats,
+    };
+    for (size_t h = 0; h < shape->kv_heads; h++) {
+        size_t place = (t * shape->heads + h * shared) * dim;
+        attention.queries = block->q + place;
+        attention.keys = kv_at(context, context->k, span->layer, h);
+        attention.values = kv_at(context, context->v, span->layer, h);
+        attention.out = block->mixed + place;
+        context->kernel->attend(&attention);
     }
 }
 

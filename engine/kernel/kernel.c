@@ -21,7 +21,7 @@ static bool has_avx2(void)
 #endif
 }
 
-size_t kernel_levels(const struct kernel *out[4])
+size_t kernel_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
 {
     size_t count = 0;
     out[count++] = &kernel_ref;
@@ -34,7 +34,7 @@ size_t kernel_levels(const struct kernel *out[4])
 
 const struct kernel *kernel_pick(struct err *err)
 {
-    const struct kernel *levels[4];
+    const struct kernel *levels[KERNEL_LEVELS_MAX];
     size_t count = kernel_levels(levels);
     const char *wanted = getenv("BANKAI_CPU");
     if (!wanted || *wanted == '\0')

@@ -8,7 +8,7 @@
 
 #include "engine/kernel/exp.h"
 #include "engine/kernel/half.h"
-#include "engine/kernel/kernel.h"
+#include "engine/kernel/level.h"
 
 /* ---- sums in 16 lanes ------------------------------------------------------ */
 
@@ -129,6 +129,77 @@ static void product(const uint8_t *blocks, size_t rows, const struct activations
                 product_one(blocks + row * x->groups * KERNEL_GROUP_BYTES, x, token);
 }
 
+static size_t all_at_once(size_t groups)
+{
+    (void)groups;
+    return SIZE_MAX / TOKEN_BLOCK * TOKEN_BLOCK;
+}
+
+/* One group of one row of a panel as a block. */
+static void panel_block(const uint8_t *panels, size_t row, size_t group, size_t groups,
+                        uint8_t block[KERNEL_GROUP_BYTES])
+{
+    memcpy(block, panels + panel_scale_place(row, group, groups), 2);
+    for (size_t dword = 0; dword < 4; dword++)
+        memcpy(block + 2 + 4 * dword, panels + panel_signs_place(row, group, groups, dword), 4);
+}
+
+void ref_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
+                        size_t stride)
+{
+    for (size_t token = 0; token < x->tokens; token++)
+        for (size_t row = 0; row < rows; row++) {
+            const int16_t *q = x->q + token * x->groups * KERNEL_GROUP;
+            float sum = 0;
+            for (size_t g = 0; g < x->groups; g++) {
+                uint8_t block[KERNEL_GROUP_BYTES];
+                panel_block(panels, row, g, x->groups, block);
+                float d = half_value((uint16_t)(block[0] | block[1] << 8));
+                float scale = d * x->a[activations_place(x, token, g)];
+                sum = fmaf((float)signed_sum(block + 2, q + g * KERNEL_GROUP), scale, sum);
+            }
+            y[token * stride + row] = sum;
+        }
+}
+
+/* The product of dy and the scale, with the sign of column j; 0 behind the last row. */
+static float signed_term(const uint8_t *block, size_t j, const float *dy, size_t left)
+{
+    if (left == 0)
+        return 0;
+    float c = *dy * half_value((uint16_t)(block[0] | block[1] << 8));
+    return (block[2 + j / 8] >> (j % 8) & 1) ? c : -c;
+}
+
+/* One element of the transposed product: rows in quads, ascending. */
+static float transposed_one(const uint8_t *column_blocks, size_t j, size_t rows, size_t row_bytes,
+                            const float *dy)
+{
+    float sum = 0;
+    for (size_t row = 0; row < rows; row += 4) {
+        float term[4];
+        for (size_t i = 0; i < 4; i++) {
+            size_t left = rows - row > i ? rows - row - i : 0;
+            term[i] = signed_term(column_blocks + (row + i) * row_bytes, j, dy + row + i, left);
+        }
+        sum = sum + ((term[0] + term[1]) + (term[2] + term[3]));
+    }
+    return sum;
+}
+
+void ref_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
+                            size_t count, const float *dy, size_t dy_stride, size_t tokens,
+                            float *dx, size_t dx_stride)
+{
+    size_t row_bytes = groups * KERNEL_GROUP_BYTES;
+    for (size_t token = 0; token < tokens; token++)
+        for (size_t g = first; g < first + count; g++)
+            for (size_t j = 0; j < KERNEL_GROUP; j++)
+                dx[token * dx_stride + g * KERNEL_GROUP + j] =
+                    transposed_one(blocks + g * KERNEL_GROUP_BYTES, j, rows, row_bytes,
+                                   dy + token * dy_stride);
+}
+
 /* ---- the rest of a layer ---------------------------------------------------- */
 
 static void rms_norm(const float *x, const float *gain, size_t n, float eps, float *out)
@@ -165,28 +236,41 @@ static float sum_exp(const float *x, size_t n, float largest)
     return tree(lanes);
 }
 
-static void attend(const float *query, const float *keys, const float *values,
-                   const int32_t *path, size_t n, size_t stride, size_t dim, float scale,
-                   float *scores, float *lanes, float *out)
+static void attend_head(const struct attention *at, size_t head)
 {
-    for (size_t i = 0; i < n; i++)
-        scores[i] = dot(query, keys + (size_t)path[i] * stride, dim) * scale;
-    float largest = max(scores, n);
-    float sum = sum_exp(scores, n, largest);
-    memset(lanes, 0, LANES * dim * sizeof *lanes);
-    for (size_t i = 0; i < n; i++) {
-        const float *value = values + (size_t)path[i] * stride;
+    const float *query = at->queries + head * at->dim;
+    float *out = at->out + head * at->dim;
+    float *scores = at->scratch, *lanes = at->scratch + at->positions;
+    for (size_t i = 0; i < at->positions; i++)
+        scores[i] = dot(query, at->keys + (size_t)at->path[i] * at->dim, at->dim) * at->scale;
+    float largest = max(scores, at->positions);
+    float sum = sum_exp(scores, at->positions, largest);
+    memset(lanes, 0, LANES * at->dim * sizeof *lanes);
+    for (size_t i = 0; i < at->positions; i++) {
+        const float *value = at->values + (size_t)at->path[i] * at->dim;
         float weight = exp_ref(scores[i] - largest);
-        float *lane = lanes + i % LANES * dim;
-        for (size_t j = 0; j < dim; j++)
+        float *lane = lanes + i % LANES * at->dim;
+        for (size_t j = 0; j < at->dim; j++)
             lane[j] = fmaf(weight, value[j], lane[j]);
     }
-    for (size_t j = 0; j < dim; j++) {
+    for (size_t j = 0; j < at->dim; j++) {
         float column[LANES];
         for (size_t lane = 0; lane < LANES; lane++)
-            column[lane] = lanes[lane * dim + j];
+            column[lane] = lanes[lane * at->dim + j];
         out[j] = tree(column) / sum;
     }
+}
+
+static void attend(const struct attention *attention)
+{
+    for (size_t head = 0; head < attention->heads; head++)
+        attend_head(attention, head);
+}
+
+static void add(float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] + y[i];
 }
 
 static void swiglu(const float *gate, const float *up, size_t n, float *h)
@@ -198,11 +282,15 @@ static void swiglu(const float *gate, const float *up, size_t n, float *h)
 const struct kernel kernel_ref = {
     .name = "ref",
     .quantize = quantize,
+    .tokens_at_once = all_at_once,
     .product = product,
+    .product_panels = ref_product_panels,
+    .product_transposed = ref_product_transposed,
     .rms_norm = rms_norm,
     .rope = rope,
     .attend = attend,
     .swiglu = swiglu,
+    .add = add,
     .max = max,
     .sum_exp = sum_exp,
 };

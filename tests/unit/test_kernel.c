@@ -14,7 +14,7 @@
 #include "src/base/rng.h"
 #include "tests/t.h"
 
-static const struct kernel *levels[4];
+static const struct kernel *levels[KERNEL_LEVELS_MAX];
 static size_t level_count;
 
 /* ---- inputs ----------------------------------------------------------------- */
@@ -313,24 +313,30 @@ static void attend__any_path_and_dim__equal_at_every_level(void **state)
     (void)state;
     struct rng rng;
     rng_seed(&rng, 7);
-    enum { SLOTS = 80, STRIDE = 150 };
-    float *keys = x_new(SLOTS * STRIDE, sizeof *keys);
-    float *values = x_new(SLOTS * STRIDE, sizeof *values);
-    float query[STRIDE], scores[SLOTS], lanes[LANES * STRIDE], a[STRIDE], b[STRIDE];
+    enum { SLOTS = 80, DIM = 150, HEADS = 5 };
+    float *keys = x_new(SLOTS * DIM, sizeof *keys);
+    float *values = x_new(SLOTS * DIM, sizeof *values);
+    float queries[HEADS * DIM], a[HEADS * DIM], b[HEADS * DIM];
+    size_t scratch = (attention_scratch(HEADS, SLOTS, DIM) + LANES - 1) / LANES * LANES;
+    float *room = aligned_alloc(64, scratch * sizeof *room);
     int32_t path[SLOTS];
-    fill(&rng, keys, SLOTS * STRIDE);
-    fill(&rng, values, SLOTS * STRIDE);
+    fill(&rng, keys, SLOTS * DIM);
+    fill(&rng, values, SLOTS * DIM);
     for (int round = 0; round < 300; round++) {
-        size_t n = 1 + rng_below(&rng, SLOTS), dim = 2 + rng_below(&rng, STRIDE - 2);
-        fill(&rng, query, dim);
+        size_t n = 1 + rng_below(&rng, SLOTS), dim = 2 + rng_below(&rng, DIM - 2);
+        size_t heads = 1 + rng_below(&rng, HEADS);
+        fill(&rng, queries, heads * dim);
         for (size_t i = 0; i < n; i++)
             path[i] = (int32_t)rng_below(&rng, SLOTS);
-        kernel_ref.attend(query, keys, values, path, n, STRIDE, dim, 0.125f, scores, lanes, a);
+        struct attention at = {queries, heads, keys, values, path, n, dim, 0.125f, room, a};
+        kernel_ref.attend(&at);
+        at.out = b;
         for (size_t l = 1; l < level_count; l++) {
-            levels[l]->attend(query, keys, values, path, n, STRIDE, dim, 0.125f, scores, lanes, b);
-            assert_same_bits("attend", levels[l]->name, a, b, dim * sizeof *a);
+            levels[l]->attend(&at);
+            assert_same_bits("attend", levels[l]->name, a, b, heads * dim * sizeof *a);
         }
     }
+    free(room);
     free(keys);
     free(values);
 }

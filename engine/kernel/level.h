@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine/kernel/level.h - parts of levels that lie in a file of their own.
+ *
+ * A level is NAME.c (quantization, the steps of a layer, its table) and
+ * NAME_product.c (tables and products).  Where a level has no faster way it uses
+ * a weaker level's function.  Contracts: engine/kernel/kernel.h.
+ */
+#ifndef ENGINE_KERNEL_LEVEL_H
+#define ENGINE_KERNEL_LEVEL_H
+
+#include "engine/kernel/kernel.h"
+
+void ref_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
+                        size_t stride);
+void ref_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
+                            size_t count, const float *dy, size_t dy_stride, size_t tokens,
+                            float *dx, size_t dx_stride);
+
+#if defined(__x86_64__)
+void avx2_product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
+                  size_t stride);
+#endif
+
+#endif
