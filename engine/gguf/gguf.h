@@ -2,7 +2,7 @@
  *
  * engine/gguf/gguf.h - what a GGUF version 3 file says, proven before use.
  *
- * Format: github.com/ggml-org/ggml, docs/gguf.md.  Little endian:
+ * Format: github.com/ggml-org/ggml, docs/gguf.md.  Little endian (writing: write.h):
  *
  *   "GGUF"  u32 version  u64 tensors  u64 keys
  *   keys    { string key, u32 type, value }            string = u64 length, bytes
