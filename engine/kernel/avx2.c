@@ -4,22 +4,13 @@
  * order, float sums keep the 16 lanes (two registers: lanes 0-7 and 8-15) and
  * the tree, and every other operation is the same IEEE operation on 8 values.
  */
-#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
-#include "engine/kernel/exp.h"
+#include "engine/kernel/avx2.h"
 #include "engine/kernel/level.h"
 
 /* ---- sums in 16 lanes ------------------------------------------------------ */
-
-static inline float tree(__m256 low, __m256 high)
-{
-    __m256 eight = _mm256_add_ps(low, high);
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
 
 /* The last n % 16 elements of x, zeros behind them.  Adding the product of zeros
  * leaves a lane as it is, but for a -0 (an underflow) that becomes +0; as a
@@ -47,25 +38,7 @@ static float dot(const float *x, const float *y, size_t n)
         low = _mm256_fmadd_ps(x_low, y_low, low);
         high = _mm256_fmadd_ps(x_high, y_high, high);
     }
-    return tree(low, high);
-}
-
-/* ---- exp ------------------------------------------------------------------- */
-
-static inline __m256 exp_eight(__m256 x)
-{
-    x = _mm256_max_ps(_mm256_set1_ps(exp_low), x); /* the second operand if one is NaN */
-    x = _mm256_min_ps(_mm256_set1_ps(exp_high), x);
-    __m256 magic = _mm256_set1_ps(exp_magic);
-    __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(exp_log2e), magic);
-    __m256 n = _mm256_sub_ps(shifted, magic);
-    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-exp_ln2_high), x);
-    r = _mm256_fmadd_ps(n, _mm256_set1_ps(-exp_ln2_low), r);
-    __m256 sum = _mm256_set1_ps(exp_coefficients[0]);
-    for (size_t k = 1; k < 8; k++)
-        sum = _mm256_fmadd_ps(sum, r, _mm256_set1_ps(exp_coefficients[k]));
-    __m256i bits = _mm256_add_epi32(_mm256_castps_si256(shifted), _mm256_set1_epi32(127));
-    return _mm256_mul_ps(sum, _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23)));
+    return lane_sum(low, high);
 }
 
 /* ---- quantization ----------------------------------------------------------- */
@@ -118,7 +91,7 @@ static inline bool quantize_group(const float *x, int16_t *q, float *a, int32_t 
     return true;
 }
 
-static bool quantize(const float *x, struct activations *out, size_t token)
+bool avx2_quantize(const float *x, struct activations *out, size_t token)
 {
     bool finite = true;
     for (size_t g = 0; g < out->groups; g++) {
@@ -208,7 +181,7 @@ static float exps(const float *x, size_t n, float largest, float *out)
         if (out)
             memcpy(out + i, results, (n - i) * sizeof *out);
     }
-    return tree(low, high);
+    return lane_sum(low, high);
 }
 
 static float sum_exp(const float *x, size_t n, float largest)
@@ -273,7 +246,7 @@ static float value_single(const float *values, const int32_t *path, const float 
     float lanes[LANES] = {0};
     for (size_t i = 0; i < n; i++)
         lanes[i % LANES] = fmaf(weights[i], values[(size_t)path[i] * stride], lanes[i % LANES]);
-    return tree(_mm256_loadu_ps(lanes), _mm256_loadu_ps(lanes + 8));
+    return lane_sum(_mm256_loadu_ps(lanes), _mm256_loadu_ps(lanes + 8));
 }
 
 static void attend_head(const struct attention *at, size_t head)
@@ -348,7 +321,7 @@ static size_t all_at_once(size_t groups)
 
 const struct kernel kernel_avx2 = {
     .name = "avx2",
-    .quantize = quantize,
+    .quantize = avx2_quantize,
     .tokens_at_once = all_at_once,
     .product = avx2_product,
     .product_panels = ref_product_panels,

@@ -21,6 +21,19 @@ static bool has_avx2(void)
 #endif
 }
 
+/* What the files of the level are compiled with.  The compilers' own check reads
+ * CPUID and, by XGETBV, whether the system saves these registers. */
+static bool has_avx512(void)
+{
+#if defined(__x86_64__)
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
 size_t kernel_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
 {
     size_t count = 0;
@@ -28,6 +41,8 @@ size_t kernel_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
 #if defined(__x86_64__)
     if (has_avx2())
         out[count++] = &kernel_avx2;
+    if (has_avx512())
+        out[count++] = &kernel_avx512;
 #endif
     return count;
 }
@@ -42,9 +57,9 @@ const struct kernel *kernel_pick(struct err *err)
     for (size_t i = 0; i < count; i++)
         if (strcmp(wanted, levels[i]->name) == 0)
             return levels[i];
-    bool known = strcmp(wanted, "avx2") == 0;
+    bool known = strcmp(wanted, "avx2") == 0 || strcmp(wanted, "avx512") == 0;
     (void)err_set(err, ERR_USAGE, known ? "BANKAI_CPU is \"%s\", which this CPU does not have"
-                                        : "BANKAI_CPU is \"%s\", expected ref or avx2",
+                                        : "BANKAI_CPU is \"%s\", expected ref, avx2 or avx512",
                   wanted);
     return NULL;
 }

@@ -18,8 +18,10 @@ void ref_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, s
                             float *dx, size_t dx_stride);
 
 #if defined(__x86_64__)
+bool avx2_quantize(const float *x, struct activations *out, size_t token);
 void avx2_product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
                   size_t stride);
+void avx512_attend(const struct attention *attention);
 #endif
 
 #endif
