@@ -2,129 +2,88 @@
  *
  * Sequences as a tree, memory, and the run over new tokens.
  */
-#include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/forward/context_int.h"
-#include "src/base/num.h"
+#include "engine/forward/work.h"
 
-enum {
-    ALIGN_BYTES = 64,
-    TOKENS_MAX = 1 << 21, /* positions for which math_sincos is proven */
+struct token {
+    int32_t id;
+    uint32_t position; /* in its sequence */
+    size_t branch;     /* one whose path leads to this token */
 };
 
-/* ---- memory: one allocation, carved ---------------------------------------- */
-
-struct carver {
-    uint8_t *base; /* NULL while measuring */
-    size_t used;
-    bool overflow;
+struct branch {
+    int32_t *path; /* [length] slot of each position */
+    size_t length;
+    size_t capacity;
 };
 
-/* Room for a x b x c elements, aligned. */
-static void *carve(struct carver *carver, size_t element_bytes, size_t a, size_t b, size_t c)
-{
-    size_t bytes = 0, start = carver->used;
-    bool fits = num_mul(a, b, &bytes) && num_mul(bytes, c, &bytes) &&
-                num_mul(bytes, element_bytes, &bytes) && num_add(bytes, ALIGN_BYTES - 1, &bytes) &&
-                num_add(start, bytes / ALIGN_BYTES * ALIGN_BYTES, &carver->used);
-    carver->overflow |= !fits;
-    return carver->base ? carver->base + start : NULL;
-}
+struct context {
+    struct model *model;
+    struct work work;
+    size_t tokens_max;
+    struct token *tokens; /* [tokens_max] by slot */
+    size_t token_count;
+    size_t done_count; /* tokens that were computed */
+    struct branch *branches;
+    size_t branch_count;
+    size_t branch_capacity;
+    float *k;      /* [layer][kv_heads][tokens_max][head_dim] */
+    float *v;      /* same */
+    float *hidden; /* [tokens_max][width] residual stream after the last layer */
+    void *memory;  /* one allocation behind all of these */
+    struct virtual_flip virtual;
+    uint8_t *virtual_blocks; /* room for the longest row */
+    struct state_name state; /* of the model when the first token was computed */
+    bool broken; /* [C2] */
+};
 
-/* Columns of the widest matrix. */
-static size_t widest_columns(const struct model_shape *shape)
-{
-    size_t widest = (size_t)shape->heads * shape->head_dim;
-    widest = shape->ffn > widest ? shape->ffn : widest;
-    return shape->width > widest ? shape->width : widest;
-}
-
-static void carve_block(struct context *context, struct carver *carver)
-{
-    const struct model_shape *shape = &context->model->shape;
-    struct activation_block *block = &context->block;
-    size_t n = BLOCK_TOKENS, f = sizeof(float);
-    size_t threads = (size_t)context->threads;
-    size_t q_dim = (size_t)shape->heads * shape->head_dim;
-    size_t widest = widest_columns(shape);
-    block->x = carve(carver, f, n, shape->width, 1);
-    block->normed = carve(carver, f, n, shape->width, 1);
-    block->q = carve(carver, f, n, q_dim, 1);
-    block->mixed = carve(carver, f, n, q_dim, 1);
-    block->out = carve(carver, f, n, shape->width, 1);
-    block->gate = carve(carver, f, n, shape->ffn, 1);
-    block->up = carve(carver, f, n, shape->ffn, 1);
-    block->h = carve(carver, f, n, shape->ffn, 1);
-    block->k = carve(carver, f, n, (size_t)shape->kv_heads * shape->head_dim, 1);
-    block->v = carve(carver, f, n, (size_t)shape->kv_heads * shape->head_dim, 1);
-    block->scratch_floats = attention_scratch(shape->heads / shape->kv_heads, context->tokens_max,
-                                              shape->head_dim);
-    block->scratch_floats = (block->scratch_floats + LANES - 1) / LANES * LANES;
-    block->scratch = carve(carver, f, threads, block->scratch_floats, 1);
-    block->cosines = carve(carver, f, n, shape->head_dim / 2, 1);
-    block->sines = carve(carver, f, n, shape->head_dim / 2, 1);
-    block->quantized.q = carve(carver, sizeof(int16_t), n, widest, 1);
-    block->quantized.a = carve(carver, f, n, widest / GROUP_WEIGHTS, 1);
-    block->quantized.total = carve(carver, sizeof(int32_t), n, widest / GROUP_WEIGHTS, 1);
-}
+/* ---- memory ------------------------------------------------------------------- */
 
 static void carve_all(struct context *context, struct carver *carver)
 {
     const struct model_shape *shape = &context->model->shape;
-    size_t kv_dim = (size_t)shape->kv_heads * shape->head_dim, f = sizeof(float);
-    context->k = carve(carver, f, shape->layers, context->tokens_max, kv_dim);
-    context->v = carve(carver, f, shape->layers, context->tokens_max, kv_dim);
+    size_t f = sizeof(float);
+    size_t heads = (size_t)shape->layers * shape->kv_heads;
+    context->k = carve(carver, f, heads, context->tokens_max, shape->head_dim);
+    context->v = carve(carver, f, heads, context->tokens_max, shape->head_dim);
     context->hidden = carve(carver, f, context->tokens_max, shape->width, 1);
     context->tokens = carve(carver, sizeof(struct token), context->tokens_max, 1, 1);
-    context->frequencies = carve(carver, sizeof(double), shape->head_dim / 2, 1, 1);
-    context->virtual_blocks =
-        carve(carver, GROUP_BYTES, widest_columns(shape) / GROUP_WEIGHTS, 1, 1);
-    carve_block(context, carver);
+    context->virtual_blocks = carve(carver, GROUP_BYTES, model_groups_max(context->model), 1, 1);
 }
 
-static int thread_count(int wanted)
+static bool allocate(struct context *context, int threads, struct err *err)
 {
-    return wanted > 0 ? wanted : omp_get_max_threads();
-}
-
-static bool allocate(struct context *context, struct err *err)
-{
+    char what[64];
+    (void)snprintf(what, sizeof what, "a context of %zu tokens", context->tokens_max);
     struct carver carver = {0};
     carve_all(context, &carver);
-    if (!carver.overflow)
-        context->memory = aligned_alloc(ALIGN_BYTES, carver.used);
+    context->memory = carve_allocate(&carver, 0, what, err);
     if (!context->memory)
-        return err_set(err, ERR_MEMORY, "no memory for a context of %zu tokens (%zu MiB)",
-                       context->tokens_max, carver.used >> 20);
-    carver = (struct carver){.base = context->memory};
+        return false;
     carve_all(context, &carver);
-    return true;
+    return work_open(&context->work, context->model, context->tokens_max, threads, 0, err);
 }
 
 struct context *context_new(struct model *model, const struct context_options *options,
                             struct err *err)
 {
-    const struct kernel *kernel = kernel_pick(err);
-    if (!kernel)
-        return NULL;
-    if (options->tokens_max == 0 || options->tokens_max > TOKENS_MAX) {
+    if (options->tokens_max == 0 || options->tokens_max > POSITIONS_MAX) {
         (void)err_set(err, ERR_RANGE, "a context of %zu tokens, expected 1 to %d",
-                      options->tokens_max, TOKENS_MAX);
+                      options->tokens_max, POSITIONS_MAX);
         return NULL;
     }
     struct context *context = x_new(1, sizeof *context);
     context->model = model;
-    context->kernel = kernel;
-    context->threads = thread_count(options->threads);
     context->tokens_max = options->tokens_max;
-    if (!allocate(context, err)) {
-        context_free(context);
-        return NULL;
+    if (allocate(context, options->threads, err)) {
+        context->work.kv_slots = context->tokens_max;
+        return context;
     }
-    rope_prepare(context);
-    return context;
+    context_free(context);
+    return NULL;
 }
 
 void context_free(struct context *context)
@@ -134,6 +93,7 @@ void context_free(struct context *context)
     for (size_t i = 0; i < context->branch_capacity; i++)
         free(context->branches[i].path);
     free(context->branches);
+    work_close(&context->work);
     free(context->memory);
     free(context);
 }
@@ -217,39 +177,52 @@ size_t context_slot(const struct context *context, size_t branch, size_t positio
 void context_set_virtual(struct context *context, const struct flip *flip)
 {
     context_reset(context);
-    context->has_virtual = flip != NULL;
+    context->work.virtual = NULL;
     if (!flip)
         return;
     BUG_ON(!model_flip_fits(context->model, flip, NULL));
-    context->virtual_flip = *flip;
+    context->virtual = (struct virtual_flip){.flip = *flip};
+    context->work.virtual = &context->virtual;
     if (flip->group == FLIP_WHOLE_ROW)
         return;
-    const struct matrix *matrix = model_matrix(context->model, flip->layer, flip->proj);
-    size_t row_bytes = (size_t)matrix->groups * GROUP_BYTES;
-    memcpy(context->virtual_blocks, matrix->blocks + flip->row * row_bytes, row_bytes);
-    uint8_t *signs = context->virtual_blocks + (size_t)flip->group * GROUP_BYTES + 2;
-    for (size_t i = 0; i < 16; i++)
-        signs[i] ^= (uint8_t)(flip->mask[i / 8] >> 8 * (i % 8));
+    virtual_row(context->model, flip, context->virtual_blocks);
+    context->virtual.blocks = context->virtual_blocks;
 }
 
 /* ---- running ------------------------------------------------------------------- */
 
-static bool run_block(struct context *context, size_t first, size_t n, cancel_flag *cancel,
-                      struct err *err)
+static void fill_lanes(struct context *context, size_t first, size_t n)
 {
-    const struct model_shape *shape = &context->model->shape;
-    struct activation_block *block = &context->block;
-    size_t half = shape->head_dim / 2;
+    struct work *work = &context->work;
+    work->n = n;
     for (size_t t = 0; t < n; t++) {
         const struct token *token = &context->tokens[first + t];
-        embed_token(context, token->id, block->x + t * shape->width);
-        rope_angles(context, token->position, block->cosines + t * half, block->sines + t * half);
+        rope_reach(work, token->position);
+        embed_token(work, token->id, work->x + t * context->model->shape.width);
+        work->lanes[t] = (struct lane){
+            .position = token->position,
+            .slot = first + t,
+            .path = context->branches[token->branch].path,
+        };
     }
-    for (uint32_t layer = 0; layer < shape->layers; layer++)
-        if (!layer_forward(context, layer, first, n, cancel, err))
+}
+
+static bool run_block(struct context *context, size_t first, size_t n, struct err *err)
+{
+    const struct model_shape *shape = &context->model->shape;
+    struct work *work = &context->work;
+    size_t layer_floats = (size_t)shape->kv_heads * context->tokens_max * shape->head_dim;
+    fill_lanes(context, first, n);
+    for (uint32_t layer = 0; layer < shape->layers; layer++) {
+        struct kv kv = {context->k + layer * layer_floats, context->v + layer * layer_floats};
+        work->worlds = &kv;
+        if (!layer_forward(work, layer, NULL, err)) {
+            work->worlds = NULL;
             return false;
-    memcpy(context->hidden + first * shape->width, block->x,
-           n * shape->width * sizeof *block->x);
+        }
+    }
+    work->worlds = NULL;
+    memcpy(context->hidden + first * shape->width, work->x, n * shape->width * sizeof *work->x);
     return true;
 }
 
@@ -269,10 +242,11 @@ bool context_run(struct context *context, cancel_flag *cancel, struct err *err)
 {
     if (!may_run(context, err))
         return false;
+    context->work.cancel = cancel;
     while (context->done_count < context->token_count) {
         size_t left = context->token_count - context->done_count;
         size_t n = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
-        if (!run_block(context, context->done_count, n, cancel, err)) {
+        if (!run_block(context, context->done_count, n, err)) {
             context->broken = true;
             return false;
         }
@@ -281,45 +255,23 @@ bool context_run(struct context *context, cancel_flag *cancel, struct err *err)
     return true;
 }
 
-/* ---- logits ---------------------------------------------------------------------- */
-
-static bool logits_block(struct context *context, const size_t *slots, size_t n, float *out,
-                         cancel_flag *cancel, struct err *err)
-{
-    const struct model_shape *shape = &context->model->shape;
-    struct activation_block *block = &context->block;
-    struct place place = {(int32_t)shape->layers, "head", slots[0]};
-    for (size_t t = 0; t < n; t++) {
-        BUG_ON(slots[t] >= context->done_count);
-        context->kernel->rms_norm(context->hidden + slots[t] * shape->width,
-                                  context->model->final_norm, shape->width, context->model->eps,
-                                  block->normed + t * shape->width);
-    }
-    return quantize_tokens(context, block->normed, shape->width, n, &place, err) &&
-           multiply(context, NO_LAYER, PROJ_HEAD, out, shape->vocab, cancel, err);
-}
-
-static bool check_finite(const struct context *context, const float *logits, size_t count,
-                         struct err *err)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!(logits[i] - logits[i] == 0.0f))
-            return err_set(err, ERR_NUMERIC,
-                           "the logit of token %zu is not finite: a scale of the head is infinite "
-                           "or not a number",
-                           i % context->model->shape.vocab);
-    return true;
-}
-
 bool context_logits(struct context *context, const size_t *slots, size_t count, float *out,
                     cancel_flag *cancel, struct err *err)
 {
     BUG_ON(context->broken);
-    size_t vocab = context->model->shape.vocab;
-    for (size_t i = 0; i < count; i += BLOCK_TOKENS) {
-        size_t n = count - i < BLOCK_TOKENS ? count - i : BLOCK_TOKENS;
-        if (!logits_block(context, slots + i, n, out + i * vocab, cancel, err) ||
-            !check_finite(context, out + i * vocab, n * vocab, err))
+    const struct model_shape *shape = &context->model->shape;
+    struct work *work = &context->work;
+    work->cancel = cancel;
+    for (size_t i = 0; i < count; i += work->n) {
+        work->n = count - i < BLOCK_TOKENS ? count - i : BLOCK_TOKENS;
+        for (size_t t = 0; t < work->n; t++) {
+            size_t slot = slots[i + t];
+            BUG_ON(slot >= context->done_count);
+            work->lanes[t].position = context->tokens[slot].position;
+            memcpy(work->x + t * shape->width, context->hidden + slot * shape->width,
+                   shape->width * sizeof *work->x);
+        }
+        if (!head_logits(work, out + i * shape->vocab, err))
             return false;
     }
     return true;

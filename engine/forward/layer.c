@@ -1,170 +1,303 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One layer of a Qwen3 dense transformer over one block of tokens:
+ * One layer of a Qwen3 dense transformer over one block of lanes:
  *
  *   x += o(attention(rope(norm(q(n))), rope(norm(k(n))), v(n)))   n = norm(x)
  *   x += down(silu(gate(n)) * up(n))                              n = norm(x)
  *
- * A block holds tokens in order of arrival, so whatever a token attends to is
- * in an earlier block or earlier in this one: K and V of the whole block are
- * stored before anyone attends.
+ * K and V of the whole block are stored before anyone attends [W1].
  */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
-#include "engine/forward/context_int.h"
+#include "engine/forward/work.h"
 
-struct span {
-    size_t first; /* slot */
-    size_t n;
-    uint32_t layer;
-};
+enum { WORTH_THREADS_LANES = 8 };
 
-/* One head's vectors of all slots in a layer: [tokens_max][head_dim]. */
-static float *kv_at(const struct context *context, float *base, uint32_t layer, size_t head)
+/* ---- parts ------------------------------------------------------------------ */
+
+bool layer_norm_quantize(struct work *work, uint32_t layer, bool ffn, struct err *err)
 {
-    const struct model_shape *shape = &context->model->shape;
-    return base + ((size_t)layer * shape->kv_heads + head) * context->tokens_max * shape->head_dim;
+    size_t width = work->model->shape.width;
+    const struct layer *weights = &work->model->layers[layer];
+    const float *gain = ffn ? weights->ffn_norm : weights->attn_norm;
+    struct place place = {(int32_t)layer, ffn ? "gate, up" : "q, k, v"};
+#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+    for (size_t t = 0; t < work->n; t++)
+        work->kernel->rms_norm(work->x + t * width, gain, width, work->model->eps,
+                               work->normed + t * width);
+    return quantize_lanes(work, work->normed, width, quantized_view(work, width), &place, err);
 }
 
-static void norm_tokens(struct context *context, const float *gain, size_t n)
+static void add_to_stream(struct work *work)
 {
-    size_t width = context->model->shape.width;
-#pragma omp parallel for num_threads(context->threads) if (n > 8)
-    for (size_t t = 0; t < n; t++)
-        context->kernel->rms_norm(context->block.x + t * width, gain, width, context->model->eps,
-                                  context->block.normed + t * width);
+    size_t width = work->model->shape.width;
+#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+    for (size_t t = 0; t < work->n; t++)
+        work->kernel->add(work->x + t * width, work->out + t * width, width);
 }
 
-static void add_to_stream(struct context *context, size_t n)
+/* RMSNorm and RoPE of one head at one lane's position. */
+static void norm_and_turn(const struct work *work, float *head, const float *gain, size_t t)
 {
-    size_t count = n * context->model->shape.width;
-    float *x = context->block.x;
-    const float *out = context->block.out;
-    for (size_t i = 0; i < count; i++)
-        x[i] = x[i] + out[i];
+    size_t dim = work->model->shape.head_dim;
+    const float *angles = work->angles + work->lanes[t].position * dim;
+    work->kernel->rms_norm(head, gain, dim, work->model->eps, head);
+    work->kernel->rope(head, angles, angles + dim / 2, dim / 2);
 }
 
-/* RMSNorm and RoPE of every head of one vector. */
-static void norm_and_turn(struct context *context, float *heads, size_t head_count,
-                          const float *gain, size_t t)
+/* Where a world keeps a head's vector of the lane. */
+static float *kept(const struct work *work, float *base, uint32_t kv_head, size_t t)
 {
-    size_t dim = context->model->shape.head_dim;
-    const struct activation_block *block = &context->block;
-    for (size_t h = 0; h < head_count; h++) {
-        float *head = heads + h * dim;
-        context->kernel->rms_norm(head, gain, dim, context->model->eps, head);
-        context->kernel->rope(head, block->cosines + t * dim / 2, block->sines + t * dim / 2,
-                              dim / 2);
-    }
+    size_t dim = work->model->shape.head_dim;
+    return base + ((size_t)kv_head * work->kv_slots + work->lanes[t].slot) * dim;
 }
 
-/* Token t's K or V to where attention reads it. */
-static void keep_heads(struct context *context, const struct span *span, float *base,
-                       const float *heads, size_t t)
+static void store_keys_values(struct work *work, uint32_t layer, uint32_t first, uint32_t count,
+                              size_t t)
 {
-    const struct model_shape *shape = &context->model->shape;
+    const struct model_shape *shape = &work->model->shape;
     size_t dim = shape->head_dim;
-    for (size_t h = 0; h < shape->kv_heads; h++)
-        memcpy(kv_at(context, base, span->layer, h) + (span->first + t) * dim,
-               heads + (t * shape->kv_heads + h) * dim, dim * sizeof *heads);
-}
-
-static bool queries_keys_values(struct context *context, const struct span *span,
-                                cancel_flag *cancel, struct err *err)
-{
-    const struct model_shape *shape = &context->model->shape;
-    const struct layer *layer = &context->model->layers[span->layer];
-    struct activation_block *block = &context->block;
-    size_t q_dim = (size_t)shape->heads * shape->head_dim;
-    size_t kv_dim = (size_t)shape->kv_heads * shape->head_dim;
-    struct place place = {(int32_t)span->layer, "q, k, v", span->first};
-    if (!quantize_tokens(context, block->normed, shape->width, span->n, &place, err) ||
-        !multiply(context, place.layer, PROJ_Q, block->q, q_dim, cancel, err) ||
-        !multiply(context, place.layer, PROJ_K, block->k, kv_dim, cancel, err) ||
-        !multiply(context, place.layer, PROJ_V, block->v, kv_dim, cancel, err))
-        return false;
-#pragma omp parallel for num_threads(context->threads) if (span->n > 8)
-    for (size_t t = 0; t < span->n; t++) {
-        norm_and_turn(context, block->q + t * q_dim, shape->heads, layer->q_norm, t);
-        norm_and_turn(context, block->k + t * kv_dim, shape->kv_heads, layer->k_norm, t);
-        keep_heads(context, span, context->k, block->k, t);
-        keep_heads(context, span, context->v, block->v, t);
-    }
-    return true;
-}
-
-/* All heads of one token. */
-static void attend_token(struct context *context, const struct span *span, size_t t)
-{
-    const struct model_shape *shape = &context->model->shape;
-    struct activation_block *block = &context->block;
-    const struct token *token = &context->tokens[span->first + t];
-    size_t dim = shape->head_dim, shared = shape->heads / shape->kv_heads;
-    struct attention attention = {
-        .heads = shared,
-        .path = context->branches[token->branch].path,
-        .positions = token->position + 1,
-        .dim = dim,
-        .scale = 1.0f / sqrtf((float)dim),
-        .scratch = block->scratch + (size_t)omp_get_thread_num() * block->scratch_floats,
-    };
-    for (size_t h = 0; h < shape->kv_heads; h++) {
-        size_t place = (t * shape->heads + h * shared) * dim;
-        attention.queries = block->q + place;
-        attention.keys = kv_at(context, context->k, span->layer, h);
-        attention.values = kv_at(context, context->v, span->layer, h);
-        attention.out = block->mixed + place;
-        context->kernel->attend(&attention);
+    const struct kv *world = &work->worlds[work->lanes[t].world];
+    for (uint32_t h = 0; h < count; h++) {
+        float *k = work->k + (t * count + h) * dim;
+        norm_and_turn(work, k, work->model->layers[layer].k_norm, t);
+        memcpy(kept(work, world->k, first + h, t), k, dim * sizeof *k);
+        memcpy(kept(work, world->v, first + h, t), work->v + (t * count + h) * dim,
+               dim * sizeof *k);
     }
 }
 
-static bool attention(struct context *context, const struct span *span, cancel_flag *cancel,
-                      struct err *err)
+static void turn_queries(struct work *work, uint32_t layer, uint32_t count, size_t stride,
+                         size_t t)
 {
-    const struct model_shape *shape = &context->model->shape;
-    struct place place = {(int32_t)span->layer, "o", span->first};
-    norm_tokens(context, context->model->layers[span->layer].attn_norm, span->n);
-    if (!queries_keys_values(context, span, cancel, err))
+    size_t dim = work->model->shape.head_dim;
+    for (uint32_t h = 0; h < count; h++)
+        norm_and_turn(work, work->q + t * stride + h * dim, work->model->layers[layer].q_norm, t);
+}
+
+/* Rows of heads first to first + count - 1; y is the first head's place. */
+static struct output head_rows(const struct work *work, uint32_t layer, enum proj proj,
+                               uint32_t first, uint32_t count, float *y, size_t heads)
+{
+    uint32_t dim = work->model->shape.head_dim;
+    return (struct output){(int32_t)layer, proj, first * dim, count * dim, y, heads * dim};
+}
+
+bool layer_queries(struct work *work, uint32_t layer, uint32_t first, uint32_t count,
+                   struct err *err)
+{
+    const struct model_shape *shape = &work->model->shape;
+    size_t dim = shape->head_dim, stride = (size_t)shape->heads * dim;
+    struct output output = head_rows(work, layer, PROJ_Q, first, count, work->q + first * dim,
+                                     shape->heads);
+    if (!multiply(work, &work->quantized, &output, 1, err))
         return false;
-#pragma omp parallel for num_threads(context->threads) if (span->n > 4) schedule(dynamic, 4)
-    for (size_t t = 0; t < span->n; t++)
-        attend_token(context, span, t);
-    if (!quantize_tokens(context, context->block.mixed, (size_t)shape->heads * shape->head_dim,
-                         span->n, &place, err) ||
-        !multiply(context, place.layer, PROJ_O, context->block.out, shape->width, cancel, err))
-        return false;
-    add_to_stream(context, span->n);
+#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+    for (size_t t = 0; t < work->n; t++)
+        for (uint32_t h = first; h < first + count; h++)
+            norm_and_turn(work, work->q + t * stride + h * dim, work->model->layers[layer].q_norm,
+                          t);
     return true;
 }
 
-static bool mlp(struct context *context, const struct span *span, cancel_flag *cancel,
+bool layer_keys(struct work *work, uint32_t layer, uint32_t first, uint32_t count,
                 struct err *err)
 {
-    const struct model_shape *shape = &context->model->shape;
-    struct activation_block *block = &context->block;
-    struct place place = {(int32_t)span->layer, "gate, up", span->first};
-    norm_tokens(context, context->model->layers[span->layer].ffn_norm, span->n);
-    if (!quantize_tokens(context, block->normed, shape->width, span->n, &place, err) ||
-        !multiply(context, place.layer, PROJ_GATE, block->gate, shape->ffn, cancel, err) ||
-        !multiply(context, place.layer, PROJ_UP, block->up, shape->ffn, cancel, err))
+    struct output outputs[2] = {
+        head_rows(work, layer, PROJ_K, first, count, work->k, count),
+        head_rows(work, layer, PROJ_V, first, count, work->v, count),
+    };
+    if (!multiply(work, &work->quantized, outputs, 2, err))
         return false;
-#pragma omp parallel for num_threads(context->threads) if (span->n > 8)
-    for (size_t t = 0; t < span->n; t++)
-        context->kernel->swiglu(block->gate + t * shape->ffn, block->up + t * shape->ffn,
-                                shape->ffn, block->h + t * shape->ffn);
-    place.step = "down";
-    if (!quantize_tokens(context, block->h, shape->ffn, span->n, &place, err) ||
-        !multiply(context, place.layer, PROJ_DOWN, block->out, shape->width, cancel, err))
-        return false;
-    add_to_stream(context, span->n);
+#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+    for (size_t t = 0; t < work->n; t++)
+        store_keys_values(work, layer, first, count, t);
     return true;
 }
 
-bool layer_forward(struct context *context, uint32_t layer, size_t first, size_t n,
-                   cancel_flag *cancel, struct err *err)
+/* All three products of the attention's input in one go. */
+static bool queries_keys_values(struct work *work, uint32_t layer, struct err *err)
 {
-    struct span span = {first, n, layer};
-    return attention(context, &span, cancel, err) && mlp(context, &span, cancel, err);
+    const struct model_shape *shape = &work->model->shape;
+    struct output outputs[3] = {
+        output_all(work, (int32_t)layer, PROJ_Q, work->q),
+        output_all(work, (int32_t)layer, PROJ_K, work->k),
+        output_all(work, (int32_t)layer, PROJ_V, work->v),
+    };
+    if (!multiply(work, &work->quantized, outputs, 3, err))
+        return false;
+#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+    for (size_t t = 0; t < work->n; t++) {
+        turn_queries(work, layer, shape->heads, (size_t)shape->heads * shape->head_dim, t);
+        store_keys_values(work, layer, 0, shape->kv_heads, t);
+    }
+    return true;
+}
+
+/* The query heads of one KV head for one lane. */
+static void attend_heads(struct work *work, uint32_t kv_head, size_t t)
+{
+    const struct model_shape *shape = &work->model->shape;
+    const struct lane *lane = &work->lanes[t];
+    size_t dim = shape->head_dim, shared = shape->heads / shape->kv_heads;
+    size_t place = (t * shape->heads + kv_head * shared) * dim;
+    size_t head = (size_t)kv_head * work->kv_slots * dim;
+    struct attention attention = {
+        .queries = work->q + place,
+        .heads = shared,
+        .keys = work->worlds[lane->world].k + head,
+        .values = work->worlds[lane->world].v + head,
+        .path = lane->path,
+        .positions = lane->position + 1,
+        .dim = dim,
+        .scale = 1.0f / sqrtf((float)dim),
+        .scratch = work->scratch + (size_t)omp_get_thread_num() * work->scratch_floats,
+        .out = work->mixed + place,
+    };
+    work->kernel->attend(&attention);
+}
+
+void layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count)
+{
+    size_t products = 0; /* of a query and a key */
+    for (size_t t = 0; t < work->n; t++)
+        products += (work->lanes[t].position + 1) * (size_t)count;
+    bool threads = products * work->model->shape.head_dim > 1 << 14;
+    /* head by head, so that its K and V stay in the cache */
+#pragma omp parallel for collapse(2) num_threads(work->threads) if (threads) schedule(dynamic, 4)
+    for (uint32_t h = first_kv_head; h < first_kv_head + count; h++)
+        for (size_t t = 0; t < work->n; t++)
+            attend_heads(work, h, t);
+}
+
+bool layer_output(struct work *work, uint32_t layer, struct err *err)
+{
+    const struct model_shape *shape = &work->model->shape;
+    size_t q_dim = (size_t)shape->heads * shape->head_dim;
+    struct place place = {(int32_t)layer, "o"};
+    struct output output = output_all(work, (int32_t)layer, PROJ_O, work->out);
+    if (!quantize_lanes(work, work->mixed, q_dim, quantized_view(work, q_dim), &place, err) ||
+        !multiply(work, &work->quantized, &output, 1, err))
+        return false;
+    add_to_stream(work);
+    return true;
+}
+
+bool layer_down(struct work *work, uint32_t layer, const struct activations *h, struct err *err)
+{
+    struct output output = output_all(work, (int32_t)layer, PROJ_DOWN, work->out);
+    if (!multiply(work, h, &output, 1, err))
+        return false;
+    add_to_stream(work);
+    return true;
+}
+
+bool layer_mlp(struct work *work, uint32_t layer, const struct layer_trace *trace,
+               struct err *err)
+{
+    size_t ffn = work->model->shape.ffn;
+    struct place place = {(int32_t)layer, "down"};
+    struct output outputs[2] = {
+        output_all(work, (int32_t)layer, PROJ_GATE, work->gate),
+        output_all(work, (int32_t)layer, PROJ_UP, work->up),
+    };
+    if (!layer_norm_quantize(work, layer, true, err) ||
+        !multiply(work, &work->quantized, outputs, 2, err))
+        return false;
+#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+    for (size_t t = 0; t < work->n; t++)
+        work->kernel->swiglu(work->gate + t * ffn, work->up + t * ffn, ffn, work->h + t * ffn);
+    struct activations *h = trace && trace->h ? trace->h : quantized_view(work, ffn);
+    return quantize_lanes(work, work->h, ffn, h, &place, err) && layer_down(work, layer, h, err);
+}
+
+/* ---- whole layers ---------------------------------------------------------------- */
+
+/* From mixed and x on. */
+static bool after_attention(struct work *work, uint32_t layer, const struct layer_trace *trace,
+                            struct err *err)
+{
+    const struct model_shape *shape = &work->model->shape;
+    size_t q_dim = (size_t)shape->heads * shape->head_dim;
+    if (trace && trace->mixed)
+        memcpy(trace->mixed, work->mixed, work->n * q_dim * sizeof *trace->mixed);
+    if (!layer_output(work, layer, err))
+        return false;
+    if (trace && trace->middle)
+        memcpy(trace->middle, work->x, work->n * shape->width * sizeof *trace->middle);
+    return layer_mlp(work, layer, trace, err);
+}
+
+bool layer_forward(struct work *work, uint32_t layer, const struct layer_trace *trace,
+                   struct err *err)
+{
+    if (!layer_norm_quantize(work, layer, false, err) || !queries_keys_values(work, layer, err))
+        return false;
+    layer_attend(work, 0, work->model->shape.kv_heads);
+    return after_attention(work, layer, trace, err);
+}
+
+bool layer_keys_values(struct work *work, uint32_t layer, struct err *err)
+{
+    return layer_norm_quantize(work, layer, false, err) &&
+           layer_keys(work, layer, 0, work->model->shape.kv_heads, err);
+}
+
+bool layer_rest(struct work *work, uint32_t layer, const struct layer_trace *trace,
+                struct err *err)
+{
+    if (!layer_norm_quantize(work, layer, false, err) ||
+        !layer_queries(work, layer, 0, work->model->shape.heads, err))
+        return false;
+    layer_attend(work, 0, work->model->shape.kv_heads);
+    return after_attention(work, layer, trace, err);
+}
+
+/* ---- the head ---------------------------------------------------------------------- */
+
+static bool norm_and_quantize_head(struct work *work, struct err *err)
+{
+    const struct model_shape *shape = &work->model->shape;
+    struct place place = {(int32_t)shape->layers, "head"};
+    for (size_t t = 0; t < work->n; t++)
+        work->kernel->rms_norm(work->x + t * shape->width, work->model->final_norm, shape->width,
+                               work->model->eps, work->normed + t * shape->width);
+    return quantize_lanes(work, work->normed, shape->width, quantized_view(work, shape->width),
+                          &place, err);
+}
+
+static bool check_finite(const float *logits, size_t count, size_t vocab, struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(logits[i] - logits[i] == 0.0f))
+            return err_set(err, ERR_NUMERIC,
+                           "the logit of token %zu is not finite: a scale of the head is infinite "
+                           "or not a number",
+                           i % vocab);
+    return true;
+}
+
+bool head_logits(struct work *work, float *out, struct err *err)
+{
+    size_t vocab = work->model->shape.vocab;
+    struct output output = output_all(work, NO_LAYER, PROJ_HEAD, out);
+    return norm_and_quantize_head(work, err) &&
+           multiply(work, &work->quantized, &output, 1, err) &&
+           check_finite(out, work->n * vocab, vocab, err);
+}
+
+bool head_logits_of(struct work *work, const int32_t *ids, size_t count, float *out,
+                    struct err *err)
+{
+    BUG_ON(work->n != 1);
+    if (!norm_and_quantize_head(work, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct output output = {NO_LAYER, PROJ_HEAD, (uint32_t)ids[i], 1, out + i, 1};
+        if (!multiply(work, &work->quantized, &output, 1, err))
+            return false;
+    }
+    return check_finite(out, count, count, err);
 }

@@ -7,7 +7,7 @@
  * multiplies cosine and sine by 1 + 0.1 ln factor.  As in llama.cpp it holds at
  * all positions whenever the file's keys ask for it.
  */
-#include "engine/forward/context_int.h"
+#include "engine/forward/work.h"
 #include "engine/kernel/math.h"
 
 static double clamp(double x, double low, double high)
@@ -41,28 +41,38 @@ static double yarn_frequency(const struct rope *rope, double head_dim, double pa
     return plain * ((1.0 - ramp) / rope->factor + ramp);
 }
 
-void rope_prepare(struct context *context)
+void rope_prepare(struct work *work)
 {
-    const struct rope *rope = &context->model->rope;
-    double head_dim = context->model->shape.head_dim;
-    for (uint32_t i = 0; i < context->model->shape.head_dim / 2; i++) {
+    const struct rope *rope = &work->model->rope;
+    double head_dim = work->model->shape.head_dim;
+    for (uint32_t i = 0; i < work->model->shape.head_dim / 2; i++) {
         double plain = math_pow(rope->base, -2.0 * (double)i / head_dim);
         if (rope->scaling == ROPE_YARN)
             plain = yarn_frequency(rope, head_dim, (double)i, plain);
         else if (rope->scaling == ROPE_LINEAR)
             plain /= rope->factor;
-        context->frequencies[i] = plain;
+        work->frequencies[i] = plain;
     }
-    context->rope_magnitude =
+    work->rope_magnitude =
         rope->scaling == ROPE_YARN ? (float)(1.0 + 0.1 * math_log(rope->factor)) : 1.0f;
 }
 
-void rope_angles(const struct context *context, size_t position, float *cosines, float *sines)
+void rope_angles(const struct work *work, size_t position, float *cosines, float *sines)
 {
-    for (uint32_t i = 0; i < context->model->shape.head_dim / 2; i++) {
+    for (uint32_t i = 0; i < work->model->shape.head_dim / 2; i++) {
         double sine = 0, cosine = 0;
-        math_sincos((double)position * context->frequencies[i], &sine, &cosine);
-        cosines[i] = (float)cosine * context->rope_magnitude;
-        sines[i] = (float)sine * context->rope_magnitude;
+        math_sincos((double)position * work->frequencies[i], &sine, &cosine);
+        cosines[i] = (float)cosine * work->rope_magnitude;
+        sines[i] = (float)sine * work->rope_magnitude;
+    }
+}
+
+void rope_reach(struct work *work, size_t position)
+{
+    BUG_ON(position >= work->positions_max);
+    size_t half = work->model->shape.head_dim / 2;
+    for (; work->angle_count <= position; work->angle_count++) {
+        float *angles = work->angles + work->angle_count * 2 * half;
+        rope_angles(work, work->angle_count, angles, angles + half);
     }
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/kernel/kernel.h"
 #include "engine/model/model_int.h"
 #include "src/base/num.h"
 #include "src/base/rng.h"
@@ -66,6 +67,15 @@ bool model_matrix_size(const struct model *model, int32_t layer, enum proj proj,
     *rows = matrix->rows;
     *columns = matrix->columns;
     return true;
+}
+
+uint32_t model_groups_max(const struct model *model)
+{
+    const struct model_shape *shape = &model->shape;
+    uint32_t widest = shape->heads * shape->head_dim;
+    widest = shape->ffn > widest ? shape->ffn : widest;
+    widest = shape->width > widest ? shape->width : widest;
+    return widest / GROUP_WEIGHTS;
 }
 
 uint64_t model_patchable_rows(const struct model *model)
@@ -165,7 +175,19 @@ static uint64_t group_key(const struct matrix *matrix, uint32_t row, uint32_t gr
     return ((uint64_t)matrix->tensor << 40 | ((uint64_t)row * matrix->groups + group)) + 1;
 }
 
-static void flip_group(struct model *model, const struct matrix *matrix, uint32_t row,
+/* Keep the panels as the blocks are. */
+static void flip_panel(const struct matrix *matrix, uint32_t row, uint32_t group,
+                       const uint64_t mask[2])
+{
+    for (size_t dword = 0; dword < 4; dword++) {
+        uint8_t *at = matrix->panels + panel_signs_place(row, group, matrix->groups, dword);
+        uint32_t bits = (uint32_t)(mask[dword / 2] >> 32 * (dword % 2));
+        for (size_t i = 0; i < 4; i++)
+            at[i] ^= (uint8_t)(bits >> 8 * i);
+    }
+}
+
+static void flip_group(struct model *model, const struct matrix *matrix, size_t part, uint32_t row,
                        uint32_t group, const uint64_t mask[2])
 {
     struct overlay *overlay = &model->overlay;
@@ -178,25 +200,30 @@ static void flip_group(struct model *model, const struct matrix *matrix, uint32_
         overlay->used++;
     }
     name_toggle(&model->state, key, entry->mask);
+    name_toggle(&model->part_states[part], key, entry->mask);
     entry->mask[0] ^= mask[0];
     entry->mask[1] ^= mask[1];
     name_toggle(&model->state, key, entry->mask);
+    name_toggle(&model->part_states[part], key, entry->mask);
 
     uint8_t *signs = matrix->blocks + ((size_t)row * matrix->groups + group) * GROUP_BYTES + 2;
     for (size_t i = 0; i < 16; i++)
         signs[i] ^= (uint8_t)(mask[i / 8] >> 8 * (i % 8));
+    if (matrix->panels)
+        flip_panel(matrix, row, group, mask);
 }
 
 void model_flip(struct model *model, const struct flip *flip)
 {
     BUG_ON(!model_flip_fits(model, flip, NULL));
     const struct matrix *matrix = model_matrix(model, flip->layer, flip->proj);
+    size_t part = model_part(model, flip->layer, flip->proj);
     if (flip->group != FLIP_WHOLE_ROW) {
-        flip_group(model, matrix, flip->row, (uint32_t)flip->group, flip->mask);
+        flip_group(model, matrix, part, flip->row, (uint32_t)flip->group, flip->mask);
         return;
     }
     for (uint32_t g = 0; g < matrix->groups; g++)
-        flip_group(model, matrix, flip->row, g, flip_mask_all);
+        flip_group(model, matrix, part, flip->row, g, flip_mask_all);
 }
 
 static void name_with_group(const struct model *model, const struct matrix *matrix, uint32_t row,

@@ -26,8 +26,11 @@ static struct model *model_begin(const char *path)
 static struct model *model_finish(struct model *model, struct err *err)
 {
     model->gguf = gguf_parse(model->bytes, model->len, err);
-    if (model->gguf && model_read(model, err))
+    if (model->gguf && model_read(model, err)) {
+        model->part_states = x_new(PART_LAYER + (size_t)model->shape.layers + 1,
+                                   sizeof *model->part_states);
         return model;
+    }
     (void)err_file(err, model->path);
     model_free(model);
     return NULL;
@@ -103,6 +106,8 @@ void model_free(struct model *model)
     free(model->layers);
     free(model->norms);
     free(model->overlay.entries);
+    free(model->part_states);
+    free(model->panels);
     if (model->bytes)
         (void)munmap(model->bytes, model->len);
     if (model->fd >= 0)

@@ -16,11 +16,15 @@
 #include "engine/engine.h"
 #include "engine/gguf/gguf.h"
 
-enum { GROUP_BYTES = 18 }; /* fp16 scale, then 16 sign bytes, LSB first; 1 means + */
+enum {
+    GROUP_BYTES = 18,       /* fp16 scale, then 16 sign bytes, LSB first; 1 means + */
+    PANELS_TOKENS_MAX = 4,  /* tokens up to which products read panels where there are some */
+};
 
 /* y[row] = sum over columns of weight[row][column] * x[column] */
 struct matrix {
     uint8_t *blocks; /* [row][group][18] in the mapping */
+    uint8_t *panels; /* the same as panels (engine/kernel/kernel.h), or NULL */
     uint32_t rows;
     uint32_t columns;
     uint32_t groups; /* columns / 128 */
@@ -75,10 +79,27 @@ struct model {
     float *norms;       /* one block behind all norm pointers */
     struct overlay overlay;
     struct state_name state;
+    /* The same by part: embedding (and a tied head), then each layer, then an untied
+     * head; [PART_LAYER + layers + 1]. */
+    struct state_name *part_states;
+    uint8_t *panels; /* one allocation behind all matrices' panels, or NULL */
 };
+
+enum { PART_EMBED = 0, PART_LAYER = 1 };
+
+/* The part of the model a flip of this place changes. */
+static inline size_t model_part(const struct model *model, int32_t layer, enum proj proj)
+{
+    if (layer >= 0)
+        return PART_LAYER + (size_t)layer;
+    return proj == PROJ_HEAD && !model->shape.tied ? PART_LAYER + model->shape.layers : PART_EMBED;
+}
 
 /* NULL if the model has no such matrix. */
 const struct matrix *model_matrix(const struct model *model, int32_t layer, enum proj proj);
+
+/* Groups in the longest row. */
+uint32_t model_groups_max(const struct model *model);
 
 /* engine/model/keys.c: shape and numbers from the parsed file's keys. */
 bool model_read_keys(struct model *model, struct err *err);

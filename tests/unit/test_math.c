@@ -6,7 +6,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "engine/forward/context_int.h"
+#include "engine/forward/work.h"
 #include "engine/kernel/math.h"
 #include "src/base/rng.h"
 #include "tests/t.h"
@@ -145,12 +145,12 @@ static double worst_angle(const struct rope *rope, uint32_t head_dim)
     double frequencies[128], worst = 0;
     float cosines[128], sines[128];
     struct model model = {.shape = {.head_dim = head_dim}, .rope = *rope};
-    struct context context = {.model = &model, .frequencies = frequencies};
+    struct work work = {.model = &model, .frequencies = frequencies};
     long double magnitude =
         rope->scaling == ROPE_YARN ? 1 + 0.1L * logl((long double)rope->factor) : 1;
-    rope_prepare(&context);
+    rope_prepare(&work);
     for (size_t p = 0; p < countof(positions); p++) {
-        rope_angles(&context, positions[p], cosines, sines);
+        rope_angles(&work, positions[p], cosines, sines);
         for (uint32_t i = 0; i < head_dim / 2; i++) {
             long double angle =
                 (long double)positions[p] * frequency(rope, (long double)head_dim, (long double)i);
