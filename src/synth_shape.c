@@ -8,9 +8,10 @@
  *
  *   embedding, head    logits of standard deviation 2.5; the residual stream
  *                      begins at that weight
- *   q, k, v, gate, up  outputs of mean square 1 (q and k are normalized again)
- *   o, down            each adds the same share g to the mean square of the
- *                      residual stream, which grows by `growth` over all layers
+ *   q, k, gate         outputs of mean square 1 (q and k are normalized again)
+ *   v and o            together add a share of the mean square of the residual
+ *   up and down        stream to it, so that it grows by `growth` over all
+ *                      layers; both are of one size, far from the ends of fp16
  *
  * The growth hides the token that was read last: where head and embedding are
  * one matrix, its own logit is sqrt(width) / growth standard deviations above
@@ -98,29 +99,36 @@ static void add(struct list *list, int64_t layer, const char *name, uint32_t col
                        name);
 }
 
-/* share: what o and down each add to the mean square of the stream, which *square
- * is before this layer. */
+/* Size of two matrices through which inputs of mean square 1 become outputs of
+ * mean square `square`; loss: what is between them multiplies roots by this. */
+static double size_of_two(double square, double columns, double columns_of_second, double loss)
+{
+    return sqrt(sqrt(square / columns / columns_of_second) / loss);
+}
+
+/* share: what attention and MLP each add to the mean square of the stream, which
+ * *square is before this layer. */
 static void add_layer(struct list *list, const struct synth_shape *shape, uint32_t layer,
                       double share, double *square)
 {
     uint32_t width = shape->width, ffn = shape->ffn;
     uint32_t q_dim = shape->heads * shape->head_dim, kv_dim = shape->kv_heads * shape->head_dim;
     double unit = 1.0 / sqrt((double)width);
-    double o_weight = sqrt(share * *square / (double)q_dim);
+    double attention = size_of_two(share * *square, width, q_dim, 1.0);
     *square += share * *square;
-    double down_weight = sqrt(share * *square / (double)ffn) / swiglu_root;
+    double mlp = size_of_two(share * *square, width, ffn, swiglu_root);
     *square += share * *square;
     add(list, layer, "attn_norm", width, 0, 1);
     add(list, layer, "attn_q", width, q_dim, unit);
     add(list, layer, "attn_k", width, kv_dim, unit);
-    add(list, layer, "attn_v", width, kv_dim, unit);
-    add(list, layer, "attn_output", q_dim, width, o_weight);
+    add(list, layer, "attn_v", width, kv_dim, attention);
+    add(list, layer, "attn_output", q_dim, width, attention);
     add(list, layer, "attn_q_norm", shape->head_dim, 0, 1);
     add(list, layer, "attn_k_norm", shape->head_dim, 0, 1);
     add(list, layer, "ffn_norm", width, 0, 1);
     add(list, layer, "ffn_gate", width, ffn, unit);
-    add(list, layer, "ffn_up", width, ffn, unit);
-    add(list, layer, "ffn_down", ffn, width, down_weight);
+    add(list, layer, "ffn_up", width, ffn, mlp);
+    add(list, layer, "ffn_down", ffn, width, mlp);
 }
 
 struct synth_tensor *synth_tensors(const struct synth_shape *shape, size_t *count)
