@@ -10,12 +10,14 @@
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "src/base/clock.h"
 #include "src/base/file.h"
+#include "src/base/file_writer.h"
 #include "src/base/json.h"
 #include "src/base/sha256.h"
 #include "src/base/text.h"
@@ -576,6 +578,27 @@ static void expect_sha256(const char *bytes, size_t len, const char *expected)
     assert_string_equal(text, expected);
 }
 
+static void sha256_stream__any_pieces__same_as_whole(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char bytes[300], whole[SHA256_TEXT_SIZE], parts[SHA256_TEXT_SIZE];
+    memset(bytes, 'x', sizeof bytes);
+    t_ok(sha256_text(bytes, sizeof bytes, whole, &err), &err);
+    for (size_t size = 1; size < sizeof bytes; size += 37) {
+        struct sha256 *hash = sha256_new(&err);
+        t_ok(hash != NULL, &err);
+        for (size_t at = 0; at < sizeof bytes; at += size) {
+            size_t left = sizeof bytes - at;
+            t_ok(sha256_add(hash, bytes + at, left < size ? left : size, &err), &err);
+        }
+        t_ok(sha256_end(hash, parts, &err), &err);
+        assert_string_equal(parts, whole);
+        sha256_free(hash);
+    }
+    sha256_free(NULL);
+}
+
 static void sha256_text__fips_180_vectors__equal(void **state)
 {
     (void)state;
@@ -788,6 +811,56 @@ static void file_write__folder_without_permission__is_an_io_error(void **state)
     assert_int_equal(rmdir(in_folder("closed")), 0);
 }
 
+/* ---- files written piece by piece ------------------------------------------------ */
+
+static void file_writer__pieces__are_the_file_at_the_commit(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    const char *path = in_folder("pieces");
+    t_ok(file_write(path, "old", 3, &err), &err);
+    struct file_writer *writer = file_writer_open(path, &err);
+    t_ok(writer != NULL, &err);
+    t_ok(file_writer_put(writer, "one ", 4, &err), &err);
+    t_ok(file_writer_put(writer, "two", 3, &err), &err);
+    expect_content(path, "old");
+    assert_int_equal(files_in_folder(), 2);
+    t_ok(file_writer_commit(writer, &err), &err);
+    expect_content(path, "one two");
+    writer = file_writer_open(path, &err);
+    t_ok(writer != NULL, &err);
+    t_ok(file_writer_put(writer, "three", 5, &err), &err);
+    file_writer_abandon(writer);
+    file_writer_abandon(NULL);
+    expect_content(path, "one two");
+    assert_int_equal(files_in_folder(), 1);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* A limit on the size of files stands for a disk that is full. */
+static void file_writer__no_room__is_an_io_error_and_leaves_nothing(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct rlimit before, small = {1000, 0};
+    char bytes[600] = {0};
+    const char *path = in_folder("large");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small.rlim_max = before.rlim_max;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    struct file_writer *writer = file_writer_open(path, &err);
+    bool first = writer && file_writer_put(writer, bytes, sizeof bytes, &err);
+    bool second = first && file_writer_put(writer, bytes, sizeof bytes, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, handler);
+    assert_true(first && !second);
+    t_err_is(&err, ERR_IO, "", "cannot write: File too large");
+    assert_string_equal(err.file, path);
+    file_writer_abandon(writer);
+    assert_int_equal(files_in_folder(), 0);
+}
+
 static void file_read__bad_files__are_refused(void **state)
 {
     (void)state;
@@ -961,6 +1034,7 @@ int main(void)
         cmocka_unit_test(rng_below__three_quarters_of_all__every_third_alike),
         cmocka_unit_test(rng_unit__draws__from_zero_to_below_one),
         cmocka_unit_test(sha256_text__fips_180_vectors__equal),
+        cmocka_unit_test(sha256_stream__any_pieces__same_as_whole),
         cmocka_unit_test(sha256_is_text__texts__64_hex_digits_only),
         cmocka_unit_test(clock_seconds__twice__never_goes_back),
         cmocka_unit_test(file_write__new_and_old_file__replaced_whole),
@@ -969,6 +1043,8 @@ int main(void)
         cmocka_unit_test(file_write__pipe__is_written_to_and_stays),
         cmocka_unit_test(file_write__bad_places__are_refused_and_leave_nothing),
         cmocka_unit_test(file_write__folder_without_permission__is_an_io_error),
+        cmocka_unit_test(file_writer__pieces__are_the_file_at_the_commit),
+        cmocka_unit_test(file_writer__no_room__is_an_io_error_and_leaves_nothing),
         cmocka_unit_test(file_read__bad_files__are_refused),
         cmocka_unit_test(file_state_path__folders__are_made_private),
         cmocka_unit_test(json_parse__bad_documents__named_by_line_and_column),
