@@ -1,159 +1,388 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * 1-bit products for AVX2 + FMA + F16C.  With mask = -1 where the sign bit is
- * set and 0 elsewhere, madd(q, mask) = -(sum of q where the bit is set), so the
- * group's sum is -(2 * sum of madds + sum of q).  Eight such sums, of 8 tokens or
- * of 8 rows, are reduced together and scaled with one fused multiply-add.
+ * 1-bit products for AVX2 + FMA + F16C, by table lookup.
+ *
+ * Four columns of a row are four sign bits, which select one of 16 sums.  A
+ * table holds, for each selection, the sum of q where the bit is 1 minus
+ * floor(sum of all four / 2); |entry| <= 32766 fits 16 bits, stored as two planes
+ * of 16 bytes: low bytes, and high bytes + 128.  One vpshufb looks up the same
+ * four columns for 32 rows in one plane.  With e the sum of the 32 entries of a
+ * row, the group's sum is 2 * e - (number of tables whose sum is odd).
+ *
+ * Sums of 32 bytes without widening: vpaddb gives the sum modulo 256, and a tree
+ * of vpavgb gives P with 32 * P - 80 <= sum <= 32 * P (each of five levels rounds
+ * up by at most half a unit of its own, 16 in units of the sum).  Both together
+ * are the sum: two instructions for 32 lookups.
+ *
+ * Sign bytes of 32 rows are transposed once per group into a tile in L1.  Byte p
+ * of the lower half of a vector is row 8 * (p / 4) + p % 4, the same byte of the
+ * upper half is 4 rows further: widened twice, rows come out in order.
  */
 #include <immintrin.h>
 #include <string.h>
 
 #include "engine/kernel/level.h"
 
-/* Sign bits 16 j .. 16 j + 15 of a group as 16 masks; signs is the group's 16
- * bytes in both halves. */
-static inline __m256i sign_mask(__m256i signs, int j)
-{
-    const __m256i bit = _mm256_setr_epi16(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096,
-                                          8192, 16384, (short)0x8000);
-    __m256i word = _mm256_shuffle_epi8(signs, _mm256_set1_epi16((short)(j * 0x0202 + 0x0100)));
-    return _mm256_cmpeq_epi16(_mm256_and_si256(word, bit), bit);
-}
+enum {
+    TABLES = KERNEL_GROUP / 4,
+    TABLE_BYTES = 32,                    /* low plane, high plane */
+    GROUP_TABLES = TABLES * TABLE_BYTES, /* then int32 correction */
+    TILE_ROWS = 32,
+    TILES = 4,   /* whose products share tables in L1 */
+    TOKENS = 16, /* whose tables share L1 with a tile */
+};
 
-static inline __m256i load_signs(const uint8_t *block)
-{
-    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(block + 2)));
-}
+/* ---- tables ------------------------------------------------------------------ */
 
-/* Element i of the result is the sum of the 8 elements of x[i]. */
-static inline __m256i sum_each(const __m256i x[8])
+/* Halves of the 32 sums of four, rounded down, and how many sums are odd. */
+static inline int32_t half_sums(const int16_t *q, int16_t halves[TABLES])
 {
-    __m256i first = _mm256_hadd_epi32(_mm256_hadd_epi32(x[0], x[1]), _mm256_hadd_epi32(x[2], x[3]));
-    __m256i last = _mm256_hadd_epi32(_mm256_hadd_epi32(x[4], x[5]), _mm256_hadd_epi32(x[6], x[7]));
-    return _mm256_add_epi32(_mm256_permute2x128_si256(first, last, 0x20),
-                            _mm256_permute2x128_si256(first, last, 0x31));
-}
-
-static inline __m256 group_sums(const __m256i madds[8], __m256i total)
-{
-    __m256i twice = _mm256_slli_epi32(sum_each(madds), 1);
-    __m256i sums = _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_add_epi32(twice, total));
-    return _mm256_cvtepi32_ps(sums); /* |sum| < 2^21: exact */
-}
-
-/* One row, the 8 tokens of block b. */
-static inline __m256 row_by_tokens(const uint8_t *row, const struct activations *x, size_t b)
-{
-    size_t token_stride = x->groups * KERNEL_GROUP;
-    const int16_t *q = x->q + b * TOKEN_BLOCK * token_stride;
-    size_t place = b * x->groups * TOKEN_BLOCK;
-    __m256 y = _mm256_setzero_ps();
-    for (size_t g = 0; g < x->groups; g++, place += TOKEN_BLOCK, q += KERNEL_GROUP) {
-        const uint8_t *block = row + g * KERNEL_GROUP_BYTES;
-        __m256i signs = load_signs(block);
-        __m256i madds[TOKEN_BLOCK];
-        for (size_t t = 0; t < TOKEN_BLOCK; t++)
-            madds[t] = _mm256_setzero_si256();
-#pragma GCC unroll 8
-        for (int j = 0; j < 8; j++) {
-            __m256i mask = sign_mask(signs, j);
-#pragma GCC unroll 8
-            for (size_t t = 0; t < TOKEN_BLOCK; t++) {
-                const __m256i *at = (const __m256i *)(q + t * token_stride + 16 * j);
-                madds[t] = _mm256_add_epi32(madds[t],
-                                            _mm256_madd_epi16(_mm256_load_si256(at), mask));
-            }
+    const __m256i ones = _mm256_set1_epi16(1), one = _mm256_set1_epi32(1);
+    __m256i odd = _mm256_setzero_si256();
+    for (size_t i = 0; i < TABLES; i += 16) {
+        __m256i half[2];
+        for (size_t k = 0; k < 2; k++) {
+            const __m256i *at = (const __m256i *)(q + 4 * i + 32 * k);
+            __m256i pairs = _mm256_hadd_epi32(_mm256_madd_epi16(_mm256_load_si256(at), ones),
+                                              _mm256_madd_epi16(_mm256_load_si256(at + 1), ones));
+            __m256i sums = _mm256_permute4x64_epi64(pairs, 0xD8); /* |sum| <= 65532 */
+            odd = _mm256_add_epi32(odd, _mm256_and_si256(sums, one));
+            half[k] = _mm256_srai_epi32(sums, 1);
         }
-        __m256i total = _mm256_loadu_si256((const __m256i *)(x->total + place));
-        __m256 d = _mm256_set1_ps(_cvtsh_ss((uint16_t)(block[0] | block[1] << 8)));
-        __m256 scale = _mm256_mul_ps(d, _mm256_loadu_ps(x->a + place));
-        y = _mm256_fmadd_ps(group_sums(madds, total), scale, y);
+        __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(half[0], half[1]), 0xD8);
+        _mm256_storeu_si256((__m256i *)(halves + i), packed);
     }
-    return y;
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(odd), _mm256_extracti128_si256(odd, 1));
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
 }
 
-/* Store rows r of tile[r] (8 tokens each) as columns: y[token * stride + r]. */
-static inline void store_tile(const float tile[8][TOKEN_BLOCK], size_t rows, size_t tokens,
-                              float *y, size_t stride)
+/* Shuffles that put q[k], of q[0..3] in both halves, where bit k of the entry's
+ * number is set, and 0 elsewhere. */
+static inline void selections(__m256i out[4])
 {
+    const __m256i entry = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (int k = 0; k < 4; k++) {
+        __m256i bit = _mm256_and_si256(entry, _mm256_set1_epi16((short)(1 << k)));
+        __m256i unset = _mm256_cmpeq_epi16(bit, _mm256_setzero_si256()); /* -1: place gives 0 */
+        out[k] = _mm256_or_si256(unset, _mm256_set1_epi16((short)(0x0100 + 0x0202 * k)));
+    }
+}
+
+/* Low bytes, then high bytes + 128, of the 16 entries. */
+static inline __m256i table_of(const int16_t *q, int16_t half, const __m256i select[4])
+{
+    const __m256i planes = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
+    int64_t four = 0;
+    memcpy(&four, q, sizeof four);
+    __m256i all = _mm256_set1_epi64x(four);
+    __m256i sum01 = _mm256_add_epi16(_mm256_shuffle_epi8(all, select[0]),
+                                     _mm256_shuffle_epi8(all, select[1]));
+    __m256i sum23 = _mm256_add_epi16(_mm256_shuffle_epi8(all, select[2]),
+                                     _mm256_shuffle_epi8(all, select[3]));
+    /* modulo 2^16 up to the last step, whose result fits */
+    __m256i entries = _mm256_sub_epi16(_mm256_add_epi16(sum01, sum23), _mm256_set1_epi16(half));
+    entries = _mm256_xor_si256(entries, _mm256_set1_epi16((short)0x8000));
+    return _mm256_permute4x64_epi64(_mm256_shuffle_epi8(entries, planes), 0xD8);
+}
+
+static void tabulate_group(const int16_t *q, const __m256i select[4], uint8_t *out)
+{
+    int16_t halves[TABLES];
+    int32_t odd = half_sums(q, halves);
+    for (size_t i = 0; i < TABLES; i++)
+        _mm256_storeu_si256((__m256i *)(out + TABLE_BYTES * i),
+                            table_of(q + 4 * i, halves[i], select));
+    /* 2 * sum of 32 entries, of which 256 * 128 each are the planes' bias */
+    int32_t correction = -(2 * TABLES * 256 * 128) - odd;
+    memcpy(out + GROUP_TABLES, &correction, sizeof correction);
+}
+
+static inline uint8_t *tables_at(const struct activations *x, size_t token, size_t group)
+{
+    return x->tables + activations_place(x, token, group) * AVX2_TABLE_BYTES;
+}
+
+void avx2_tabulate(struct activations *x, size_t first, size_t count)
+{
+    __m256i select[4];
+    selections(select);
+    for (size_t token = 0; token < x->tokens; token++)
+        for (size_t g = first; g < first + count; g++)
+            tabulate_group(x->q + (token * x->groups + g) * KERNEL_GROUP, select,
+                           tables_at(x, token, g));
+}
+
+/* Tables of this many tokens leave a third of a cache of 1 MiB to the weights: 16
+ * tokens of 4096 columns.  Larger ones cost a few percent, not more: each is read
+ * in order, once for 128 rows. */
+size_t avx2_tokens_at_once(size_t groups)
+{
+    size_t tokens = 680 * 1024 / (groups * AVX2_TABLE_BYTES) / TOKEN_BLOCK * TOKEN_BLOCK;
+    return tokens > TOKEN_BLOCK ? tokens : TOKEN_BLOCK;
+}
+
+/* ---- tiles -------------------------------------------------------------------- */
+
+/* One group of 32 rows: which entry each row takes of each table, and scales. */
+struct tile {
+    __m256i entry[TABLES]; /* a byte per row, 0 to 15 */
+    float d[TILE_ROWS];
+};
+
+static inline void set_entries(struct tile *tile, size_t byte, __m256i signs)
+{
+    const __m256i nibble = _mm256_set1_epi8(15);
+    tile->entry[2 * byte] = _mm256_and_si256(signs, nibble);
+    tile->entry[2 * byte + 1] = _mm256_and_si256(_mm256_srli_epi16(signs, 4), nibble);
+}
+
+static inline void set_scales(struct tile *tile, const uint16_t *halves)
+{
+    for (size_t i = 0; i < TILE_ROWS; i += 8)
+        _mm256_storeu_ps(tile->d + i,
+                         _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(halves + i))));
+}
+
+/* From 32 blocks.  Four rounds of interleaving transpose 16 x 16 bytes. */
+static inline void fill_from_blocks(struct tile *tile, const uint8_t *block, size_t row_bytes)
+{
+    uint16_t halves[TILE_ROWS];
+    __m256i v[16], w[16];
+    for (size_t r = 0; r < TILE_ROWS; r++)
+        memcpy(&halves[r], block + r * row_bytes, 2);
+#pragma GCC unroll 16
+    for (size_t p = 0; p < 16; p++) {
+        const uint8_t *signs = block + (p / 4 * 8 + p % 4) * row_bytes + 2;
+        v[p] = _mm256_loadu2_m128i((const __m128i *)(signs + 4 * row_bytes),
+                                   (const __m128i *)signs);
+    }
+    for (size_t round = 0; round < 2; round++) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < 8; i++) {
+            w[2 * i] = _mm256_unpacklo_epi8(v[i], v[i + 8]);
+            w[2 * i + 1] = _mm256_unpackhi_epi8(v[i], v[i + 8]);
+        }
+#pragma GCC unroll 8
+        for (size_t i = 0; i < 8; i++) {
+            v[2 * i] = _mm256_unpacklo_epi8(w[i], w[i + 8]);
+            v[2 * i + 1] = _mm256_unpackhi_epi8(w[i], w[i + 8]);
+        }
+    }
+    for (size_t byte = 0; byte < 16; byte++)
+        set_entries(tile, byte, v[byte]);
+    set_scales(tile, halves);
+}
+
+/* The same from fewer blocks, zeros behind the last. */
+static void fill_from_few_blocks(struct tile *tile, const uint8_t *block, size_t row_bytes,
+                                 size_t rows)
+{
+    uint8_t copies[TILE_ROWS * KERNEL_GROUP_BYTES] = {0};
+    for (size_t r = 0; r < rows; r++)
+        memcpy(copies + r * KERNEL_GROUP_BYTES, block + r * row_bytes, KERNEL_GROUP_BYTES);
+    fill_from_blocks(tile, copies, KERNEL_GROUP_BYTES);
+}
+
+/* The same from two panels, which may be one. */
+static inline void fill_from_panels(struct tile *tile, const uint8_t *first, const uint8_t *second)
+{
+    const __m256i transpose = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    uint16_t halves[TILE_ROWS];
+    memcpy(halves, first, 2 * PANEL_ROWS);
+    memcpy(halves + PANEL_ROWS, second, 2 * PANEL_ROWS);
+    set_scales(tile, halves);
+    for (size_t dword = 0; dword < 4; dword++) {
+        size_t at = 2 * PANEL_ROWS + dword * 4 * PANEL_ROWS;
+        const uint8_t *eight[4] = {first + at, first + at + 32, second + at, second + at + 32};
+        __m256i v[4];
+        for (size_t i = 0; i < 4; i++)
+            v[i] = _mm256_shuffle_epi8(_mm256_loadu_si256((const __m256i *)eight[i]), transpose);
+        __m256i low[2], high[2];
+        for (size_t i = 0; i < 2; i++) {
+            low[i] = _mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]);
+            high[i] = _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]);
+        }
+        set_entries(tile, 4 * dword, _mm256_unpacklo_epi64(low[0], low[1]));
+        set_entries(tile, 4 * dword + 1, _mm256_unpackhi_epi64(low[0], low[1]));
+        set_entries(tile, 4 * dword + 2, _mm256_unpacklo_epi64(high[0], high[1]));
+        set_entries(tile, 4 * dword + 3, _mm256_unpackhi_epi64(high[0], high[1]));
+    }
+}
+
+/* ---- lookups ------------------------------------------------------------------ */
+
+/* Of each plane: for every row the sum modulo 256, or a rounded-up average. */
+struct planes {
+    __m256i low, high;
+};
+
+static inline struct planes average(struct planes x, struct planes y)
+{
+    struct planes result = {_mm256_avg_epu8(x.low, y.low), _mm256_avg_epu8(x.high, y.high)};
+    return result;
+}
+
+static inline __m256i both_halves(const uint8_t *table)
+{
+    return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)table));
+}
+
+static inline struct planes add(struct planes x, struct planes y)
+{
+    struct planes result = {_mm256_add_epi8(x.low, y.low), _mm256_add_epi8(x.high, y.high)};
+    return result;
+}
+
+static inline struct planes look_up(const __m256i *entry, const uint8_t *table)
+{
+    __m256i at = _mm256_load_si256(entry);
+    struct planes found = {_mm256_shuffle_epi8(both_halves(table), at),
+                           _mm256_shuffle_epi8(both_halves(table + 16), at)};
+    return found;
+}
+
+static inline struct planes look_up_two(const __m256i *entry, const uint8_t *table,
+                                        struct planes *sum)
+{
+    struct planes first = look_up(entry, table), second = look_up(entry + 1, table + TABLE_BYTES);
+    *sum = add(*sum, add(first, second));
+    return average(first, second);
+}
+
+static inline struct planes look_up_eight(const __m256i *entry, const uint8_t *table,
+                                          struct planes *sum)
+{
+    struct planes two[4];
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+        two[i] = look_up_two(entry + 2 * i, table + 2 * i * TABLE_BYTES, sum);
+    return average(average(two[0], two[1]), average(two[2], two[3]));
+}
+
+/* 16-bit sums of 32 lookups: 32 * P less its rounding, which is at most 80. */
+static inline void widen(__m256i average, __m256i sum, __m256i out[2])
+{
+    const __m256i weights = _mm256_set1_epi16((short)(32 | 0xFF00)); /* 32, -1 */
+    __m256i times32 = _mm256_and_si256(_mm256_slli_epi16(average, 5), _mm256_set1_epi8((char)0xE0));
+    __m256i excess = _mm256_sub_epi8(times32, sum);
+    out[0] = _mm256_maddubs_epi16(_mm256_unpacklo_epi8(average, excess), weights);
+    out[1] = _mm256_maddubs_epi16(_mm256_unpackhi_epi8(average, excess), weights);
+}
+
+/* y[row] += the group's sum * (d * a) for 32 rows and one token. */
+static inline void multiply_tile(const struct tile *tile, const uint8_t *table, float a, float *y)
+{
+    struct planes sum = {_mm256_setzero_si256(), _mm256_setzero_si256()}, part[4];
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++)
+        part[i] = look_up_eight(tile->entry + 8 * i, table + 8 * i * TABLE_BYTES, &sum);
+    struct planes all = average(average(part[0], part[1]), average(part[2], part[3]));
+    __m256i low[2], high[2];
+    widen(all.low, sum.low, low);
+    widen(all.high, sum.high, high);
+    int32_t correction = 0;
+    memcpy(&correction, table + GROUP_TABLES, sizeof correction);
+    const __m256i weights = _mm256_set1_epi32(2 | 512 << 16);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        __m256i pairs = i % 2 ? _mm256_unpackhi_epi16(low[i / 2], high[i / 2])
+                              : _mm256_unpacklo_epi16(low[i / 2], high[i / 2]);
+        __m256i sums = _mm256_add_epi32(_mm256_madd_epi16(pairs, weights),
+                                        _mm256_set1_epi32(correction)); /* |sum| < 2^21 */
+        __m256 scale = _mm256_mul_ps(_mm256_loadu_ps(tile->d + 8 * i), _mm256_set1_ps(a));
+        __m256 before = _mm256_loadu_ps(y + 8 * i);
+        _mm256_storeu_ps(y + 8 * i, _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, before));
+    }
+}
+
+/* ---- products ----------------------------------------------------------------- */
+
+enum {
+    LINE_BYTES = 64,
+    ROWS_AHEAD = 128, /* two pieces of 64 rows: with two threads, a thread's next one */
+};
+
+/* Blocks [row][group] or panels, of a matrix or a part of it. */
+struct weights {
+    const uint8_t *bytes;
+    size_t rows;
+    size_t groups;
+    bool panels;
+};
+
+/* Rows of a tile are far apart, too many streams for the CPU to follow.  Ask for
+ * what comes ROWS_AHEAD rows later instead, in the order it lies in memory, as much
+ * as a tile's group takes.  Behind the end this does no harm: it reads nothing. */
+static inline void prefetch(const struct weights *w, size_t row, size_t group)
+{
+    uintptr_t at = (uintptr_t)w->bytes + (row + ROWS_AHEAD) * w->groups * KERNEL_GROUP_BYTES +
+                   group * TILE_ROWS * KERNEL_GROUP_BYTES;
+    for (size_t i = 0; i < TILE_ROWS * KERNEL_GROUP_BYTES; i += LINE_BYTES)
+        _mm_prefetch((const char *)(at + i), _MM_HINT_T1);
+}
+
+static inline void fill(struct tile *tile, const struct weights *w, size_t row, size_t group)
+{
+    if (w->panels) {
+        const uint8_t *first = w->bytes + panel_scale_place(row, group, w->groups);
+        bool two = w->rows - row > PANEL_ROWS;
+        fill_from_panels(tile, first, two ? first + w->groups * PANEL_GROUP_BYTES : first);
+        return;
+    }
+    const uint8_t *block = w->bytes + (row * w->groups + group) * KERNEL_GROUP_BYTES;
+    if (w->rows - row >= TILE_ROWS)
+        fill_from_blocks(tile, block, w->groups * KERNEL_GROUP_BYTES);
+    else
+        fill_from_few_blocks(tile, block, w->groups * KERNEL_GROUP_BYTES, w->rows - row);
+}
+
+/* Up to TILES tiles by up to TOKENS tokens. */
+static void multiply_rows(const struct weights *w, size_t row, size_t rows,
+                          const struct activations *x, size_t first, size_t tokens, float *y,
+                          size_t stride)
+{
+    float sums[TOKENS][TILES * TILE_ROWS];
     for (size_t t = 0; t < tokens; t++)
-        for (size_t r = 0; r < rows; r++)
-            y[t * stride + r] = tile[r][t];
-}
-
-static void product_token_block(const uint8_t *blocks, size_t rows, const struct activations *x,
-                                size_t b, size_t tokens, float *y, size_t stride)
-{
-    size_t row_bytes = x->groups * KERNEL_GROUP_BYTES;
-    for (size_t row = 0; row < rows; row += 8) {
-        float tile[8][TOKEN_BLOCK];
-        size_t count = rows - row < 8 ? rows - row : 8;
-        for (size_t r = 0; r < count; r++)
-            _mm256_storeu_ps(tile[r], row_by_tokens(blocks + (row + r) * row_bytes, x, b));
-        store_tile((const float(*)[TOKEN_BLOCK])tile, count, tokens, y + row, stride);
-    }
-}
-
-/* Eight rows (row[i] may repeat), one token. */
-static inline __m256 rows_by_token(const uint8_t *const row[8], const struct activations *x,
-                                   size_t token)
-{
-    const int16_t *q = x->q + token * x->groups * KERNEL_GROUP;
-    __m256 y = _mm256_setzero_ps();
-    for (size_t g = 0; g < x->groups; g++, q += KERNEL_GROUP) {
-        size_t place = activations_place(x, token, g);
-        __m256i madds[8];
-        uint16_t halves[8];
-#pragma GCC unroll 8
-        for (size_t r = 0; r < 8; r++) {
-            const uint8_t *block = row[r] + g * KERNEL_GROUP_BYTES;
-            __m256i signs = load_signs(block);
-            __m256i sum = _mm256_setzero_si256();
-#pragma GCC unroll 8
-            for (int j = 0; j < 8; j++) {
-                __m256i values = _mm256_load_si256((const __m256i *)(q + 16 * j));
-                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(values, sign_mask(signs, j)));
-            }
-            madds[r] = sum;
-            memcpy(&halves[r], block, sizeof halves[r]);
+        memset(sums[t], 0, sizeof sums[t]);
+    for (size_t g = 0; g < w->groups; g++)
+        for (size_t r = 0; r < rows; r += TILE_ROWS) {
+            struct tile tile;
+            if (first == 0)
+                prefetch(w, row + r, g);
+            fill(&tile, w, row + r, g);
+            for (size_t t = 0; t < tokens; t++)
+                multiply_tile(&tile, tables_at(x, first + t, g),
+                              x->a[activations_place(x, first + t, g)], sums[t] + r);
         }
-        __m256 d = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
-        __m256 scale = _mm256_mul_ps(d, _mm256_set1_ps(x->a[place]));
-        __m256i total = _mm256_set1_epi32(x->total[place]);
-        y = _mm256_fmadd_ps(group_sums(madds, total), scale, y);
-    }
-    return y;
+    for (size_t t = 0; t < tokens; t++)
+        memcpy(y + (first + t) * stride + row, sums[t], rows * sizeof *y);
 }
 
-static void product_token(const uint8_t *blocks, size_t rows, const struct activations *x,
-                          size_t token, float *y)
+static inline void multiply(const struct weights *w, const struct activations *x, float *y,
+                            size_t stride)
 {
-    size_t row_bytes = x->groups * KERNEL_GROUP_BYTES;
-    for (size_t row = 0; row < rows; row += 8) {
-        const uint8_t *pointers[8];
-        size_t count = rows - row < 8 ? rows - row : 8;
-        for (size_t r = 0; r < 8; r++)
-            pointers[r] = blocks + (row + (r < count ? r : 0)) * row_bytes;
-        float out[8];
-        _mm256_storeu_ps(out, rows_by_token(pointers, x, token));
-        memcpy(y + row, out, count * sizeof *y);
+    for (size_t row = 0; row < w->rows; row += TILES * TILE_ROWS) {
+        size_t rows = w->rows - row < TILES * TILE_ROWS ? w->rows - row : TILES * TILE_ROWS;
+        for (size_t first = 0; first < x->tokens; first += TOKENS) {
+            size_t tokens = x->tokens - first < TOKENS ? x->tokens - first : TOKENS;
+            multiply_rows(w, row, rows, x, first, tokens, y, stride);
+        }
     }
 }
-
-/* Padding a block costs as much as 8 tokens, a token alone about 3 of them. */
-enum { TOKENS_WORTH_A_BLOCK = 3 };
 
 void avx2_product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
                   size_t stride)
 {
-    for (size_t b = 0; b * TOKEN_BLOCK < x->tokens; b++) {
-        size_t first = b * TOKEN_BLOCK;
-        size_t tokens = x->tokens - first < TOKEN_BLOCK ? x->tokens - first : TOKEN_BLOCK;
-        if (tokens >= TOKENS_WORTH_A_BLOCK) {
-            product_token_block(blocks, rows, x, b, tokens, y + first * stride, stride);
-            continue;
-        }
-        for (size_t t = 0; t < tokens; t++)
-            product_token(blocks, rows, x, first + t, y + (first + t) * stride);
-    }
+    struct weights w = {blocks, rows, x->groups, false};
+    multiply(&w, x, y, stride);
+}
+
+void avx2_product_panels(const uint8_t *panels, size_t rows, const struct activations *x,
+                         float *y, size_t stride)
+{
+    struct weights w = {panels, rows, x->groups, true};
+    multiply(&w, x, y, stride);
 }

@@ -86,18 +86,14 @@ static float sum_exp(const float *x, size_t n, float largest)
     return exps_512(x, n, largest, NULL);
 }
 
-static size_t all_at_once(size_t groups)
-{
-    (void)groups;
-    return SIZE_MAX / TOKEN_BLOCK * TOKEN_BLOCK;
-}
-
 const struct kernel kernel_avx512 = {
     .name = "avx512",
     .quantize = avx2_quantize,
-    .tokens_at_once = all_at_once,
+    .table_bytes = AVX2_TABLE_BYTES,
+    .tokens_at_once = avx2_tokens_at_once,
+    .tabulate = avx2_tabulate,
     .product = avx2_product,
-    .product_panels = ref_product_panels,
+    .product_panels = avx2_product_panels,
     .product_transposed = ref_product_transposed,
     .rms_norm = rms_norm,
     .rope = rope,

@@ -18,9 +18,14 @@ void ref_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, s
                             float *dx, size_t dx_stride);
 
 #if defined(__x86_64__)
+enum { AVX2_TABLE_BYTES = 1040 }; /* 32 tables of 32 bytes, a correction, padding */
 bool avx2_quantize(const float *x, struct activations *out, size_t token);
+size_t avx2_tokens_at_once(size_t groups);
+void avx2_tabulate(struct activations *x, size_t first, size_t count);
 void avx2_product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
                   size_t stride);
+void avx2_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
+                         size_t stride);
 void avx512_attend(const struct attention *attention);
 #endif
 

@@ -36,6 +36,16 @@ static void print(const char *level, int threads, const char *what, double value
     (void)fflush(stdout);
 }
 
+/* Room for the tables of all tokens at any level. */
+static size_t table_bytes_max(void)
+{
+    const struct kernel *levels[KERNEL_LEVELS_MAX];
+    size_t most = 0;
+    for (size_t i = kernel_levels(levels); i-- > 0;)
+        most = levels[i]->table_bytes > most ? levels[i]->table_bytes : most;
+    return most * TOKENS * GROUPS + 64;
+}
+
 static void prepare(void)
 {
     struct rng rng;
@@ -51,7 +61,8 @@ static void prepare(void)
     x.q = aligned_alloc(64, sizeof *x.q * TOKENS * SIDE);
     x.a = x_new((size_t)TOKENS * GROUPS, sizeof *x.a);
     x.total = x_new((size_t)TOKENS * GROUPS, sizeof *x.total);
-    BUG_ON(!x.q);
+    x.tables = aligned_alloc(64, table_bytes_max());
+    BUG_ON(!x.q || !x.tables);
     float *input = x_new(SIDE, sizeof *input);
     for (size_t t = 0; t < TOKENS; t++) {
         for (size_t i = 0; i < SIDE; i++)
@@ -75,6 +86,8 @@ static double seconds(const struct kernel *kernel, int threads, size_t tokens, s
 {
     double best = 1e9;
     x.tokens = tokens;
+    if (kernel->tabulate)
+        kernel->tabulate(&x, 0, GROUPS);
     for (int i = 0; i < TRIES; i++) {
         double start = clock_seconds();
         for (size_t m = 0; m < count; m++)
@@ -152,7 +165,7 @@ static void print_machine(void)
 
 int main(void)
 {
-    const struct kernel *levels[4];
+    const struct kernel *levels[KERNEL_LEVELS_MAX];
     size_t count = kernel_levels(levels);
     print_machine();
     prepare();
@@ -167,5 +180,6 @@ int main(void)
     free(x.q);
     free(x.a);
     free(x.total);
+    free(x.tables);
     return 0;
 }
