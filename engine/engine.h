@@ -238,6 +238,69 @@ bool context_logits(struct context *context, const size_t *slots, size_t count, 
 
 void context_free(struct context *context);
 
+/* ---- batch: sequences that are evaluated again and again ------------------- */
+
+/* Many sequences packed into one batch of tokens, in which a beginning that some
+ * have in common is there once; and what an evaluation leaves behind, so that the
+ * next one starts at the first layer that changed.  Candidate flips are measured
+ * beside the model without touching it, several at once.
+ *
+ * [B1] logits are, bit for bit, those of a context that computes the same sequence
+ *      on a model with the flip applied.
+ * [B2] what is kept carries the names of the model's parts it was computed with:
+ *      whatever is flipped, nothing stale is used and nothing valid thrown away.
+ * [B3] a run that fails or is cancelled can be repeated.
+ */
+struct batch;
+
+struct sequence {
+    const int32_t *ids;
+    size_t count;
+    size_t wanted; /* logits are wanted at positions wanted .. count - 1 */
+};
+
+struct batch_options {
+    int threads;         /* 0: as many as the machine has */
+    uint64_t keep_bytes; /* to keep between evaluations, at most; 0: nothing */
+};
+
+enum { BATCH_MODEL = -1 }; /* the world without a candidate */
+
+/* As much as the machine can spare. */
+uint64_t batch_keep_default(void);
+
+/* Sequences are borrowed for the call only, the model as long as the batch lives. */
+struct batch *batch_new(struct model *model, const struct sequence *sequences, size_t count,
+                        const struct batch_options *options, struct err *err);
+
+size_t batch_tokens(const struct batch *batch); /* common beginnings counted once */
+size_t batch_rows(const struct batch *batch);   /* places whose logits are wanted */
+/* The row (0 to batch_rows - 1) of a wanted place. */
+size_t batch_row(const struct batch *batch, size_t sequence, size_t position);
+/* Bytes that are kept between evaluations. */
+uint64_t batch_kept_bytes(const struct batch *batch);
+/* Layers that the next batch_run computes anew. */
+size_t batch_stale_layers(const struct batch *batch);
+/* Candidates that are worth measuring at once. */
+size_t batch_worlds(const struct batch *batch);
+
+/* Bring everything up to the model as it is. */
+bool batch_run(struct batch *batch, cancel_flag *cancel, struct err *err);
+
+/* batch_run, and count candidates, each the model with one flip on it. */
+bool batch_try(struct batch *batch, const struct flip *flips, size_t count, cancel_flag *cancel,
+               struct err *err);
+
+/* Next-token logits of rows first to first + count - 1, of the model (BATCH_MODEL) or of
+ * a candidate of the last batch_try (0, 1, ...).  out: [count][vocab] */
+bool batch_logits(struct batch *batch, int world, size_t first, size_t count, float *out,
+                  cancel_flag *cancel, struct err *err);
+/* Those of a few tokens of one row. */
+bool batch_logits_of(struct batch *batch, int world, size_t row, const int32_t *ids, size_t count,
+                     float *out, struct err *err);
+
+void batch_free(struct batch *batch);
+
 /* ---- from logits to tokens ---------------------------------------------- */
 
 /* Index of the largest logit; of equal ones the lowest. */

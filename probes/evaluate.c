@@ -100,7 +100,8 @@ static bool measure_part(struct model *model, const struct probe_set *set, size_
     const struct probe *probes[MEASURE_MAX];
     for (size_t i = 0; i < n; i++)
         probes[i] = &set->probes[first + i];
-    struct measure *measure = measure_new(model, probes, n, options->metric, options->threads, err);
+    struct measure_options once = {options->metric, options->threads, 0};
+    struct measure *measure = measure_new(model, probes, n, &once, err);
     bool ok = measure && measure_run(measure, evaluation->gap + first, cancel, err);
     for (size_t i = 0; ok && i < n; i++)
         evaluation->merged[first + i] = measure_is_merged(measure, i);

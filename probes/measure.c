@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * All probes are one batch: a branch for each prompt, one for each answer that
- * shares the prompt's tokens, and a wrong answer shares what it has in common
- * with the right one.  Of an answer the last token need not be computed.
+ * All probes are one batch: two sequences for each, the prompt with the right
+ * answer and with the wrong one, less the last token, whose logits nobody needs.
  *
- * What is read from the batch is a list of terms (slot, token, probe, side) in
- * ascending order of slots; tokens of one answer lie on one path, so their
+ * What is read from the batch is a list of terms (row, token, probe, side) in
+ * ascending order of rows; tokens of one answer lie on one path, so their
  * log-probabilities are always added in the order of their positions.
  */
 #include "probes/measure.h"
@@ -21,7 +20,7 @@ enum {
 };
 
 struct term {
-    size_t slot;
+    size_t row; /* of the batch */
     int32_t id;
     uint32_t probe;
     bool wrong;
@@ -35,19 +34,15 @@ struct answers { /* of one probe */
 
 struct measure {
     struct model *model;
-    enum metric metric;
-    int threads;
+    struct measure_options options;
     size_t count;
     struct answers *answers; /* [count] */
-    struct context *context;
+    struct batch *batch;     /* NULL if no probe has a wrong answer */
     struct term *terms;
     size_t term_count;
-    size_t *slots; /* distinct slots of terms, ascending */
-    size_t slot_count;
-    float *logits; /* [slots_per_step][vocab] */
-    double *sums;  /* [slots_per_step] log-sum-exp */
-    size_t slots_per_step;
-    size_t tokens;
+    float *logits; /* [rows_per_step][vocab] */
+    double *sums;  /* [rows_per_step] log-sum-exp */
+    size_t rows_per_step;
 };
 
 const char *metric_name(enum metric metric)
@@ -107,152 +102,112 @@ static bool encode_probe(const struct tokenizer *tokenizer, const struct probe *
 
 /* ---- the batch ------------------------------------------------------------------ */
 
-static size_t common_length(const struct ids *a, const struct ids *b)
+/* Prompt and answer but its last token; with token_gap the prompt alone. */
+static struct sequence make_sequence(const struct measure *measure, const struct answers *answers,
+                                     int side, struct ids *room)
 {
-    size_t n = a->count < b->count ? a->count : b->count, i = 0;
-    while (i < n && a->data[i] == b->data[i])
-        i++;
-    return i;
+    const struct ids *answer = &answers->side[side];
+    size_t more = answer->count > 0 ? answer->count - 1 : 0;
+    if (measure->options.metric == METRIC_TOKEN_GAP)
+        more = 0;
+    for (size_t i = 0; i < answers->prompt.count; i++)
+        ids_add(room, answers->prompt.data[i]);
+    for (size_t i = 0; i < more; i++)
+        ids_add(room, answer->data[i]);
+    return (struct sequence){room->data, room->count, answers->prompt.count - 1};
 }
 
-/* Tokens of an answer that have to be computed: all but the last. */
-static size_t needed(const struct ids *answer)
+static void add_term(struct measure *measure, size_t row, int32_t id, size_t probe, int side)
 {
-    return answer->count > 0 ? answer->count - 1 : 0;
+    measure->terms[measure->term_count++] = (struct term){row, id, (uint32_t)probe, side == 1};
 }
 
-static size_t shared_with_right(const struct answers *answers)
+/* sequence: the number of the probe's sequence for that side. */
+static void add_terms(struct measure *measure, size_t probe, int side, size_t sequence)
 {
-    size_t common = common_length(&answers->side[0], &answers->side[1]);
-    size_t both = needed(&answers->side[0]) < needed(&answers->side[1])
-                      ? needed(&answers->side[0])
-                      : needed(&answers->side[1]);
-    return common < both ? common : both;
-}
-
-static size_t count_tokens(const struct measure *measure)
-{
-    size_t tokens = 0;
-    for (size_t i = 0; i < measure->count; i++) {
-        const struct answers *answers = &measure->answers[i];
-        tokens += answers->prompt.count;
-        if (measure->metric == METRIC_SEQ_LOGPROB && answers->side[1].count > 0)
-            tokens += needed(&answers->side[0]) + needed(&answers->side[1]) -
-                      shared_with_right(answers);
-    }
-    return tokens;
-}
-
-/* Branches of one probe; branch[0] and branch[1] lead along its answers. */
-static bool push_probe(struct measure *measure, size_t index, size_t branch[2], struct err *err)
-{
-    const struct answers *answers = &measure->answers[index];
-    struct context *context = measure->context;
-    size_t prompt = context_branch(context, 0, 0), length = answers->prompt.count;
-    branch[0] = branch[1] = prompt;
-    if (!context_push(context, prompt, answers->prompt.data, length, err))
-        return false;
-    if (measure->metric == METRIC_TOKEN_GAP || answers->side[1].count == 0)
-        return true;
-    size_t shared = shared_with_right(answers);
-    branch[0] = context_branch(context, prompt, length);
-    if (!context_push(context, branch[0], answers->side[0].data, needed(&answers->side[0]), err))
-        return false;
-    branch[1] = context_branch(context, branch[0], length + shared);
-    return context_push(context, branch[1], answers->side[1].data + shared,
-                        needed(&answers->side[1]) - shared, err);
-}
-
-static void add_term(struct measure *measure, size_t slot, int32_t id, size_t probe, bool wrong)
-{
-    measure->terms[measure->term_count++] = (struct term){slot, id, (uint32_t)probe, wrong};
-}
-
-static void add_terms(struct measure *measure, size_t index, const size_t branch[2])
-{
-    const struct answers *answers = &measure->answers[index];
+    const struct answers *answers = &measure->answers[probe];
+    const struct ids *ids = &answers->side[side];
     size_t end = answers->prompt.count - 1;
-    if (answers->side[1].count == 0)
+    if (measure->options.metric == METRIC_TOKEN_GAP) {
+        add_term(measure, batch_row(measure->batch, sequence, end), ids->data[ids->count - 1],
+                 probe, side);
         return;
-    for (int side = 0; side < 2; side++) {
-        const struct ids *ids = &answers->side[side];
-        if (measure->metric == METRIC_TOKEN_GAP) {
-            add_term(measure, context_slot(measure->context, branch[side], end),
-                     ids->data[ids->count - 1], index, side == 1);
-            continue;
-        }
-        for (size_t i = 0; i < ids->count; i++)
-            add_term(measure, context_slot(measure->context, branch[side], end + i), ids->data[i],
-                     index, side == 1);
     }
+    for (size_t i = 0; i < ids->count; i++)
+        add_term(measure, batch_row(measure->batch, sequence, end + i), ids->data[i], probe, side);
 }
 
 static int compare_terms(const void *a, const void *b)
 {
     const struct term *left = a, *right = b;
-    if (left->slot != right->slot)
-        return left->slot < right->slot ? -1 : 1;
+    if (left->row != right->row)
+        return left->row < right->row ? -1 : 1;
+    if (left->probe != right->probe)
+        return left->probe < right->probe ? -1 : 1;
     return (int)left->wrong - (int)right->wrong;
 }
 
-static void collect_slots(struct measure *measure)
+/* Sequences of all probes that have a wrong answer; room[i] holds the ids. */
+static size_t make_sequences(const struct measure *measure, struct ids *room,
+                             struct sequence *sequences)
 {
-    qsort(measure->terms, measure->term_count, sizeof *measure->terms, compare_terms);
-    measure->slots = x_new(measure->term_count, sizeof *measure->slots);
-    for (size_t i = 0; i < measure->term_count; i++)
-        if (i == 0 || measure->terms[i].slot != measure->terms[i - 1].slot)
-            measure->slots[measure->slot_count++] = measure->terms[i].slot;
+    size_t count = 0;
+    for (size_t i = 0; i < measure->count; i++)
+        for (int side = 0; side < 2 && measure->answers[i].side[1].count > 0; side++, count++)
+            sequences[count] = make_sequence(measure, &measure->answers[i], side, &room[count]);
+    return count;
 }
 
-/* Push everything; on the first time the terms are noted too. */
-static bool push_all(struct measure *measure, bool with_terms, struct err *err)
+static void collect_terms(struct measure *measure)
 {
-    context_reset(measure->context);
-    for (size_t i = 0; i < measure->count; i++) {
-        size_t branch[2];
-        if (!push_probe(measure, i, branch, err))
-            return false;
-        if (with_terms)
-            add_terms(measure, i, branch);
-    }
-    return true;
-}
-
-static bool prepare(struct measure *measure, int threads, struct err *err)
-{
-    size_t vocab = model_shape(measure->model)->vocab, terms = 0;
+    size_t terms = 0, sequence = 0;
     for (size_t i = 0; i < measure->count; i++)
         terms += measure->answers[i].side[0].count + measure->answers[i].side[1].count;
     measure->terms = x_new(terms, sizeof *measure->terms);
-    measure->tokens = count_tokens(measure);
-    struct context_options options = {.tokens_max = measure->tokens, .threads = threads};
-    measure->context = context_new(measure->model, &options, err);
-    if (!measure->context || !push_all(measure, true, err))
-        return false;
-    collect_slots(measure);
-    measure->slots_per_step = LOGITS_BYTES_MAX / (vocab * sizeof(float)) + 1;
-    if (measure->slots_per_step > measure->slot_count)
-        measure->slots_per_step = measure->slot_count + 1;
-    measure->logits = x_new(measure->slots_per_step * vocab, sizeof *measure->logits);
-    measure->sums = x_new(measure->slots_per_step, sizeof *measure->sums);
+    for (size_t i = 0; i < measure->count; i++)
+        for (int side = 0; side < 2 && measure->answers[i].side[1].count > 0; side++)
+            add_terms(measure, i, side, sequence++);
+    qsort(measure->terms, measure->term_count, sizeof *measure->terms, compare_terms);
+}
+
+static bool prepare(struct measure *measure, struct err *err)
+{
+    struct ids *room = x_new(2 * measure->count, sizeof *room);
+    struct sequence *sequences = x_new(2 * measure->count, sizeof *sequences);
+    struct batch_options options = {measure->options.threads, measure->options.keep_bytes};
+    size_t count = make_sequences(measure, room, sequences);
+    if (count > 0)
+        measure->batch = batch_new(measure->model, sequences, count, &options, err);
+    for (size_t i = 0; i < count; i++)
+        ids_free(&room[i]);
+    free(room);
+    free(sequences);
+    if (!measure->batch)
+        return count == 0;
+    collect_terms(measure);
+    size_t vocab = model_shape(measure->model)->vocab, rows = batch_rows(measure->batch);
+    measure->rows_per_step = LOGITS_BYTES_MAX / (vocab * sizeof(float)) + 1;
+    if (measure->rows_per_step > rows)
+        measure->rows_per_step = rows;
+    measure->logits = x_new(measure->rows_per_step * vocab, sizeof *measure->logits);
+    measure->sums = x_new(measure->rows_per_step, sizeof *measure->sums);
     return true;
 }
 
 struct measure *measure_new(struct model *model, const struct probe *const *probes, size_t count,
-                            enum metric metric, int threads, struct err *err)
+                            const struct measure_options *options, struct err *err)
 {
     struct measure *measure = x_new(1, sizeof *measure);
     measure->model = model;
-    measure->metric = metric;
-    measure->threads = threads > 0 ? threads : omp_get_max_threads();
+    measure->options = *options;
+    if (measure->options.threads == 0)
+        measure->options.threads = omp_get_max_threads();
     measure->count = count;
     measure->answers = x_new(count, sizeof *measure->answers);
     bool ok = true;
     for (size_t i = 0; ok && i < count; i++)
         ok = encode_probe(model_tokenizer(model), probes[i], &measure->answers[i], err);
-    if (ok && count > 0)
-        ok = prepare(measure, threads, err);
-    if (ok)
+    if (ok && prepare(measure, err))
         return measure;
     measure_free(measure);
     return NULL;
@@ -268,9 +223,8 @@ void measure_free(struct measure *measure)
         ids_free(&measure->answers[i].side[1]);
     }
     free(measure->answers);
-    context_free(measure->context);
+    batch_free(measure->batch);
     free(measure->terms);
-    free(measure->slots);
     free(measure->logits);
     free(measure->sums);
     free(measure);
@@ -281,44 +235,90 @@ void measure_free(struct measure *measure)
 /* Log-sum-exp of n rows of logits; each row is one thread's work. */
 static void sum_rows(struct measure *measure, size_t n, size_t vocab)
 {
-#pragma omp parallel for num_threads(measure->threads) if (n * vocab > WORTH_THREADS)
+#pragma omp parallel for num_threads(measure->options.threads) if (n * vocab > WORTH_THREADS)
     for (size_t i = 0; i < n; i++)
         measure->sums[i] = logits_log_sum_exp(measure->logits + i * vocab, vocab);
 }
 
-static double term_value(const struct measure *measure, size_t row, size_t vocab, int32_t id)
+/* Log-probabilities of all terms, added up by probe and side. */
+static bool sum_log_probs(struct measure *measure, int world, double *sides, cancel_flag *cancel,
+                          struct err *err)
 {
-    double logit = (double)measure->logits[row * vocab + (size_t)id];
-    return measure->metric == METRIC_TOKEN_GAP ? logit : logit - measure->sums[row];
+    size_t vocab = model_shape(measure->model)->vocab, rows = batch_rows(measure->batch);
+    const struct term *term = measure->terms, *end = measure->terms + measure->term_count;
+    for (size_t first = 0; first < rows; first += measure->rows_per_step) {
+        size_t n = rows - first < measure->rows_per_step ? rows - first : measure->rows_per_step;
+        if (!batch_logits(measure->batch, world, first, n, measure->logits, cancel, err))
+            return false;
+        sum_rows(measure, n, vocab);
+        for (; term < end && term->row < first + n; term++)
+            sides[2 * term->probe + term->wrong] +=
+                (double)measure->logits[(term->row - first) * vocab + (size_t)term->id] -
+                measure->sums[term->row - first];
+    }
+    return true;
+}
+
+/* Only the logits that are asked for. */
+static bool sum_logits(struct measure *measure, int world, double *sides, struct err *err)
+{
+    for (size_t i = 0; i < measure->term_count; i++) {
+        const struct term *term = &measure->terms[i];
+        float logit = 0;
+        if (!batch_logits_of(measure->batch, world, term->row, &term->id, 1, &logit, err))
+            return false;
+        sides[2 * term->probe + term->wrong] = (double)logit;
+    }
+    return true;
+}
+
+static bool read_gaps(struct measure *measure, int world, double *gaps, cancel_flag *cancel,
+                      struct err *err)
+{
+    double *sides = x_new(measure->count, 2 * sizeof *sides);
+    bool ok = measure->options.metric == METRIC_TOKEN_GAP
+                  ? sum_logits(measure, world, sides, err)
+                  : sum_log_probs(measure, world, sides, cancel, err);
+    for (size_t i = 0; ok && i < measure->count; i++)
+        gaps[i] = measure->answers[i].side[1].count ? sides[2 * i] - sides[2 * i + 1] : (double)NAN;
+    free(sides);
+    return ok;
+}
+
+static void no_gaps(double *gaps, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gaps[i] = (double)NAN;
 }
 
 bool measure_run(struct measure *measure, double *gaps, cancel_flag *cancel, struct err *err)
 {
-    if (measure->count == 0)
+    if (!measure->batch) {
+        no_gaps(gaps, measure->count);
         return true;
-    size_t vocab = model_shape(measure->model)->vocab, term = 0;
-    if (!push_all(measure, false, err) || !context_run(measure->context, cancel, err))
-        return false;
-    double *sides = x_new(measure->count, 2 * sizeof *sides);
-    for (size_t first = 0; first < measure->slot_count; first += measure->slots_per_step) {
-        size_t n = measure->slot_count - first;
-        n = n < measure->slots_per_step ? n : measure->slots_per_step;
-        const size_t *slots = measure->slots + first;
-        if (!context_logits(measure->context, slots, n, measure->logits, cancel, err)) {
-            free(sides);
-            return false;
-        }
-        if (measure->metric == METRIC_SEQ_LOGPROB)
-            sum_rows(measure, n, vocab);
-        for (size_t row = 0; row < n; row++)
-            for (; term < measure->term_count && measure->terms[term].slot == slots[row]; term++)
-                sides[2 * measure->terms[term].probe + measure->terms[term].wrong] +=
-                    term_value(measure, row, vocab, measure->terms[term].id);
     }
-    for (size_t i = 0; i < measure->count; i++)
-        gaps[i] = measure->answers[i].side[1].count ? sides[2 * i] - sides[2 * i + 1] : (double)NAN;
-    free(sides);
+    return batch_run(measure->batch, cancel, err) &&
+           read_gaps(measure, BATCH_MODEL, gaps, cancel, err);
+}
+
+bool measure_try(struct measure *measure, const struct flip *flips, size_t flip_count,
+                 double *gaps, cancel_flag *cancel, struct err *err)
+{
+    if (!measure->batch) {
+        no_gaps(gaps, measure->count * flip_count);
+        return true;
+    }
+    if (!batch_try(measure->batch, flips, flip_count, cancel, err))
+        return false;
+    for (size_t i = 0; i < flip_count; i++)
+        if (!read_gaps(measure, (int)i, gaps + i * measure->count, cancel, err))
+            return false;
     return true;
+}
+
+size_t measure_at_once(const struct measure *measure)
+{
+    return measure->batch ? batch_worlds(measure->batch) : 1;
 }
 
 bool measure_is_merged(const struct measure *measure, size_t probe)
@@ -328,5 +328,5 @@ bool measure_is_merged(const struct measure *measure, size_t probe)
 
 size_t measure_tokens(const struct measure *measure)
 {
-    return measure->tokens;
+    return measure->batch ? batch_tokens(measure->batch) : 0;
 }

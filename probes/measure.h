@@ -12,9 +12,9 @@
  * A gap is a search signal, never a result: what the model says is judged by
  * generation (probes/evaluate.h).
  *
- * A measure is made once for a list of probes and run as often as wanted; each
- * run computes every prompt once and its answers after it, in one batch, with
- * the flips that are on the model at that moment.
+ * A measure is made once for a list of probes and run as often as wanted.  All
+ * prompts and answers are one batch, what they begin with in common computed once;
+ * what is kept of a run shortens the next (engine/engine.h, struct batch).
  */
 #ifndef PROBES_MEASURE_H
 #define PROBES_MEASURE_H
@@ -28,18 +28,33 @@ bool metric_parse(const char *name, enum metric *metric);
 
 struct measure;
 
+struct measure_options {
+    enum metric metric;
+    int threads;
+    uint64_t keep_bytes; /* as in struct batch_options: 0 where it is run once */
+};
+
 /* The probes are borrowed for the call only, the model as long as it lives. */
 struct measure *measure_new(struct model *model, const struct probe *const *probes, size_t count,
-                            enum metric metric, int threads, struct err *err);
+                            const struct measure_options *options, struct err *err);
 
 /* gaps: [count]; NAN for a probe without a wrong answer. */
 bool measure_run(struct measure *measure, double *gaps, cancel_flag *cancel, struct err *err);
+
+/* The same for flips each of which is on the model alone, without touching it; at
+ * most measure_at_once.  gaps: [flip_count][count], to the bit what measure_run
+ * says after model_flip. */
+bool measure_try(struct measure *measure, const struct flip *flips, size_t flip_count,
+                 double *gaps, cancel_flag *cancel, struct err *err);
+
+/* Flips that are worth measuring together. */
+size_t measure_at_once(const struct measure *measure);
 
 /* Does the tokenizer merge across the end of the prompt, so that the answer had
  * to be tokenized apart? */
 bool measure_is_merged(const struct measure *measure, size_t probe);
 
-/* Tokens that one run computes. */
+/* Tokens of the batch. */
 size_t measure_tokens(const struct measure *measure);
 
 void measure_free(struct measure *measure);

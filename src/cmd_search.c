@@ -53,7 +53,8 @@ const struct command command_search = {
     .synopsis = "MODEL --target SET --control SET [--heldout SET] -o PATCH",
     .summary = "Search for row flips that help the targets",
     .details = "Rows are drawn by their mean scale, flipped, measured, and kept if the fitness\n"
-               "rises.  Every accepted flip is in the patch file before it is printed.  At the\n"
+               "rises.  A candidate is measured from its own layer on, and no further than its\n"
+               "targets allow; --plain-eval computes everything, for comparison.  Every accepted flip is in the patch file before it is printed.  At the\n"
                "end all probes are answered before and after: generation is the result, gaps\n"
                "are the search's signal.  Exit status 1: nothing was accepted.",
     .options = options,

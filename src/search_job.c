@@ -129,6 +129,7 @@ static void print_tried_json(const struct search_try *tried)
     (void)json_object_set_new(object, "fitness", json_real(tried->fitness));
     (void)json_object_set_new(object, "accepted", json_boolean(tried->accepted));
     (void)json_object_set_new(object, "screened", json_boolean(tried->screened));
+    (void)json_object_set_new(object, "stopped", json_boolean(tried->stopped));
     cli_print_json(object, false);
 }
 

@@ -101,6 +101,8 @@ static bool read_numbers(const struct arguments *arguments, struct search_option
         return false;
     options->seed = (uint64_t)seed;
     options->threads = arguments_threads(arguments);
+    options->plain = arguments_has(arguments, "plain-eval");
+    options->early_stop = !options->plain;
     return true;
 }
 

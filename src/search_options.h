@@ -29,7 +29,8 @@ enum {
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
     {"fitness", 0, "F", "mean (default) or min of the targets' gains"},                       \
     {"metric", 0, "M", "seq_logprob (default) or token_gap"},                                 \
-    {"seed", 0, "N", "of the draws (42)"}
+    {"seed", 0, "N", "of the draws (42)"},                                                    \
+    {"plain-eval", 0, NULL, "measure every candidate by a full pass: same flips, slower"}
 
 /* What was given of SEARCH_OPTIONS and of --threads; the rest of options stays.
  * options->layers then points to layers or is NULL. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The published greedy search.  A candidate is flipped in place, measured, and
- * flipped back if it does not help: the model is its own undo.
+ * The published greedy search: draw, measure (trial.c), keep what helps.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@ struct search_options search_default_options(void)
         .fitness = FITNESS_MEAN,
         .metric = METRIC_SEQ_LOGPROB,
         .seed = 42,
+        .keep_bytes = SEARCH_KEEP_DEFAULT,
     };
 }
 
@@ -159,21 +159,14 @@ static bool prepare_probes(struct search *search, const struct probe_set *target
     search->before = x_new(count, sizeof *search->before);
     search->now = x_new(count, sizeof *search->now);
     search->trial = x_new(count, sizeof *search->trial);
-    int threads = search->options.threads;
-    enum metric metric = search->options.metric;
-    search->all = measure_new(search->model, probes, count, metric, threads, err);
-    bool ok = search->all && measure_run(search->all, search->before, cancel, err);
+    bool ok = trial_prepare(search, probes, cancel, err);
     if (ok) {
         memcpy(search->now, search->before, count * sizeof *search->now);
         pick_worst(search);
-        const struct probe *worst[SCREEN_COUNT];
-        for (size_t i = 0; i < search->screen_count; i++)
-            worst[i] = probes[search->worst[i]];
-        search->screen = measure_new(search->model, worst, search->screen_count, metric, threads,
-                                     err);
+        ok = trial_prepare_screen(search, probes, err);
     }
     free(probes);
-    return ok && search->screen;
+    return ok;
 }
 
 struct search *search_new(struct model *model, const struct probe_set *targets,
@@ -198,8 +191,7 @@ void search_free(struct search *search)
 {
     if (!search)
         return;
-    measure_free(search->all);
-    measure_free(search->screen);
+    trial_free(search);
     draw_free(search->draw);
     free(search->candidates);
     free(search->before);
@@ -213,63 +205,6 @@ void search_free(struct search *search)
 
 /* ---- one step --------------------------------------------------------------------- */
 
-static double target_gain(const struct search *search, const double *gaps)
-{
-    double sum = 0, least = HUGE_VAL;
-    for (size_t i = 0; i < search->target_count; i++) {
-        double gain = gaps[i] - search->before[i];
-        sum += gain;
-        least = gain < least ? gain : least;
-    }
-    return search->options.fitness == FITNESS_MIN ? least : sum / (double)search->target_count;
-}
-
-static double control_loss(const struct search *search, const double *gaps)
-{
-    size_t controls = search->probe_count - search->target_count;
-    double sum = 0;
-    for (size_t i = search->target_count; i < search->probe_count; i++) {
-        double loss = search->before[i] - gaps[i];
-        sum += loss > 0 ? loss : 0;
-    }
-    return controls > 0 ? sum / (double)controls : 0;
-}
-
-double search_judge(const struct search *search, const double *gaps)
-{
-    return target_gain(search, gaps) - search->options.penalty * control_loss(search, gaps);
-}
-
-/* Is one of the worst targets above its gap before the search? */
-static bool screen_passes(const struct search *search, const double *gaps, double *gain)
-{
-    bool above = false;
-    *gain = 0;
-    for (size_t i = 0; i < search->screen_count; i++) {
-        double difference = gaps[i] - search->before[search->worst[i]];
-        above = above || difference > 0;
-        *gain += difference / (double)search->screen_count;
-    }
-    return above;
-}
-
-/* Measure the flipped model; false on failure. */
-static bool measure_flipped(struct search *search, struct search_try *out, cancel_flag *cancel,
-                            struct err *err)
-{
-    double screen_gaps[SCREEN_COUNT] = {0};
-    if (!measure_run(search->screen, screen_gaps, cancel, err))
-        return false;
-    out->screened = !screen_passes(search, screen_gaps, &out->fitness);
-    if (out->screened)
-        return true;
-    if (!measure_run(search->all, search->trial, cancel, err))
-        return false;
-    out->fitness = search_judge(search, search->trial);
-    out->accepted = out->fitness > search->fitness;
-    return true;
-}
-
 enum search_status search_step(struct search *search, struct search_try *out,
                                cancel_flag *cancel, struct err *err)
 {
@@ -281,11 +216,7 @@ enum search_status search_step(struct search *search, struct search_try *out,
         return SEARCH_FINISHED;
     struct state_name below = model_state(search->model);
     *out = (struct search_try){.flip = search->candidates[index], .number = search->tried + 1};
-    model_flip(search->model, &out->flip);
-    bool ok = measure_flipped(search, out, cancel, err);
-    if (!ok || !out->accepted)
-        model_flip(search->model, &out->flip);
-    if (!ok) {
+    if (!trial_candidate(search, out, cancel, err)) {
         draw_return(search->draw, index, search_row_weight(search->model, &out->flip));
         return SEARCH_FAILED;
     }
@@ -293,11 +224,13 @@ enum search_status search_step(struct search *search, struct search_try *out,
     search->tried++;
     search->screened += out->screened;
     search->last = *out;
-    search->last_measured = !out->screened;
+    search->last_measured = !out->screened && !out->stopped;
     search->last_below = below;
     search->last_at = out->accepted ? search->accepted_count : NOT_ACCEPTED;
-    if (out->accepted)
+    if (out->accepted) {
+        model_flip(search->model, &out->flip);
         search_push(search, &out->flip, search->trial, out->fitness);
+    }
     return SEARCH_TRIED;
 }
 
@@ -325,7 +258,7 @@ uint64_t search_candidates(const struct search *search)
 
 size_t search_tokens(const struct search *search)
 {
-    return measure_tokens(search->all);
+    return measure_tokens(search->targets) + measure_tokens(search->controls);
 }
 
 const double *search_gaps_before(const struct search *search)

@@ -59,9 +59,7 @@ bool search_measure(struct search *search, const struct flip *flip, double *gaps
 {
     if (!model_flip_fits(search->model, flip, err))
         return false;
-    model_flip(search->model, flip);
-    bool ok = measure_run(search->all, gaps, cancel, err);
-    model_flip(search->model, flip);
+    bool ok = trial_flip_gaps(search, flip, gaps, cancel, err);
     if (ok)
         *fitness = search_judge(search, gaps);
     return ok;
@@ -143,6 +141,7 @@ bool search_accept(struct search *search, struct search_try *out, cancel_flag *c
     search->last_at = search->accepted_count;
     search->last.accepted = true;
     search->last.screened = false;
+    search->last.stopped = false;
     search_push(search, &search->last.flip, search->trial, search->last.fitness);
     *out = search->last;
     return true;

@@ -43,20 +43,26 @@ struct search_options {
     enum metric metric;
     uint64_t seed;
     int threads;
+    uint64_t keep_bytes; /* of evaluations, to shorten the next; SEARCH_KEEP_DEFAULT */
+    bool early_stop; /* do not measure controls where the targets do not reach the fitness */
+    bool plain;      /* flip in place and compute everything: the same, slower */
 };
+
+#define SEARCH_KEEP_DEFAULT UINT64_MAX /* as much as the machine can spare */
 
 /* All layers; of models with more than 8 layers 1 to 4 and the penultimate.
  * out has room for the model's layers; returns how many. */
 size_t search_default_layers(const struct model *model, int32_t *out);
 
 /* The published defaults: gate and up, 200 iterations, penalty 2, mean,
- * seq_logprob, seed 42. */
+ * seq_logprob, seed 42; all candidates that pass the screen are measured fully. */
 struct search_options search_default_options(void);
 
 struct search_try {
     struct flip flip;
     uint64_t number; /* 1, 2, ... */
     bool screened;   /* rejected on the two worst targets alone */
+    bool stopped;    /* rejected on the targets alone: fitness is at most this */
     bool accepted;
     double fitness;  /* of the candidate; of screened ones that of the two targets */
 };
@@ -89,7 +95,7 @@ uint64_t search_left(const struct search *search);
  * flips.  Valid until the next step. */
 const double *search_gaps_before(const struct search *search);
 const double *search_gaps_now(const struct search *search);
-/* Those of the last candidate; NULL if it was screened out or none was drawn. */
+/* Those of the last candidate; NULL if it was not measured fully or none was drawn. */
 const double *search_gaps_last(const struct search *search);
 
 /* Accepted flips in order (a row that was taken off by keeping it once more is

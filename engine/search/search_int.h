@@ -15,9 +15,17 @@
 #include "engine/search/draw.h"
 #include "engine/search/search.h"
 
-enum { SCREEN_COUNT = 2 };
+enum { SCREEN_COUNT = 2, AHEAD_MAX = 8 };
 
 #define NOT_ACCEPTED SIZE_MAX
+
+/* Candidates that were screened before their turn, on a model in state `below`. */
+struct screened {
+    size_t count;
+    struct state_name below;
+    struct flip flips[AHEAD_MAX];
+    double gaps[AHEAD_MAX * SCREEN_COUNT]; /* [flip][screen_count] */
+};
 
 struct search {
     struct model *model;
@@ -26,8 +34,10 @@ struct search {
     struct flip *candidates;
     size_t candidate_count;
     struct draw *draw;
-    struct measure *all;    /* targets, then controls */
+    struct measure *targets;
+    struct measure *controls;
     struct measure *screen; /* the worst targets */
+    struct screened ahead;
     size_t target_count;
     size_t probe_count;
     size_t screen_count;
@@ -52,6 +62,22 @@ struct search {
 
 /* What the search maximises, of gaps [probe_count]. */
 double search_judge(const struct search *search, const double *gaps);
+
+/* engine/search/trial.c; gaps are those of targets, then controls. */
+bool trial_prepare(struct search *search, const struct probe *const *probes, cancel_flag *cancel,
+                   struct err *err);
+bool trial_prepare_screen(struct search *search, const struct probe *const *probes,
+                          struct err *err);
+void trial_free(struct search *search);
+/* Of the model as it is. */
+bool trial_gaps(struct search *search, double *gaps, cancel_flag *cancel, struct err *err);
+/* With one flip on it. */
+bool trial_flip_gaps(struct search *search, const struct flip *flip, double *gaps,
+                     cancel_flag *cancel, struct err *err);
+/* Screen and measure out->flip: fills screened, stopped, accepted and fitness, and
+ * search->trial as far as it was measured. */
+bool trial_candidate(struct search *search, struct search_try *out, cancel_flag *cancel,
+                     struct err *err);
 
 /* The weight of a row in the draw. */
 uint64_t search_row_weight(const struct model *model, const struct flip *flip);

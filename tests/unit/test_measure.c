@@ -31,7 +31,8 @@ static void gaps_of(struct model *model, const struct probe *probes, size_t coun
     const struct probe **list = x_new(count, sizeof *list);
     for (size_t i = 0; i < count; i++)
         list[i] = &probes[i];
-    struct measure *measure = measure_new(model, list, count, metric, threads, &err);
+    struct measure_options options = {metric, threads, 0};
+    struct measure *measure = measure_new(model, list, count, &options, &err);
     t_ok(measure != NULL, &err);
     t_ok(measure_run(measure, gaps, NULL, &err), &err);
     measure_free(measure);
@@ -161,8 +162,8 @@ static void measure__answer_merges_with_prompt__flagged_and_apart(void **state)
     double gaps[countof(probes)];
     for (size_t i = 0; i < countof(probes); i++)
         list[i] = &probes[i];
-    struct measure *measure = measure_new(model, list, countof(probes), METRIC_SEQ_LOGPROB, 1,
-                                          &err);
+    struct measure_options options = {METRIC_SEQ_LOGPROB, 1, 0};
+    struct measure *measure = measure_new(model, list, countof(probes), &options, &err);
     t_ok(measure != NULL, &err);
     t_ok(measure_run(measure, gaps, NULL, &err), &err);
     for (size_t i = 0; i < countof(probes); i++) {
@@ -272,7 +273,8 @@ static void measure__flips__as_measured_afresh_and_back_again(void **state)
     };
     for (size_t m = 0; m < countof(metrics); m++) {
         double before[BYTE_PROBES], flipped[BYTE_PROBES], fresh[BYTE_PROBES], after[BYTE_PROBES];
-        struct measure *measure = measure_new(model, list, BYTE_PROBES, metrics[m], 2, &err);
+        struct measure_options options = {metrics[m], 2, batch_keep_default()};
+        struct measure *measure = measure_new(model, list, BYTE_PROBES, &options, &err);
         t_ok(measure != NULL, &err);
         t_ok(measure_run(measure, before, NULL, &err), &err);
         for (size_t f = 0; f < countof(flips); f++) {
@@ -297,7 +299,8 @@ static void measure__cancelled__fails_and_can_be_run_again(void **state)
     struct model *model = simple_model(&tiny_default);
     struct probe probe = simple_probe("the cat", " sat on it", " flew");
     const struct probe *list[] = {&probe};
-    struct measure *measure = measure_new(model, list, 1, METRIC_SEQ_LOGPROB, 1, &err);
+    struct measure_options options = {METRIC_SEQ_LOGPROB, 1, 1 << 20};
+    struct measure *measure = measure_new(model, list, 1, &options, &err);
     t_ok(measure != NULL, &err);
     double gap = 0, again = 0;
     t_ok(measure_run(measure, &gap, NULL, &err), &err);
@@ -325,13 +328,14 @@ static void measure_tokens__shared_starts__counted_once(void **state)
         {"abcd", "123", "456", 4, 8},
         {"abcd", "123", "124", 4, 6},    /* 1 2 are shared */
         {"abcd", "123", "12", 4, 6},     /* 1 shared, then 2 on the way to 3 */
-        {"abcd", "123", "", 4, 4},
+        {"abcd", "123", "", 0, 0},       /* no gap to measure */
     };
     for (size_t i = 0; i < countof(rows); i++)
         for (size_t m = 0; m < countof(metrics); m++) {
             struct probe probe = simple_probe(rows[i].prompt, rows[i].correct, rows[i].wrong);
             const struct probe *list[] = {&probe};
-            struct measure *measure = measure_new(model, list, 1, metrics[m], 1, &err);
+            struct measure_options options = {metrics[m], 1, 0};
+            struct measure *measure = measure_new(model, list, 1, &options, &err);
             t_ok(measure != NULL, &err);
             assert_int_equal(measure_tokens(measure),
                              m ? rows[i].seq_logprob : rows[i].token_gap);

@@ -203,7 +203,7 @@ static void search__threads_and_kernels__same_bits(void **state)
         run_steps(&options, got);
         assert_memory_equal(got, expected, sizeof got);
     }
-    const char *const levels[] = {"ref", "avx2"};
+    const char *const levels[] = {"ref", "avx2", "avx512", "amx", "neon"};
     for (size_t i = 0; i < countof(levels); i++) {
         (void)setenv("BANKAI_CPU", levels[i], 1);
         if (strcmp(engine_cpu_level(), levels[i]) == 0) {
@@ -217,6 +217,40 @@ static void search__threads_and_kernels__same_bits(void **state)
     options.seed++;
     run_steps(&options, got);
     assert_true(memcmp(got, expected, sizeof got) != 0);
+}
+
+/* Resuming and joined candidates change nothing at all, an early stop only the fitness of
+ * candidates that were rejected anyway. */
+static void search__plain_kept_or_stopped_early__same_flips_same_bits(void **state)
+{
+    (void)state;
+    struct search_options options = search_default_options();
+    struct search_try plain[STEPS], got[STEPS];
+    options.projs = (1u << PROJ_LAYER_COUNT) - 1;
+    options.plain = true;
+    run_steps(&options, plain);
+    options.plain = false;
+    const uint64_t budgets[] = {0, 10000, 100000, 1000000, SEARCH_KEEP_DEFAULT};
+    size_t stopped = 0, accepted = 0;
+    for (size_t b = 0; b < countof(budgets); b++) {
+        options.keep_bytes = budgets[b];
+        options.early_stop = false;
+        run_steps(&options, got);
+        assert_memory_equal(got, plain, sizeof got);
+        options.early_stop = true;
+        run_steps(&options, got);
+        for (size_t i = 0; i < STEPS; i++) {
+            assert_memory_equal(&got[i].flip, &plain[i].flip, sizeof got[i].flip);
+            assert_int_equal(got[i].accepted, plain[i].accepted);
+            assert_true(got[i].fitness >= plain[i].fitness);
+            stopped += got[i].fitness > plain[i].fitness;
+            accepted += got[i].accepted;
+            if (got[i].accepted || got[i].screened)
+                assert_memory_equal(&got[i].fitness, &plain[i].fitness, sizeof(double));
+        }
+    }
+    print_message("%zu stopped early, %zu accepted\n", stopped, accepted);
+    assert_true(stopped > 0 && accepted > 0);
 }
 
 /* ---- cancelling [S2] ---------------------------------------------------------------------- */
@@ -513,6 +547,7 @@ int main(void)
         cmocka_unit_test(search__tiny_model__as_the_slow_search),
         cmocka_unit_test(search__nano__as_the_slow_search),
         cmocka_unit_test(search__threads_and_kernels__same_bits),
+        cmocka_unit_test(search__plain_kept_or_stopped_early__same_flips_same_bits),
         cmocka_unit_test(search_step__cancelled_anywhere__as_if_never_begun),
         cmocka_unit_test(search_new__cancelled__fails),
         cmocka_unit_test(search__more_iterations_than_rows__each_row_once),

@@ -61,8 +61,8 @@ static void measure_fresh(const struct fixture *fixture, double *gaps)
     const struct probe *list[PROBES];
     for (size_t i = 0; i < PROBES; i++)
         list[i] = &fixture->probes[i];
-    struct measure *measure = measure_new(fixture->model, list, PROBES, fixture->options.metric, 1,
-                                          &err);
+    struct measure_options options = {fixture->options.metric, 1, 0};
+    struct measure *measure = measure_new(fixture->model, list, PROBES, &options, &err);
     t_ok(measure != NULL, &err);
     t_ok(measure_run(measure, gaps, NULL, &err), &err);
     measure_free(measure);

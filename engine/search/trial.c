@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a flip does to the gaps of the probes.
+ *
+ * Three batches: the worst targets, which screen; all targets; the controls.  A
+ * candidate is measured beside the model, from its own layer on.  With
+ * options.plain it is flipped in place and everything is computed: the same bits,
+ * slower (--plain-eval).
+ *
+ * Controls can only subtract from the fitness, so with options.early_stop they are
+ * not looked at where the targets alone do not reach it.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/search/search_int.h"
+
+/* ---- measures -------------------------------------------------------------------- */
+
+static struct measure_options options_for(const struct search *search, uint64_t keep_bytes)
+{
+    return (struct measure_options){
+        .metric = search->options.metric,
+        .threads = search->options.threads,
+        .keep_bytes = search->options.plain ? 0 : keep_bytes,
+    };
+}
+
+/* Targets are measured most, so they get most of what may be kept. */
+bool trial_prepare(struct search *search, const struct probe *const *probes, cancel_flag *cancel,
+                   struct err *err)
+{
+    size_t targets = search->target_count, controls = search->probe_count - targets;
+    uint64_t keep = search->options.keep_bytes;
+    keep = keep == SEARCH_KEEP_DEFAULT ? batch_keep_default() : keep;
+    struct measure_options options = options_for(search, keep / 3 * 2);
+    search->targets = measure_new(search->model, probes, targets, &options, err);
+    options = options_for(search, keep / 4);
+    if (search->targets)
+        search->controls = measure_new(search->model, probes + targets, controls, &options, err);
+    return search->controls && trial_gaps(search, search->before, cancel, err);
+}
+
+bool trial_prepare_screen(struct search *search, const struct probe *const *probes,
+                          struct err *err)
+{
+    const struct probe *worst[SCREEN_COUNT];
+    for (size_t i = 0; i < search->screen_count; i++)
+        worst[i] = probes[search->worst[i]];
+    uint64_t keep = search->options.keep_bytes;
+    keep = keep == SEARCH_KEEP_DEFAULT ? batch_keep_default() : keep;
+    struct measure_options options = options_for(search, keep / 12);
+    search->screen = measure_new(search->model, worst, search->screen_count, &options, err);
+    return search->screen != NULL;
+}
+
+void trial_free(struct search *search)
+{
+    measure_free(search->targets);
+    measure_free(search->controls);
+    measure_free(search->screen);
+}
+
+bool trial_gaps(struct search *search, double *gaps, cancel_flag *cancel, struct err *err)
+{
+    return measure_run(search->targets, gaps, cancel, err) &&
+           measure_run(search->controls, gaps + search->target_count, cancel, err);
+}
+
+/* One measure with the flip on. */
+static bool measure_one(struct search *search, struct measure *measure, const struct flip *flip,
+                        double *gaps, cancel_flag *cancel, struct err *err)
+{
+    if (!search->options.plain)
+        return measure_try(measure, flip, 1, gaps, cancel, err);
+    model_flip(search->model, flip);
+    bool ok = measure_run(measure, gaps, cancel, err);
+    model_flip(search->model, flip);
+    return ok;
+}
+
+bool trial_flip_gaps(struct search *search, const struct flip *flip, double *gaps,
+                     cancel_flag *cancel, struct err *err)
+{
+    return measure_one(search, search->targets, flip, gaps, cancel, err) &&
+           measure_one(search, search->controls, flip, gaps + search->target_count, cancel, err);
+}
+
+/* ---- screening --------------------------------------------------------------------- */
+
+static bool same_flip(const struct flip *a, const struct flip *b)
+{
+    return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
+           a->group == b->group && memcmp(a->mask, b->mask, sizeof a->mask) == 0;
+}
+
+/* The candidates that will be drawn next are screened along with this one, as many
+ * as fill a block; most are rejected, so that the model is still the same when
+ * their turn comes. */
+static bool screen_ahead(struct search *search, const struct flip *flip, cancel_flag *cancel,
+                         struct err *err)
+{
+    struct screened *ahead = &search->ahead;
+    size_t most = measure_at_once(search->screen);
+    most = most < AHEAD_MAX ? most : AHEAD_MAX;
+    ahead->count = 0;
+    size_t count = search_peek(search, most, ahead->flips, NULL);
+    if (count == 0 || !same_flip(&ahead->flips[0], flip)) {
+        ahead->flips[0] = *flip;
+        count = 1;
+    }
+    if (!measure_try(search->screen, ahead->flips, count, ahead->gaps, cancel, err))
+        return false;
+    ahead->below = model_state(search->model);
+    ahead->count = count;
+    return true;
+}
+
+/* Gaps of the screening targets. */
+static bool screen_gaps(struct search *search, const struct flip *flip, double *gaps,
+                        cancel_flag *cancel, struct err *err)
+{
+    struct screened *ahead = &search->ahead;
+    if (search->options.plain)
+        return measure_one(search, search->screen, flip, gaps, cancel, err);
+    if (!state_name_equal(ahead->below, model_state(search->model)))
+        ahead->count = 0;
+    size_t i = 0;
+    while (i < ahead->count && !same_flip(&ahead->flips[i], flip))
+        i++;
+    if (i == ahead->count) {
+        if (!screen_ahead(search, flip, cancel, err))
+            return false;
+        i = 0;
+    }
+    memcpy(gaps, ahead->gaps + i * search->screen_count, search->screen_count * sizeof *gaps);
+    return true;
+}
+
+/* Is one of the worst targets above its gap before the search? */
+static bool screen_passes(const struct search *search, const double *gaps, double *gain)
+{
+    bool above = false;
+    *gain = 0;
+    for (size_t i = 0; i < search->screen_count; i++) {
+        double difference = gaps[i] - search->before[search->worst[i]];
+        above = above || difference > 0;
+        *gain += difference / (double)search->screen_count;
+    }
+    return above;
+}
+
+/* ---- fitness ------------------------------------------------------------------------ */
+
+static double target_gain(const struct search *search, const double *gaps)
+{
+    double sum = 0, least = HUGE_VAL;
+    for (size_t i = 0; i < search->target_count; i++) {
+        double gain = gaps[i] - search->before[i];
+        sum += gain;
+        least = gain < least ? gain : least;
+    }
+    return search->options.fitness == FITNESS_MIN ? least : sum / (double)search->target_count;
+}
+
+static double control_loss(const struct search *search, const double *gaps)
+{
+    size_t controls = search->probe_count - search->target_count;
+    double sum = 0;
+    for (size_t i = search->target_count; i < search->probe_count; i++) {
+        double loss = search->before[i] - gaps[i];
+        sum += loss > 0 ? loss : 0;
+    }
+    return controls > 0 ? sum / (double)controls : 0;
+}
+
+double search_judge(const struct search *search, const double *gaps)
+{
+    return target_gain(search, gaps) - search->options.penalty * control_loss(search, gaps);
+}
+
+/* ---- a candidate ----------------------------------------------------------------------- */
+
+bool trial_candidate(struct search *search, struct search_try *out, cancel_flag *cancel,
+                     struct err *err)
+{
+    double screen[SCREEN_COUNT] = {0};
+    if (!screen_gaps(search, &out->flip, screen, cancel, err))
+        return false;
+    out->screened = !screen_passes(search, screen, &out->fitness);
+    if (out->screened)
+        return true;
+    if (!measure_one(search, search->targets, &out->flip, search->trial, cancel, err))
+        return false;
+    out->fitness = target_gain(search, search->trial);
+    out->stopped = search->options.early_stop && search->probe_count > search->target_count &&
+                   search->options.penalty >= 0 && !(out->fitness > search->fitness);
+    if (out->stopped)
+        return true;
+    if (!measure_one(search, search->controls, &out->flip, search->trial + search->target_count,
+                     cancel, err))
+        return false;
+    out->fitness = search_judge(search, search->trial);
+    out->accepted = out->fitness > search->fitness;
+    return true;
+}
