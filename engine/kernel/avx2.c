@@ -1,45 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * AVX2 + FMA + F16C.  Equal to ref.c bit for bit: integer sums are exact in any
- * order, float sums keep the 16 lanes (two registers: lanes 0-7 and 8-15) and
- * the tree, and every other operation is the same IEEE operation on 8 values.
+ * AVX2 + FMA + F16C: quantization and the steps of a layer.  Equal to ref.c bit
+ * for bit: integer sums are exact in any order, float sums keep the 16 lanes (two
+ * registers: lanes 0-7 and 8-15) and the tree, and every other operation is the
+ * same IEEE operation on 8 values.
  */
 #include <math.h>
 #include <string.h>
 
 #include "engine/kernel/avx2.h"
 #include "engine/kernel/level.h"
-
-/* ---- sums in 16 lanes ------------------------------------------------------ */
-
-/* The last n % 16 elements of x, zeros behind them.  Adding the product of zeros
- * leaves a lane as it is, but for a -0 (an underflow) that becomes +0; as a
- * score or a mean the two lead to the same bits. */
-static inline void load_tail(const float *x, size_t n, __m256 *low, __m256 *high)
-{
-    float padded[LANES] = {0};
-    memcpy(padded, x, n * sizeof *x);
-    *low = _mm256_loadu_ps(padded);
-    *high = _mm256_loadu_ps(padded + 8);
-}
-
-static float dot(const float *x, const float *y, size_t n)
-{
-    __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        low = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i), low);
-        high = _mm256_fmadd_ps(_mm256_loadu_ps(x + i + 8), _mm256_loadu_ps(y + i + 8), high);
-    }
-    if (i < n) {
-        __m256 x_low, x_high, y_low, y_high;
-        load_tail(x + i, n - i, &x_low, &x_high);
-        load_tail(y + i, n - i, &y_low, &y_high);
-        low = _mm256_fmadd_ps(x_low, y_low, low);
-        high = _mm256_fmadd_ps(x_high, y_high, high);
-    }
-    return lane_sum(low, high);
-}
 
 /* ---- quantization ----------------------------------------------------------- */
 
@@ -104,9 +74,30 @@ bool avx2_quantize(const float *x, struct activations *out, size_t token)
 
 /* ---- the rest of a layer ---------------------------------------------------- */
 
+/* Zeros behind the end leave a lane as it is, but for a -0 that becomes +0: as
+ * a mean the two lead to the same bits. */
+static float sum_of_squares(const float *x, size_t n)
+{
+    __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        __m256 first = _mm256_loadu_ps(x + i), second = _mm256_loadu_ps(x + i + 8);
+        low = _mm256_fmadd_ps(first, first, low);
+        high = _mm256_fmadd_ps(second, second, high);
+    }
+    if (i < n) {
+        float padded[LANES] = {0};
+        memcpy(padded, x + i, (n - i) * sizeof *x);
+        __m256 first = _mm256_loadu_ps(padded), second = _mm256_loadu_ps(padded + 8);
+        low = _mm256_fmadd_ps(first, first, low);
+        high = _mm256_fmadd_ps(second, second, high);
+    }
+    return lane_sum(low, high);
+}
+
 static void rms_norm(const float *x, const float *gain, size_t n, float eps, float *out)
 {
-    float mean = dot(x, x, n) / (float)n;
+    float mean = sum_of_squares(x, n) / (float)n;
     float r = mean < INFINITY ? 1.0f / sqrtf(mean + eps) : NAN;
     __m256 factor = _mm256_set1_ps(r);
     size_t i = 0;
@@ -136,26 +127,22 @@ static void rope(float *x, const float *cosines, const float *sines, size_t half
     }
 }
 
-static float max(const float *x, size_t n)
+float avx2_max(const float *x, size_t n)
 {
-    float largest = x[0];
+    __m256 eight = _mm256_set1_ps(x[0]);
+    float largest = x[0], values[8];
     size_t i = 0;
-    if (n >= 8) {
-        __m256 eight = _mm256_loadu_ps(x);
-        for (i = 8; i + 8 <= n; i += 8)
-            eight = _mm256_max_ps(_mm256_loadu_ps(x + i), eight);
-        float values[8];
-        _mm256_storeu_ps(values, eight);
-        for (size_t k = 0; k < 8; k++)
-            largest = values[k] > largest ? values[k] : largest;
-    }
+    for (; i + 8 <= n; i += 8)
+        eight = _mm256_max_ps(_mm256_loadu_ps(x + i), eight);
+    _mm256_storeu_ps(values, eight);
+    for (size_t k = 0; k < 8; k++)
+        largest = values[k] > largest ? values[k] : largest;
     for (; i < n; i++)
         largest = x[i] > largest ? x[i] : largest;
     return largest;
 }
 
-/* exp(x[i] - largest) into out (may be x), and their sum in 16 lanes. */
-static float exps(const float *x, size_t n, float largest, float *out)
+float avx2_exps(const float *x, size_t n, float largest, float *out)
 {
     __m256 low = _mm256_setzero_ps(), high = _mm256_setzero_ps();
     __m256 top = _mm256_set1_ps(largest);
@@ -186,101 +173,7 @@ static float exps(const float *x, size_t n, float largest, float *out)
 
 static float sum_exp(const float *x, size_t n, float largest)
 {
-    return exps(x, n, largest, NULL);
-}
-
-/* Columns of V that are summed together: one register each for 8 of them, so
- * that the sums of a lane are independent chains and a position's values are
- * read in one go. */
-enum { VALUE_COLUMNS = 64, VALUE_REGISTERS = VALUE_COLUMNS / 8 };
-
-/* columns[lane][j]: weighted sum of the positions lane, lane + 16, ... */
-static inline void value_lane(const float *values, const int32_t *path, const float *weights,
-                              size_t n, size_t stride, size_t lane, float out[VALUE_COLUMNS])
-{
-    __m256 sums[VALUE_REGISTERS];
-#pragma GCC unroll 8
-    for (size_t k = 0; k < VALUE_REGISTERS; k++)
-        sums[k] = _mm256_setzero_ps();
-    for (size_t i = lane; i < n; i += LANES) {
-        const float *value = values + (size_t)path[i] * stride;
-        __m256 weight = _mm256_set1_ps(weights[i]);
-#pragma GCC unroll 8
-        for (size_t k = 0; k < VALUE_REGISTERS; k++)
-            sums[k] = _mm256_fmadd_ps(weight, _mm256_loadu_ps(value + 8 * k), sums[k]);
-    }
-#pragma GCC unroll 8
-    for (size_t k = 0; k < VALUE_REGISTERS; k++)
-        _mm256_storeu_ps(out + 8 * k, sums[k]);
-}
-
-/* The same for 8 columns. */
-static inline void value_lane_eight(const float *values, const int32_t *path,
-                                    const float *weights, size_t n, size_t stride, size_t lane,
-                                    float out[8])
-{
-    __m256 sum = _mm256_setzero_ps();
-    for (size_t i = lane; i < n; i += LANES) {
-        __m256 value = _mm256_loadu_ps(values + (size_t)path[i] * stride);
-        sum = _mm256_fmadd_ps(_mm256_set1_ps(weights[i]), value, sum);
-    }
-    _mm256_storeu_ps(out, sum);
-}
-
-/* The tree over the 16 lanes of 8 columns; lanes are `stride` floats apart. */
-static inline __m256 lane_tree(const float *lanes, size_t stride)
-{
-    __m256 sums[LANES];
-    for (size_t i = 0; i < LANES; i++)
-        sums[i] = _mm256_loadu_ps(lanes + i * stride);
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t i = 0; i < half; i++)
-            sums[i] = _mm256_add_ps(sums[i], sums[i + half]);
-    return sums[0];
-}
-
-/* The last dim % 8 elements, one at a time. */
-static float value_single(const float *values, const int32_t *path, const float *weights, size_t n,
-                          size_t stride)
-{
-    float lanes[LANES] = {0};
-    for (size_t i = 0; i < n; i++)
-        lanes[i % LANES] = fmaf(weights[i], values[(size_t)path[i] * stride], lanes[i % LANES]);
-    return lane_sum(_mm256_loadu_ps(lanes), _mm256_loadu_ps(lanes + 8));
-}
-
-static void attend_head(const struct attention *at, size_t head)
-{
-    const float *query = at->queries + head * at->dim, *values = at->values;
-    const int32_t *path = at->path;
-    size_t n = at->positions, dim = at->dim, stride = dim;
-    float *scores = at->scratch, *out = at->out + head * dim;
-    for (size_t i = 0; i < n; i++)
-        scores[i] = dot(query, at->keys + (size_t)path[i] * stride, dim) * at->scale;
-    float sum = exps(scores, n, max(scores, n), scores);
-    __m256 divisor = _mm256_set1_ps(sum);
-    float columns[LANES][VALUE_COLUMNS];
-    size_t j = 0;
-    for (; j + VALUE_COLUMNS <= dim; j += VALUE_COLUMNS) {
-        for (size_t lane = 0; lane < LANES; lane++)
-            value_lane(values + j, path, scores, n, stride, lane, columns[lane]);
-        for (size_t k = 0; k < VALUE_COLUMNS; k += 8)
-            _mm256_storeu_ps(out + j + k,
-                             _mm256_div_ps(lane_tree(columns[0] + k, VALUE_COLUMNS), divisor));
-    }
-    for (; j + 8 <= dim; j += 8) {
-        for (size_t lane = 0; lane < LANES; lane++)
-            value_lane_eight(values + j, path, scores, n, stride, lane, columns[lane]);
-        _mm256_storeu_ps(out + j, _mm256_div_ps(lane_tree(columns[0], VALUE_COLUMNS), divisor));
-    }
-    for (; j < dim; j++)
-        out[j] = value_single(values + j, path, scores, n, stride) / sum;
-}
-
-static void attend(const struct attention *attention)
-{
-    for (size_t head = 0; head < attention->heads; head++)
-        attend_head(attention, head);
+    return avx2_exps(x, n, largest, NULL);
 }
 
 static void add(float *x, const float *y, size_t n)
@@ -324,9 +217,9 @@ const struct kernel kernel_avx2 = {
     .product_transposed = avx2_product_transposed,
     .rms_norm = rms_norm,
     .rope = rope,
-    .attend = attend,
+    .attend = avx2_attend,
     .swiglu = swiglu,
     .add = add,
-    .max = max,
+    .max = avx2_max,
     .sum_exp = sum_exp,
 };

@@ -7,8 +7,16 @@
 #define ENGINE_KERNEL_AVX2_H
 
 #include <immintrin.h>
+#include <stddef.h>
 
 #include "engine/kernel/exp.h"
+
+/* Largest element, n > 0.  All lanes begin with x[0]: a NaN there stays, one
+ * elsewhere is passed over. */
+float avx2_max(const float *x, size_t n);
+
+/* exp(x[i] - largest) into out (may be x; NULL: nowhere), and their sum in 16 lanes. */
+float avx2_exps(const float *x, size_t n, float largest, float *out);
 
 /* 8+8, 4+4, 2+2, 1+1 of the lanes 0-7 and 8-15 */
 static inline float lane_sum(__m256 low, __m256 high)

@@ -7,9 +7,11 @@
 #ifndef ENGINE_KERNEL_AVX512_H
 #define ENGINE_KERNEL_AVX512_H
 
-#include <stddef.h>
-
 #include "engine/kernel/avx2.h"
+
+/* As in avx2.h. */
+float avx512_max(const float *x, size_t n);
+float avx512_exps(const float *x, size_t n, float largest, float *out);
 
 /* The first n lanes, n <= 16. */
 static inline __mmask16 first_lanes(size_t n)
@@ -36,31 +38,6 @@ static inline __m512 exp_sixteen(__m512 x)
         sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(exp_coefficients[k]));
     __m512i bits = _mm512_add_epi32(_mm512_castps_si512(shifted), _mm512_set1_epi32(127));
     return _mm512_mul_ps(sum, _mm512_castsi512_ps(_mm512_slli_epi32(bits, 23)));
-}
-
-/* exp(x[i] - largest) into out (may be x; NULL: nowhere), and their sum in 16 lanes. */
-static inline float exps_512(const float *x, size_t n, float largest, float *out)
-{
-    __m512 lanes = _mm512_setzero_ps(), top = _mm512_set1_ps(largest);
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 mask = first_lanes(n - i < 16 ? n - i : 16);
-        __m512 terms = exp_sixteen(_mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), top));
-        lanes = _mm512_mask_add_ps(lanes, mask, lanes, terms);
-        if (out)
-            _mm512_mask_storeu_ps(out + i, mask, terms);
-    }
-    return lane_sum_512(lanes);
-}
-
-/* All lanes begin with x[0]: a NaN there stays, one elsewhere is passed over. */
-static inline float max_512(const float *x, size_t n)
-{
-    __m512 largest = _mm512_set1_ps(x[0]);
-    for (size_t i = 0; i < n; i += 16) {
-        __mmask16 mask = first_lanes(n - i < 16 ? n - i : 16);
-        largest = _mm512_mask_max_ps(largest, mask, _mm512_maskz_loadu_ps(mask, x + i), largest);
-    }
-    return _mm512_reduce_max_ps(largest);
 }
 
 #endif

@@ -29,6 +29,7 @@ void avx2_product_panels(const uint8_t *panels, size_t rows, const struct activa
 void avx2_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
                              size_t count, const float *dy, size_t dy_stride, size_t tokens,
                              float *dx, size_t dx_stride);
+void avx2_attend(const struct attention *attention);
 void avx512_attend(const struct attention *attention);
 #endif
 
