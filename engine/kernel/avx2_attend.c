@@ -79,16 +79,16 @@ static ALWAYS_INLINE void score_step(const float *queries, const float *const ke
                                      const __m256i *mask, size_t heads, __m256 sums[SUMS])
 {
     size_t keys = SUMS / heads;
-    __m256 elements[SUMS];
-#pragma GCC unroll 8
-    for (size_t k = 0; k < keys; k++)
-        elements[k] = load(key[k] + j, mask);
+    __m256 elements[HEADS_MAX];
 #pragma GCC unroll 4
-    for (size_t h = 0; h < heads; h++) {
-        __m256 one = _mm256_loadu_ps(queries + h * LANES);
+    for (size_t h = 0; h < heads; h++)
+        elements[h] = _mm256_loadu_ps(queries + h * LANES);
 #pragma GCC unroll 8
-        for (size_t k = 0; k < keys; k++)
-            sums[h * keys + k] = _mm256_fmadd_ps(one, elements[k], sums[h * keys + k]);
+    for (size_t k = 0; k < keys; k++) {
+        __m256 one = load(key[k] + j, mask);
+#pragma GCC unroll 4
+        for (size_t h = 0; h < heads; h++)
+            sums[h * keys + k] = _mm256_fmadd_ps(elements[h], one, sums[h * keys + k]);
     }
 }
 
@@ -101,6 +101,7 @@ static ALWAYS_INLINE void score_half(const float *queries, const float *const ke
 #pragma GCC unroll 8
     for (size_t k = 0; k < SUMS; k++)
         sums[k] = _mm256_setzero_ps();
+#pragma GCC unroll 4
     for (; j + 8 <= dim; j += LANES, queries += heads * LANES)
         score_step(queries, key, j, NULL, heads, sums);
     if (j < dim) {
