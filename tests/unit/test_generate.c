@@ -43,11 +43,11 @@ static void each_as_alone(struct model *model, const struct generate_request *re
     }
 }
 
-/* More than two groups of 32, all lengths and limits. */
+/* More than two groups of 128, all lengths and limits, some beginnings shared. */
 static void generate__many_prompts__as_one_at_a_time(void **state)
 {
     (void)state;
-    enum { COUNT = 70 };
+    enum { COUNT = 270 };
     struct model *model = simple_model(&tiny_default);
     struct ids prompts[COUNT] = {{0}};
     struct generate_request requests[COUNT];
@@ -56,7 +56,9 @@ static void generate__many_prompts__as_one_at_a_time(void **state)
     rng_seed(&rng, 11);
     for (size_t i = 0; i < COUNT; i++) {
         for (size_t t = 0; t <= i % 9; t++)
-            ids_add(&prompts[i], (int32_t)rng_below(&rng, 256));
+            ids_add(&prompts[i], i % 5 > 1 && t < prompts[i - 1].count && t < i % 5
+                                     ? prompts[i - 1].data[t]
+                                     : (int32_t)rng_below(&rng, 256));
         requests[i] = (struct generate_request){&prompts[i], i % 7, i % 2 == 0};
     }
     each_as_alone(model, requests, COUNT, 2, out);
