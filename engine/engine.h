@@ -123,6 +123,10 @@ bool model_unchanged(const struct model *model, struct err *err);
  * computed once, cached by path, size and time.  Valid until model_free. */
 const char *model_sha256(struct model *model, struct err *err);
 
+/* Begin to compute it in the background: model_sha256, which may be called from any
+ * thread, waits for the rest. */
+void model_hash_start(struct model *model);
+
 /* Rows and columns of a matrix; false if the model has none such (a layer or
  * projection out of range). */
 bool model_matrix_size(const struct model *model, int32_t layer, enum proj proj, uint32_t *rows,

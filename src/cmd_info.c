@@ -63,7 +63,8 @@ static void add_tensors(struct buf *out, const struct model *model)
     }
 }
 
-static void print_text(const struct model *model, const char *sha256, bool tensors)
+/* All but the hash, which may take a while. */
+static void print_facts(const struct model *model)
 {
     const struct model_shape *shape = model_shape(model);
     struct buf out = {0};
@@ -78,8 +79,16 @@ static void print_text(const struct model *model, const char *sha256, bool tenso
                    shape->tied ? "tied to the embedding" : "separate from the embedding");
     buf_add_format(&out, "file            %" PRIu64 " bytes, %zu tensors\n",
                    model_file_bytes(model), model_tensor_count(model));
-    buf_add_format(&out, "sha256          %s\n", sha256);
     buf_add_format(&out, "patchable rows  %" PRIu64 "\n", model_patchable_rows(model));
+    cli_print_text(out.data, out.len);
+    (void)fflush(stdout);
+    buf_free(&out);
+}
+
+static void print_rest(const struct model *model, const char *sha256, bool tensors)
+{
+    struct buf out = {0};
+    buf_add_format(&out, "sha256          %s\n", sha256);
     if (tensors)
         add_tensors(&out, model);
     cli_print_text(out.data, out.len);
@@ -91,11 +100,14 @@ static int run(struct arguments *arguments, struct err *err)
     struct model *model = model_open(arguments_positional(arguments, 0), err);
     if (!model)
         return cli_fail(err);
+    bool json = arguments_json(arguments);
+    if (!json)
+        print_facts(model);
     const char *sha256 = model_sha256(model, err);
-    if (sha256 && arguments_json(arguments))
+    if (sha256 && json)
         print_json(model, sha256);
     else if (sha256)
-        print_text(model, sha256, arguments_has(arguments, "tensors"));
+        print_rest(model, sha256, arguments_has(arguments, "tensors"));
     model_free(model);
     return sha256 ? EXIT_DONE : cli_fail(err);
 }

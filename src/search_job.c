@@ -43,13 +43,12 @@ static bool choose_output(struct job *job, struct err *err)
     return ok;
 }
 
-static struct patch *new_patch(struct job *job, const char *sha256)
+static struct patch *new_patch(struct job *job)
 {
     const struct search_request *request = job->request;
     const struct search_origin origin = {
         .name = request->name ? request->name : "search",
         .model = request->model,
-        .sha256 = sha256,
         .targets = request->targets,
         .controls = request->controls,
         .options = &request->options,
@@ -64,10 +63,10 @@ static bool load(struct job *job, struct err *err)
                             err))
         return false;
     job->model = model_open(job->request->model, err);
-    const char *sha256 = job->model ? model_sha256(job->model, err) : NULL;
-    if (!sha256 || !choose_output(job, err))
+    if (!job->model || !choose_output(job, err))
         return false;
-    job->patch = new_patch(job, sha256);
+    model_hash_start(job->model); /* the first accepted flip needs it */
+    job->patch = new_patch(job);
     report_long_prompts(job->model, &job->probes.all);
     return true;
 }

@@ -63,7 +63,7 @@ struct ui_fixture *ui_fixture_bare(int rows, int columns)
 {
     struct ui_fixture *fixture = x_new(1, sizeof(*fixture));
     struct err err = {0};
-    char output[] = "/home/ada/.local/state/bankai/last.json", hash[] = "3d48cf2a";
+    char output[] = "/home/ada/.local/state/bankai/last.json";
     fixture->model = model_open("nano", &err);
     if (!fixture->model)
         fail_msg("%s", err.message);
@@ -81,8 +81,7 @@ struct ui_fixture *ui_fixture_bare(int rows, int columns)
                                          .target_count = FIXTURE_TARGETS,
                                          .control_count = FIXTURE_CONTROLS,
                                          .heldout_count = FIXTURE_HELDOUT,
-                                         .output = output,
-                                         .sha256 = hash};
+                                         .output = output};
     app_event(fixture->app, &event);
     return fixture;
 }

@@ -54,7 +54,6 @@ static void free_parts(struct event *event)
     switch (event->type) {
     case EVENT_OPENED:
         free(event->opened.output);
-        free(event->opened.sha256);
         break;
     case EVENT_SCALES:
         free(event->scales.mean);

@@ -72,7 +72,6 @@ struct event_opened {
     struct probe_set *probes; /* targets, then controls, then held-out; owned by the worker */
     size_t target_count, control_count, heldout_count;
     char *output; /* patch file */
-    char *sha256;
 };
 
 struct event_scales {

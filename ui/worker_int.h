@@ -102,7 +102,7 @@ void worker_emit_progress(struct worker *worker, uint64_t done, uint64_t total,
 
 bool worker_open(struct worker *worker, struct err *err);
 void worker_close(struct worker *worker);
-struct patch *worker_patch_new(const struct worker *worker, const char *name, struct err *err);
+struct patch *worker_patch_new(const struct worker *worker, const char *name);
 size_t worker_searched(const struct worker *worker); /* targets and controls */
 void worker_emit_flips(struct worker *worker);
 void worker_emit_next(struct worker *worker);

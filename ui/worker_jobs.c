@@ -244,9 +244,8 @@ static char *stem(const char *path)
 static bool write_to(struct worker *worker, const char *path, struct err *err)
 {
     char *name = stem(path);
-    struct patch *patch = *name ? worker_patch_new(worker, name, err) : NULL;
-    bool ok = *name || err_set(err, ERR_USAGE, "'%s' names no file", path);
-    ok = ok && patch &&
+    struct patch *patch = *name ? worker_patch_new(worker, name) : NULL;
+    bool ok = (patch || err_set(err, ERR_USAGE, "'%s' names no file", path)) &&
          search_patch_write(patch, worker->search, accepted_count(worker), path, err);
     if (ok) {
         struct event *event = event_new(EVENT_WRITTEN, worker->job);

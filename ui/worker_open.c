@@ -14,15 +14,11 @@ size_t worker_searched(const struct worker *worker)
     return worker->probes.targets->count + worker->probes.controls->count;
 }
 
-struct patch *worker_patch_new(const struct worker *worker, const char *name, struct err *err)
+struct patch *worker_patch_new(const struct worker *worker, const char *name)
 {
     const struct worker_options *options = &worker->options;
-    const char *sha256 = model_sha256(worker->model, err);
-    if (!sha256)
-        return NULL;
     return search_patch_new(&(struct search_origin){.name = name,
                                                     .model = options->model,
-                                                    .sha256 = sha256,
                                                     .targets = options->targets,
                                                     .controls = options->controls,
                                                     .options = &options->search},
@@ -31,11 +27,8 @@ struct patch *worker_patch_new(const struct worker *worker, const char *name, st
 
 /* ---- what is told ------------------------------------------------------------- */
 
-static bool emit_opened(struct worker *worker, struct err *err)
+static void emit_opened(struct worker *worker)
 {
-    const char *sha256 = model_sha256(worker->model, err);
-    if (!sha256)
-        return false;
     struct event *event = event_new(EVENT_OPENED, worker->job);
     event->opened = (struct event_opened){
         .model = worker->model,
@@ -44,10 +37,8 @@ static bool emit_opened(struct worker *worker, struct err *err)
         .control_count = worker->probes.controls->count,
         .heldout_count = worker->probes.heldout->count,
         .output = x_copy(worker->output.data, worker->output.len),
-        .sha256 = x_copy(sha256, strlen(sha256)),
     };
     worker_emit(worker, event);
-    return true;
 }
 
 static void emit_scales(struct worker *worker, int32_t layer, enum proj proj)
@@ -128,8 +119,10 @@ static bool load(struct worker *worker, struct err *err)
     worker->model = model_open(options->model, err);
     if (!worker->model || !search_output_path(options->output, &worker->output, err))
         return false;
-    worker->patch = worker_patch_new(worker, "search", err);
-    return worker->patch && emit_opened(worker, err);
+    model_hash_start(worker->model); /* the first accepted flip needs it */
+    worker->patch = worker_patch_new(worker, "search");
+    emit_opened(worker);
+    return true;
 }
 
 bool worker_open(struct worker *worker, struct err *err)

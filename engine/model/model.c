@@ -12,13 +12,13 @@
 
 #include "engine/model/model_int.h"
 #include "engine/nano/embedded.h"
-#include "src/base/sha256.h"
 
 static struct model *model_begin(const char *path)
 {
     struct model *model = x_new(1, sizeof *model);
     model->path = x_copy(path, strlen(path));
     model->fd = -1;
+    identity_open(&model->identity);
     return model;
 }
 
@@ -88,7 +88,7 @@ struct model *model_open_memory(const void *bytes, size_t len, const char *name,
     if (ok) {
         model->bytes = memcpy(copy, bytes, len);
         model->len = len;
-        ok = sha256_text(bytes, len, model->sha256, err);
+        ok = sha256_text(bytes, len, model->identity.sha256, err);
     }
     if (ok)
         return model_finish(model, err);
@@ -101,6 +101,7 @@ void model_free(struct model *model)
 {
     if (!model)
         return;
+    identity_close(&model->identity);
     tokenizer_free(model->tokenizer);
     gguf_free(model->gguf);
     free(model->layers);

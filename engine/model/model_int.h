@@ -11,10 +11,12 @@
 #ifndef ENGINE_MODEL_MODEL_INT_H
 #define ENGINE_MODEL_MODEL_INT_H
 
+#include <pthread.h>
 #include <time.h>
 
 #include "engine/engine.h"
 #include "engine/gguf/gguf.h"
+#include "src/base/sha256.h"
 
 enum {
     GROUP_BYTES = 18,       /* fp16 scale, then 16 sign bytes, LSB first; 1 means + */
@@ -60,13 +62,20 @@ struct overlay {
     size_t used; /* entries with a key; some may have come back to mask 0 */
 };
 
+/* What is known of the file's hash (engine/model/identity.c). */
+struct identity {
+    pthread_mutex_t lock;          /* of the rest */
+    char sha256[SHA256_TEXT_SIZE]; /* "" until known; then it stays */
+    struct hash_job *job;          /* a thread at work, or NULL */
+};
+
 struct model {
     char *path;
     uint8_t *bytes; /* the mapping */
     size_t len;
     int fd; /* of the file, or -1 */
     int64_t file_mtime_ns;
-    char sha256[65]; /* "" until computed */
+    struct identity identity;
     struct gguf *gguf;
     struct model_shape shape;
     float eps;
@@ -100,6 +109,10 @@ const struct matrix *model_matrix(const struct model *model, int32_t layer, enum
 
 /* Groups in the longest row. */
 uint32_t model_groups_max(const struct model *model);
+
+void identity_open(struct identity *identity);
+/* Stops what is at work. */
+void identity_close(struct identity *identity);
 
 /* engine/model/keys.c: shape and numbers from the parsed file's keys. */
 bool model_read_keys(struct model *model, struct err *err);

@@ -215,7 +215,6 @@ struct patch *search_patch_new(const struct search_origin *origin, const struct 
     struct patch *patch = patch_new();
     patch_set_text(&patch->name, origin->name);
     patch_set_text(&patch->base_model, origin->model);
-    patch_set_text(&patch->base_sha256, origin->sha256);
     set_metadata(patch->metadata, origin);
     set_scope(patch->metadata, origin->options, model);
     return patch;
@@ -271,6 +270,10 @@ bool search_patch_write(struct patch *patch, const struct search *search, size_t
                         const char *path, struct err *err)
 {
     double fitness = count > 0 ? search->history[count - 1] : 0;
+    const char *sha256 = model_sha256(search->model, err);
+    if (!sha256)
+        return false;
+    patch_set_text(&patch->base_sha256, sha256);
     search_patch_fill(patch, search, count);
     (void)json_object_set_new(patch->metadata, "tried", json_integer((json_int_t)search->tried));
     (void)json_object_set_new(patch->metadata, "screened_out",

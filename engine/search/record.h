@@ -31,7 +31,6 @@ bool search_output_path(const char *output, struct buf *path, struct err *err);
 struct search_origin {
     const char *name;     /* of the patch */
     const char *model;    /* as it was named */
-    const char *sha256;
     const char *targets;
     const char *controls; /* or NULL */
     const struct search_options *options;
@@ -45,7 +44,8 @@ struct patch *search_patch_new(const struct search_origin *origin, const struct 
  * twice is off and left out. */
 void search_patch_fill(struct patch *patch, const struct search *search, size_t count);
 
-/* The same, then write it with how far the search came. */
+/* The same, then write it with how far the search came and the model's hash, for
+ * which the first of these may have to wait. */
 bool search_patch_write(struct patch *patch, const struct search *search, size_t count,
                         const char *path, struct err *err);
 

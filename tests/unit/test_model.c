@@ -242,6 +242,90 @@ static void model_open__file__same_as_memory_and_never_written(void **state)
     buf_free(&file);
 }
 
+/* ---- the hash ------------------------------------------------------------------- */
+
+enum { BIG_BYTES = 24 << 20 }; /* some milliseconds of hashing */
+
+/* A model with a tail that belongs to nothing; the caller unlinks it. */
+static const char *write_big(char path[], char sha256[SHA256_TEXT_SIZE])
+{
+    struct buf file = {0};
+    struct err err;
+    tiny_write(&tiny_default, &file);
+    char *tail = x_new(BIG_BYTES, 1);
+    buf_add(&file, tail, BIG_BYTES);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, file.data, file.len) == (ssize_t)file.len);
+    assert_true(sha256_text(file.data, file.len, sha256, &err));
+    (void)close(fd);
+    free(tail);
+    buf_free(&file);
+    return path;
+}
+
+static struct model *open_file(const char *path)
+{
+    struct err err;
+    struct model *model = model_open(path, &err);
+    t_ok(model != NULL, &err);
+    return model;
+}
+
+static void model_hash_start__flips_meanwhile__hash_of_the_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/bankai-test-XXXXXX", expected[SHA256_TEXT_SIZE];
+    struct err err;
+    struct model *model = open_file(write_big(path, expected));
+    model_hash_start(model);
+    model_hash_start(model); /* once is enough */
+    assert_non_null(model->identity.job);
+    struct flip flip = {0, PROJ_UP, 3, FLIP_WHOLE_ROW, {0, 0}};
+    model_flip(model, &flip);
+    const char *sha256 = model_sha256(model, &err);
+    assert_non_null(sha256);
+    assert_string_equal(sha256, expected);
+    assert_null(model->identity.job);
+    assert_ptr_equal(model_sha256(model, &err), sha256);
+
+    struct model *again = open_file(path);
+    model_hash_start(again);
+    assert_null(again->identity.job); /* the cache knew it: no thread */
+    assert_string_equal(model_sha256(again, &err), expected);
+    model_free(again);
+    model_free(model);
+    (void)unlink(path);
+}
+
+static void model_hash_start__closed_before_it_is_known__stops(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/bankai-test-XXXXXX", expected[SHA256_TEXT_SIZE];
+    (void)write_big(path, expected);
+    for (int i = 0; i < 20; i++) {
+        struct model *model = open_file(path);
+        model_hash_start(model);
+        model_free(model);
+    }
+    (void)unlink(path);
+}
+
+static void model_hash_start__file_changes_meanwhile__refused_once_asked(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/bankai-test-XXXXXX", expected[SHA256_TEXT_SIZE];
+    struct err err = {0};
+    struct model *model = open_file(write_big(path, expected));
+    model_hash_start(model);
+    assert_int_equal(truncate(path, BIG_BYTES / 2), 0);
+    assert_null(model_sha256(model, &err));
+    assert_string_equal(err.message, "the model file changed while it was open, expected the same "
+                                     "size and time");
+    assert_string_equal(err.file, path);
+    model_free(model);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     (void)setenv("XDG_CACHE_HOME", "/tmp/bankai-test-cache", 1);
@@ -255,6 +339,9 @@ int main(void)
         cmocka_unit_test(model_row_scale_sum__by_hand__exact),
         cmocka_unit_test(model_flip_fits__outside__says_value_and_range),
         cmocka_unit_test(model_open__file__same_as_memory_and_never_written),
+        cmocka_unit_test(model_hash_start__flips_meanwhile__hash_of_the_file),
+        cmocka_unit_test(model_hash_start__closed_before_it_is_known__stops),
+        cmocka_unit_test(model_hash_start__file_changes_meanwhile__refused_once_asked),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
 }

@@ -184,7 +184,8 @@ static size_t check_written(const struct desk *desk)
     assert_true(count >= flips->count);
     for (size_t i = 0; i < flips->count; i++)
         assert_memory_equal(&patch->flips[i], &flips->flips[i], sizeof *patch->flips);
-    assert_string_equal(patch->base_sha256, desk->last[EVENT_OPENED]->opened.sha256);
+    assert_string_equal(patch->base_sha256,
+                        model_sha256(desk->last[EVENT_OPENED]->opened.model, &err));
     patch_free(patch);
     return count;
 }
@@ -641,7 +642,8 @@ static void job_write__other_file__named_after_it(void **state)
     struct patch *own = patch_read(desk.output, &err);
     t_ok(patch && own, &err);
     assert_string_equal(patch->name, "better.v2");
-    assert_string_equal(patch->base_sha256, desk.last[EVENT_OPENED]->opened.sha256);
+    assert_string_equal(patch->base_sha256,
+                        model_sha256(desk.last[EVENT_OPENED]->opened.model, &err));
     assert_int_equal(patch->flip_count, 1);
     assert_true(json_equal(patch->metadata, own->metadata));
     assert_int_equal(json_integer_value(json_object_get(patch->metadata, "seed")), 42);
