@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/kernel/kernel.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__x86_64__)
@@ -34,7 +35,7 @@ static bool has_avx512(void)
 #endif
 }
 
-size_t kernel_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
+static size_t find_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
 {
     size_t count = 0;
     out[count++] = &kernel_ref;
@@ -45,6 +46,23 @@ size_t kernel_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
         out[count++] = &kernel_avx512;
 #endif
     return count;
+}
+
+static pthread_once_t levels_once = PTHREAD_ONCE_INIT;
+static const struct kernel *levels_here[KERNEL_LEVELS_MAX];
+static size_t levels_count;
+
+static void note_levels(void)
+{
+    levels_count = find_levels(levels_here);
+}
+
+/* Found once: in a virtual machine each CPUID costs some 50 microseconds. */
+size_t kernel_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
+{
+    (void)pthread_once(&levels_once, note_levels);
+    memcpy(out, levels_here, sizeof levels_here);
+    return levels_count;
 }
 
 const struct kernel *kernel_pick(struct err *err)
