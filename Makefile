@@ -53,6 +53,10 @@ level = $(filter $(B)/engine/kernel/$(1).o $(B)/engine/kernel/$(1)_%.o,$(OBJECTS
 $(call level,avx2):   EXTRA = $(KERNEL_FLAGS) -mavx2 -mfma -mf16c
 $(call level,avx512): EXTRA = $(KERNEL_FLAGS) $(AVX512)
 $(call level,amx):    EXTRA = $(KERNEL_FLAGS) $(AVX512) -mamx-tile -mamx-int8
+# The same with tiles emulated in C, for tests/unit/test_amx.
+EMULATED := $(patsubst engine/kernel/%.c,$(B)/tests/unit/emulated_%.o,\
+              $(filter engine/kernel/amx_product.c,$(SOURCES)))
+$(EMULATED): EXTRA = $(KERNEL_FLAGS) $(AVX512) -DAMX_EMULATED
 
 V       ?=
 Q       := $(if $(V),,@)
@@ -82,6 +86,11 @@ $(B)/%.o: %.c | $(B)/deps.ok
 	$(SHOW) "  CC    $<"
 	$(Q)$(CC) $(CFLAGS_ALL) $(EXTRA) -c $< -o $@
 
+$(B)/tests/unit/emulated_%.o: engine/kernel/%.c | $(B)/deps.ok
+	@mkdir -p $(@D)
+	$(SHOW) "  CC    $< (emulated)"
+	$(Q)$(CC) $(CFLAGS_ALL) $(EXTRA) -c $< -o $@
+
 $(B)/libbankai.a: $(LIBRARY)
 	@rm -f $@
 	$(Q)ar qcs $@ $^
@@ -100,6 +109,8 @@ $(B)/ui/theme_builtin.o: $(wildcard themes/*.theme)
 $(TEST_RUNS): $(B)/%: $(B)/%.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
+
+$(B)/tests/unit/test_amx: $(EMULATED)
 
 $(FUZZ_RUNS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"

@@ -7,6 +7,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "engine/engine.h"
 
@@ -35,6 +39,23 @@ static bool has_avx512(void)
 #endif
 }
 
+/* The tiles are in the CPU (leaf 7, EDX: bit 24 AMX-TILE, 25 AMX-INT8), the system
+ * saves them (XCR0: bits 17 and 18), and this process may use their 8 KB of state,
+ * for which Linux wants to be asked.  Asking again changes nothing. */
+static bool has_amx(void)
+{
+#if defined(__x86_64__) && defined(__linux__)
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* asm/prctl.h of Linux 5.16 */
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0, xcr0 = 0;
+    if (!has_avx512() || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx >> 24 & 3) != 3)
+        return false;
+    __asm__("xgetbv" : "=a"(xcr0), "=d"(edx) : "c"(0)); /* AVX-512 there: this is, too */
+    return (xcr0 >> 17 & 3) == 3 && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
+
 static size_t find_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
 {
     size_t count = 0;
@@ -44,6 +65,8 @@ static size_t find_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
         out[count++] = &kernel_avx2;
     if (has_avx512())
         out[count++] = &kernel_avx512;
+    if (has_amx())
+        out[count++] = &kernel_amx;
 #endif
     return count;
 }
@@ -75,9 +98,10 @@ const struct kernel *kernel_pick(struct err *err)
     for (size_t i = 0; i < count; i++)
         if (strcmp(wanted, levels[i]->name) == 0)
             return levels[i];
-    bool known = strcmp(wanted, "avx2") == 0 || strcmp(wanted, "avx512") == 0;
+    bool known = strcmp(wanted, "avx2") == 0 || strcmp(wanted, "avx512") == 0 ||
+                 strcmp(wanted, "amx") == 0;
     (void)err_set(err, ERR_USAGE, known ? "BANKAI_CPU is \"%s\", which this CPU does not have"
-                                        : "BANKAI_CPU is \"%s\", expected ref, avx2 or avx512",
+                                        : "BANKAI_CPU is \"%s\", expected ref, avx2, avx512 or amx",
                   wanted);
     return NULL;
 }

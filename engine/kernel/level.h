@@ -40,6 +40,15 @@ void avx512_product(const uint8_t *blocks, size_t rows, const struct activations
 void avx512_product_panels(const uint8_t *panels, size_t rows, const struct activations *x,
                            float *y, size_t stride);
 void avx512_attend(const struct attention *attention);
+
+/* Tiles of activations take 256 bytes; the tables of a few tokens are AVX-512's. */
+enum { AMX_TABLE_BYTES = AVX512_TABLE_BYTES };
+size_t amx_tokens_at_once(size_t groups);
+void amx_tabulate(struct activations *x, size_t first, size_t count);
+void amx_product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
+                 size_t stride);
+void amx_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
+                        size_t stride);
 #endif
 
 #endif
