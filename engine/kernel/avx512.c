@@ -160,13 +160,13 @@ static float sum_exp(const float *x, size_t n, float largest)
 
 const struct kernel kernel_avx512 = {
     .name = "avx512",
-    .quantize = avx2_quantize,
+    .quantize = avx512_quantize,
     .table_bytes = AVX512_TABLE_BYTES,
     .tokens_at_once = avx512_tokens_at_once,
     .tabulate = avx512_tabulate,
     .product = avx512_product,
     .product_panels = avx512_product_panels,
-    .product_transposed = ref_product_transposed,
+    .product_transposed = avx512_product_transposed,
     .rms_norm = rms_norm,
     .rope = rope,
     .attend = avx512_attend,

@@ -1,12 +1,65 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The tables that products for AVX-512 look up: see avx512_table.h.  A register of
- * 32 q is eight quads; its entries are sums of what two shuffles select, one for
- * the first two columns of a quad, one for the last two.
+ * Activations for AVX-512: quantization, and the tables that products look up
+ * (avx512_table.h).  A register of 32 q is eight quads; its entries are sums of
+ * what two shuffles select, one for the first two columns of a quad, one for the
+ * last two.
  */
 #include <immintrin.h>
+#include <string.h>
 
 #include "engine/kernel/avx512_table.h"
+
+/* ---- quantization --------------------------------------------------------------- */
+
+/* Largest |x| as bits: compared as integers, a NaN is larger than everything. */
+static inline uint32_t largest_magnitude(const float *x)
+{
+    const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
+    __m512i largest = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (size_t i = 0; i < KERNEL_GROUP; i += 16)
+        largest = _mm512_max_epu32(largest,
+                                   _mm512_and_si512(_mm512_loadu_si512(x + i), magnitude));
+    return _mm512_reduce_max_epu32(largest);
+}
+
+static inline bool quantize_group(const float *x, int16_t *q, float *a, int32_t *total)
+{
+    uint32_t bits = largest_magnitude(x);
+    float largest = 0;
+    memcpy(&largest, &bits, sizeof largest);
+    if (bits >= 0x7F800000u || largest < 0x1p-100f) {
+        *a = 0;
+        *total = 0;
+        memset(q, 0, KERNEL_GROUP * sizeof *q);
+        return bits < 0x7F800000u;
+    }
+    *a = largest / (float)A15_MAX;
+    __m512 divisor = _mm512_set1_ps(*a);
+    __m512i sum = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (size_t i = 0; i < KERNEL_GROUP; i += 16) {
+        __m512i values = _mm512_cvtps_epi32(_mm512_div_ps(_mm512_loadu_ps(x + i), divisor));
+        sum = _mm512_add_epi32(sum, values);
+        _mm256_store_si256((__m256i *)(q + i), _mm512_cvtepi32_epi16(values));
+    }
+    *total = _mm512_reduce_add_epi32(sum); /* |total| <= 128 * 16383 < 2^21 */
+    return true;
+}
+
+bool avx512_quantize(const float *x, struct activations *out, size_t token)
+{
+    bool finite = true;
+    for (size_t g = 0; g < out->groups; g++) {
+        size_t place = activations_place(out, token, g);
+        int16_t *q = out->q + (token * out->groups + g) * KERNEL_GROUP;
+        finite &= quantize_group(x + g * KERNEL_GROUP, q, &out->a[place], &out->total[place]);
+    }
+    return finite;
+}
+
+/* ---- tables ----------------------------------------------------------------------- */
 
 /* What builds the entries of a dword's eight tables: 32 q, quads of lanes. */
 struct builder {

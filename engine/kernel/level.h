@@ -33,12 +33,16 @@ void avx2_attend(const struct attention *attention);
 
 /* Tables of 128 columns in two planes of bytes, and a correction. */
 enum { AVX512_TABLE_BYTES = 1024 + 64 };
+bool avx512_quantize(const float *x, struct activations *out, size_t token);
 size_t avx512_tokens_at_once(size_t groups);
 void avx512_tabulate(struct activations *x, size_t first, size_t count);
 void avx512_product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
                     size_t stride);
 void avx512_product_panels(const uint8_t *panels, size_t rows, const struct activations *x,
                            float *y, size_t stride);
+void avx512_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
+                               size_t count, const float *dy, size_t dy_stride, size_t tokens,
+                               float *dx, size_t dx_stride);
 void avx512_attend(const struct attention *attention);
 
 /* Tiles of activations take 256 bytes; the tables of a few tokens are AVX-512's. */
