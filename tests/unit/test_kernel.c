@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Every CPU level equals the reference bit for bit [K1]; the reference equals
- * what engine/kernel/README.md says, checked with independent arithmetic.
+ * Every CPU level equals the reference bit for bit [K1] (products: test_product.c);
+ * the reference equals what engine/kernel/README.md says, checked with independent
+ * arithmetic.
  */
 #include <fenv.h>
 #include <math.h>
@@ -9,30 +10,14 @@
 #include <string.h>
 
 #include "engine/kernel/half.h"
-#include "engine/kernel/kernel.h"
 #include "src/base/buf.h"
-#include "src/base/rng.h"
+#include "tests/kernel_inputs.h"
 #include "tests/t.h"
 
 static const struct kernel *levels[KERNEL_LEVELS_MAX];
 static size_t level_count;
 
 /* ---- inputs ----------------------------------------------------------------- */
-
-static float random_float(struct rng *rng)
-{
-    /* a rough bell: enough to have small and large values in one group */
-    double sum = 0;
-    for (int i = 0; i < 4; i++)
-        sum += rng_unit(rng) - 0.5;
-    return (float)(sum * exp2((double)rng_below(rng, 12) - 6));
-}
-
-static void fill(struct rng *rng, float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        x[i] = random_float(rng);
-}
 
 static struct activations activations_make(size_t tokens, size_t groups)
 {
@@ -50,21 +35,6 @@ static void activations_drop(struct activations *x)
     free(x->q);
     free(x->a);
     free(x->total);
-    free(x->tables);
-}
-
-/* Tables of a level, with rubbish where nothing may be read. */
-static void tables_make(const struct kernel *kernel, struct activations *x)
-{
-    free(x->tables);
-    x->tables = NULL;
-    if (kernel->table_bytes == 0)
-        return;
-    size_t padded = (x->tokens + TOKEN_PAD - 1) / TOKEN_PAD * TOKEN_PAD;
-    size_t bytes = padded * x->groups * kernel->table_bytes;
-    x->tables = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    memset(x->tables, 0xA5, bytes);
-    kernel->tabulate(x, 0, x->groups);
 }
 
 static void assert_same_bits(const char *what, const char *level, const void *a, const void *b,
@@ -75,27 +45,6 @@ static void assert_same_bits(const char *what, const char *level, const void *a,
 }
 
 /* ---- quantization ----------------------------------------------------------- */
-
-enum { EXTREME_COUNT = 9 };
-
-/* Groups at the edges of the definition. */
-static void extreme_group(int kind, float *x)
-{
-    for (size_t i = 0; i < KERNEL_GROUP; i++) {
-        float sign = i % 3 ? 1.0f : -1.0f;
-        switch (kind) {
-        case 0: x[i] = 0; break;                                    /* all zero */
-        case 1: x[i] = sign * 3.0f; break;                          /* all maximal */
-        case 2: x[i] = sign * 0x1p-149f * (float)i; break;          /* denormal */
-        case 3: x[i] = sign * 0x1p-100f; break;                     /* just not zero */
-        case 4: x[i] = sign * 0x1.fffffep-101f; break;              /* just zero */
-        case 5: x[i] = sign * 3.402823466e38f; break;                      /* largest floats */
-        case 6: x[i] = i == 77 ? 16383.0f : (float)i + 0.5f; break; /* ties to even */
-        case 7: x[i] = i == 5 ? -1e30f : 1e-30f; break;             /* one giant */
-        default: x[i] = i == 127 ? 1e-20f : -0.0f; break;           /* one, last */
-        }
-    }
-}
 
 static void quantize_by(const struct kernel *kernel, const float *x, size_t tokens, size_t groups,
                         struct activations *out)
@@ -130,12 +79,12 @@ static void quantize__random_and_extreme_groups__equal_at_every_level(void **sta
     rng_seed(&rng, 1);
     float x[9 * EXTREME_COUNT * KERNEL_GROUP];
     for (int round = 0; round < 50; round++) {
-        fill(&rng, x, sizeof x / sizeof *x);
+        inputs_fill(&rng, x, sizeof x / sizeof *x);
         compare_quantized(x, 9, EXTREME_COUNT);
     }
     for (int t = 0; t < 9; t++)
         for (int k = 0; k < EXTREME_COUNT; k++)
-            extreme_group(k, x + (t * EXTREME_COUNT + k) * KERNEL_GROUP);
+            inputs_extreme_group(k, x + (t * EXTREME_COUNT + k) * KERNEL_GROUP);
     compare_quantized(x, 9, EXTREME_COUNT);
 }
 
@@ -146,7 +95,7 @@ static void quantize__definition__a_and_q_by_independent_arithmetic(void **state
     rng_seed(&rng, 2);
     for (int round = 0; round < 200; round++) {
         float x[KERNEL_GROUP];
-        fill(&rng, x, KERNEL_GROUP);
+        inputs_fill(&rng, x, KERNEL_GROUP);
         struct activations q;
         quantize_by(&kernel_ref, x, 1, 1, &q);
         double m = 0;
@@ -183,62 +132,11 @@ static void quantize__not_finite__refused_at_every_level(void **state)
 
 /* ---- products --------------------------------------------------------------- */
 
-static const uint16_t extreme_scales[] = {0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400,
-                                          0x3C00, 0xBC00, 0x7BFF, 0xFBFF};
-
 static uint8_t *random_rows(struct rng *rng, size_t rows, size_t groups, bool extreme)
 {
-    size_t count = rows * groups;
-    uint8_t *blocks = x_new(count, KERNEL_GROUP_BYTES);
-    for (size_t i = 0; i < count * KERNEL_GROUP_BYTES; i++)
-        blocks[i] = (uint8_t)rng_next(rng);
-    for (size_t i = 0; i < count; i++) {
-        uint16_t scale = (uint16_t)(0x2000 + rng_below(rng, 0x1000));
-        if (extreme)
-            scale = extreme_scales[rng_below(rng, sizeof extreme_scales / 2)];
-        memcpy(blocks + i * KERNEL_GROUP_BYTES, &scale, 2);
-        if (extreme && rng_below(rng, 4) == 0)
-            memset(blocks + i * KERNEL_GROUP_BYTES + 2, rng_below(rng, 2) ? 0xFF : 0, 16);
-    }
+    uint8_t *blocks = x_new(rows * groups, KERNEL_GROUP_BYTES);
+    inputs_blocks(rng, blocks, rows, groups, extreme);
     return blocks;
-}
-
-static void compare_products(struct rng *rng, size_t rows, size_t groups, size_t tokens,
-                             bool extreme)
-{
-    size_t columns = groups * KERNEL_GROUP, stride = rows + 3;
-    float *x = x_new(tokens * columns, sizeof *x);
-    fill(rng, x, tokens * columns);
-    for (size_t i = 0; extreme && i < tokens * groups; i++)
-        extreme_group((int)rng_below(rng, EXTREME_COUNT), x + i * KERNEL_GROUP);
-    uint8_t *blocks = random_rows(rng, rows, groups, extreme);
-    struct activations q;
-    quantize_by(&kernel_ref, x, tokens, groups, &q);
-    float *ref = x_new(tokens * stride, sizeof *ref);
-    kernel_ref.product(blocks, rows, &q, ref, stride);
-    for (size_t l = 1; l < level_count; l++) {
-        float *got = x_new(tokens * stride, sizeof *got); /* gaps stay 0: nothing outside */
-        tables_make(levels[l], &q);
-        levels[l]->product(blocks, rows, &q, got, stride);
-        assert_same_bits("product", levels[l]->name, ref, got, tokens * stride * sizeof *ref);
-        free(got);
-    }
-    free(ref);
-    free(blocks);
-    free(x);
-    activations_drop(&q);
-}
-
-static void product__all_shapes__equal_at_every_level(void **state)
-{
-    (void)state;
-    struct rng rng;
-    rng_seed(&rng, 3);
-    for (size_t tokens = 1; tokens <= 19; tokens++)
-        for (size_t rows = 1; rows <= 18; rows++)
-            compare_products(&rng, rows, 1 + rng_below(&rng, 4), tokens, rows % 2);
-    compare_products(&rng, 33, 32, 70, false);
-    compare_products(&rng, 33, 96, 3, true);
 }
 
 static void product__definition__integers_by_independent_sum(void **state)
@@ -248,7 +146,7 @@ static void product__definition__integers_by_independent_sum(void **state)
     rng_seed(&rng, 4);
     uint8_t *row = random_rows(&rng, 1, 3, false);
     float x[3 * KERNEL_GROUP], y = 0;
-    fill(&rng, x, 3 * KERNEL_GROUP);
+    inputs_fill(&rng, x, 3 * KERNEL_GROUP);
     struct activations q;
     quantize_by(&kernel_ref, x, 1, 3, &q);
     kernel_ref.product(row, 1, &q, &y, 1);
@@ -276,7 +174,7 @@ static void product__flipped_row__negated_and_zero_stays_positive(void **state)
         bool zero = round % 10 == 0;
         uint8_t *row = random_rows(&rng, 1, 2, round % 3 == 0);
         float x[2 * KERNEL_GROUP];
-        fill(&rng, x, 2 * KERNEL_GROUP);
+        inputs_fill(&rng, x, 2 * KERNEL_GROUP);
         if (zero)
             memset(x, 0, sizeof x);
         struct activations q;
@@ -304,8 +202,8 @@ static void layer_parts__all_lengths__equal_at_every_level(void **state)
     for (size_t n = 2; n <= 300; n += n < 40 ? 2 : 26)
         for (size_t l = 1; l < level_count; l++) {
             float x[300], y[300], a[300], b[300], c[300], d[300];
-            fill(&rng, x, n);
-            fill(&rng, y, n);
+            inputs_fill(&rng, x, n);
+            inputs_fill(&rng, y, n);
             kernel_ref.rms_norm(x, y, n, 1e-6f, a);
             levels[l]->rms_norm(x, y, n, 1e-6f, b);
             assert_same_bits("rms_norm", levels[l]->name, a, b, n * sizeof *a);
@@ -336,12 +234,12 @@ static void attend__any_path_and_dim__equal_at_every_level(void **state)
     size_t scratch = (attention_scratch(HEADS, SLOTS, DIM) + LANES - 1) / LANES * LANES;
     float *room = aligned_alloc(64, scratch * sizeof *room);
     int32_t path[SLOTS];
-    fill(&rng, keys, SLOTS * DIM);
-    fill(&rng, values, SLOTS * DIM);
+    inputs_fill(&rng, keys, SLOTS * DIM);
+    inputs_fill(&rng, values, SLOTS * DIM);
     for (int round = 0; round < 300; round++) {
         size_t n = 1 + rng_below(&rng, SLOTS), dim = 2 + rng_below(&rng, DIM - 2);
         size_t heads = 1 + rng_below(&rng, HEADS);
-        fill(&rng, queries, heads * dim);
+        inputs_fill(&rng, queries, heads * dim);
         for (size_t i = 0; i < n; i++)
             path[i] = (int32_t)rng_below(&rng, SLOTS);
         struct attention at = {queries, heads, keys, values, path, n, dim, 0.125f, room, a};
@@ -412,7 +310,6 @@ int main(void)
         cmocka_unit_test(quantize__random_and_extreme_groups__equal_at_every_level),
         cmocka_unit_test(quantize__definition__a_and_q_by_independent_arithmetic),
         cmocka_unit_test(quantize__not_finite__refused_at_every_level),
-        cmocka_unit_test(product__all_shapes__equal_at_every_level),
         cmocka_unit_test(product__definition__integers_by_independent_sum),
         cmocka_unit_test(product__flipped_row__negated_and_zero_stays_positive),
         cmocka_unit_test(layer_parts__all_lengths__equal_at_every_level),

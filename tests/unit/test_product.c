@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Products of every CPU level equal the reference's bit for bit [K1], for every
+ * shape, in blocks and in panels, forward and transposed; all memory they are
+ * given lies between pages without access [K2].
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/buf.h"
+#include "tests/kernel_inputs.h"
+#include "tests/t.h"
+
+static const struct kernel *levels[KERNEL_LEVELS_MAX];
+static size_t level_count;
+
+static void assert_same_bits(const char *what, const char *level, const void *a, const void *b,
+                             size_t bytes)
+{
+    if (memcmp(a, b, bytes) != 0)
+        fail_msg("%s: level %s differs from ref", what, level);
+}
+
+/* ---- products ------------------------------------------------------------------ */
+
+struct shape {
+    size_t rows, groups, tokens;
+    bool extreme, at_end;
+};
+
+static struct inputs random_inputs(struct rng *rng, const struct shape *shape)
+{
+    size_t columns = shape->groups * KERNEL_GROUP;
+    struct inputs out = inputs_make(shape->tokens, shape->groups, shape->at_end);
+    float *x = x_new(columns, sizeof *x);
+    for (size_t t = 0; t < shape->tokens; t++) {
+        inputs_fill(rng, x, columns);
+        for (size_t g = 0; shape->extreme && g < shape->groups; g++)
+            inputs_extreme_group((int)rng_below(rng, EXTREME_COUNT), x + g * KERNEL_GROUP);
+        assert_true(kernel_ref.quantize(x, &out.x, t));
+    }
+    free(x);
+    return out;
+}
+
+static struct fenced panels_of(const uint8_t *blocks, const struct shape *shape)
+{
+    size_t panels = (shape->rows + PANEL_ROWS - 1) / PANEL_ROWS, groups = shape->groups;
+    struct fenced out = fenced_make(panels * groups * PANEL_GROUP_BYTES, shape->at_end);
+    uint8_t *at = out.data;
+    for (size_t row = 0; row < shape->rows; row++)
+        for (size_t g = 0; g < groups; g++, blocks += KERNEL_GROUP_BYTES) {
+            memcpy(at + panel_scale_place(row, g, groups), blocks, 2);
+            for (size_t d = 0; d < 4; d++)
+                memcpy(at + panel_signs_place(row, g, groups, d), blocks + 2 + 4 * d, 4);
+        }
+    return out;
+}
+
+/* Rows lie 3 floats further apart than they are long: the gaps must stay 0. */
+static void compare_level(const struct kernel *kernel, const struct shape *shape,
+                          const uint8_t *blocks, const uint8_t *panels, struct inputs *inputs,
+                          const float *ref)
+{
+    size_t stride = shape->rows + 3, count = (shape->tokens - 1) * stride + shape->rows;
+    inputs_tables(inputs, kernel, shape->at_end);
+    if (kernel->tabulate)
+        kernel->tabulate(&inputs->x, 0, shape->groups);
+    struct fenced got = fenced_make(count * sizeof *ref, shape->at_end);
+    kernel->product(blocks, shape->rows, &inputs->x, got.data, stride);
+    assert_same_bits("product", kernel->name, ref, got.data, count * sizeof *ref);
+    memset(got.data, 0, count * sizeof *ref);
+    kernel->product_panels(panels, shape->rows, &inputs->x, got.data, stride);
+    assert_same_bits("product_panels", kernel->name, ref, got.data, count * sizeof *ref);
+    fenced_drop(&got);
+}
+
+static void compare_products(struct rng *rng, const struct shape *shape)
+{
+    size_t stride = shape->rows + 3;
+    struct fenced blocks = fenced_make(shape->rows * shape->groups * KERNEL_GROUP_BYTES,
+                                       shape->at_end);
+    inputs_blocks(rng, blocks.data, shape->rows, shape->groups, shape->extreme);
+    struct fenced panels = panels_of(blocks.data, shape);
+    struct inputs inputs = random_inputs(rng, shape);
+    float *ref = x_new(shape->tokens * stride, sizeof *ref);
+    kernel_ref.product(blocks.data, shape->rows, &inputs.x, ref, stride);
+    for (size_t l = 0; l < level_count; l++)
+        compare_level(levels[l], shape, blocks.data, panels.data, &inputs, ref);
+    free(ref);
+    inputs_drop(&inputs);
+    fenced_drop(&panels);
+    fenced_drop(&blocks);
+}
+
+static void product__all_rows_and_tokens__equal_at_every_level(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 3);
+    for (size_t rows = 1; rows <= 70; rows++) {
+        compare_products(&rng, &(struct shape){rows, 1 + rng_below(&rng, 20), 1, rows % 2, true});
+        compare_products(&rng, &(struct shape){rows, 1 + rng_below(&rng, 9),
+                                               2 + rng_below(&rng, 8), rows % 3 == 0, rows % 5});
+    }
+    for (size_t tokens = 1; tokens <= 40; tokens++)
+        compare_products(&rng, &(struct shape){1 + rng_below(&rng, 70), 1 + rng_below(&rng, 9),
+                                               tokens, tokens % 2, tokens % 5});
+}
+
+static void product__large_shapes__equal_at_every_level(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 13);
+    static const struct shape shapes[] = {
+        {151669, 1, 1, false, true}, /* a vocabulary */
+        {151669, 1, 2, true, true},  {200, 32, 70, false, true}, {131, 96, 9, true, true},
+        {64, 150, 1, true, true},    {300, 7, 1, true, false},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        compare_products(&rng, &shapes[i]);
+}
+
+static void product__all_maximal__largest_sums_are_exact(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 14);
+    struct shape shape = {64, 2, 3, false, true};
+    struct fenced blocks = fenced_make(64 * 2 * KERNEL_GROUP_BYTES, true);
+    inputs_blocks(&rng, blocks.data, 64, 2, false);
+    uint8_t *at = blocks.data;
+    for (size_t i = 0; i < 128; i++)
+        memset(at + i * KERNEL_GROUP_BYTES + 2, i % 4 == 0 ? 0xFF : (int)(i % 4 - 1) * 0x55, 16);
+    struct inputs inputs = inputs_make(3, 2, true);
+    for (size_t t = 0; t < 3; t++) {
+        float x[2 * KERNEL_GROUP]; /* q = 16383, -16383, then signs that alternate */
+        for (size_t i = 0; i < 2 * KERNEL_GROUP; i++)
+            x[i] = t == 0 ? 5.0f : t == 1 ? -5.0f : i % 2 ? 5.0f : -5.0f;
+        assert_true(kernel_ref.quantize(x, &inputs.x, t));
+    }
+    struct fenced panels = panels_of(blocks.data, &shape);
+    float ref[3 * 67] = {0};
+    kernel_ref.product(blocks.data, 64, &inputs.x, ref, 67);
+    for (size_t l = 0; l < level_count; l++)
+        compare_level(levels[l], &shape, blocks.data, panels.data, &inputs, ref);
+    inputs_drop(&inputs);
+    fenced_drop(&panels);
+    fenced_drop(&blocks);
+}
+
+static void tabulate__groups_in_ranges__equal_to_all_at_once(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 15);
+    struct shape shape = {1, 11, 13, true, true};
+    for (size_t l = 0; l < level_count; l++) {
+        if (!levels[l]->tabulate)
+            continue;
+        struct inputs inputs = random_inputs(&rng, &shape);
+        size_t bytes = TOKEN_PAD * shape.groups * levels[l]->table_bytes;
+        inputs_tables(&inputs, levels[l], true);
+        levels[l]->tabulate(&inputs.x, 0, shape.groups);
+        uint8_t *once = x_new(bytes, 1);
+        memcpy(once, inputs.x.tables, bytes);
+        memset(inputs.x.tables, 0xA5, bytes);
+        levels[l]->tabulate(&inputs.x, 7, 4);
+        levels[l]->tabulate(&inputs.x, 0, 1);
+        levels[l]->tabulate(&inputs.x, 1, 6);
+        assert_memory_equal(once, inputs.x.tables, bytes);
+        free(once);
+        inputs_drop(&inputs);
+    }
+}
+
+/* ---- transposed ------------------------------------------------------------------ */
+
+/* Values whose terms cancel, vanish or carry a sign without a value. */
+static void random_gradients(struct rng *rng, float *dy, size_t n, bool extreme)
+{
+    static const float values[] = {0.0f, -0.0f, 1.0f, -1.0f, 0x1p-149f, -0x1p-130f, 0x1p100f, 3.0f};
+    inputs_fill(rng, dy, n);
+    for (size_t i = 0; extreme && i < n; i++)
+        if (rng_below(rng, 2))
+            dy[i] = values[rng_below(rng, sizeof values / sizeof *values)];
+}
+
+static void compare_transposed(struct rng *rng, const struct shape *shape)
+{
+    size_t columns = shape->groups * KERNEL_GROUP, rows = shape->rows, tokens = shape->tokens;
+    size_t dy_stride = rows + 5, dx_stride = columns + 3;
+    size_t first = rng_below(rng, (uint32_t)shape->groups);
+    size_t count = 1 + rng_below(rng, (uint32_t)(shape->groups - first));
+    size_t in_bytes = ((tokens - 1) * dy_stride + rows) * sizeof(float);
+    size_t out_bytes = ((tokens - 1) * dx_stride + columns) * sizeof(float);
+    struct fenced blocks = fenced_make(rows * shape->groups * KERNEL_GROUP_BYTES, shape->at_end);
+    struct fenced dy = fenced_make(in_bytes, shape->at_end);
+    inputs_blocks(rng, blocks.data, rows, shape->groups, shape->extreme);
+    random_gradients(rng, dy.data, in_bytes / sizeof(float), shape->extreme);
+    uint8_t *ref = x_new(1, out_bytes);
+    memset(ref, 0x11, out_bytes); /* what lies outside must stay */
+    kernel_ref.product_transposed(blocks.data, rows, shape->groups, first, count, dy.data,
+                                  dy_stride, tokens, (float *)(void *)ref, dx_stride);
+    for (size_t l = 1; l < level_count; l++) {
+        struct fenced dx = fenced_make(out_bytes, shape->at_end);
+        memset(dx.data, 0x11, out_bytes);
+        levels[l]->product_transposed(blocks.data, rows, shape->groups, first, count, dy.data,
+                                      dy_stride, tokens, dx.data, dx_stride);
+        assert_same_bits("product_transposed", levels[l]->name, ref, dx.data, out_bytes);
+        fenced_drop(&dx);
+    }
+    free(ref);
+    fenced_drop(&dy);
+    fenced_drop(&blocks);
+}
+
+static void transposed__all_shapes__equal_at_every_level(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 16);
+    for (size_t rows = 1; rows <= 140; rows += rows < 70 ? 1 : 7)
+        compare_transposed(&rng, &(struct shape){rows, 1 + rng_below(&rng, 6),
+                                                 1 + rng_below(&rng, 6), rows % 2, rows % 5});
+    for (size_t tokens = 1; tokens <= 40; tokens++)
+        compare_transposed(&rng, &(struct shape){1 + rng_below(&rng, 70), 1 + rng_below(&rng, 3),
+                                                 tokens, tokens % 2, tokens % 5});
+    compare_transposed(&rng, &(struct shape){1030, 9, 5, false, true});
+}
+
+static int pick_levels(void **state)
+{
+    (void)state;
+    level_count = kernel_levels(levels);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(product__all_rows_and_tokens__equal_at_every_level),
+        cmocka_unit_test(product__large_shapes__equal_at_every_level),
+        cmocka_unit_test(product__all_maximal__largest_sums_are_exact),
+        cmocka_unit_test(tabulate__groups_in_ranges__equal_to_all_at_once),
+        cmocka_unit_test(transposed__all_shapes__equal_at_every_level),
+    };
+    return cmocka_run_group_tests_name("product", tests, pick_levels, NULL);
+}
