@@ -41,6 +41,16 @@ static int64_t mtime_ns(const struct stat *status)
     return (int64_t)status->st_mtim.tv_sec * 1000000000 + status->st_mtim.tv_nsec;
 }
 
+/* Writable memory is counted as if all of it were written to, which a file larger than
+ * the machine's memory could not be; flips write to a few pages of it.  MAP_NORESERVE
+ * says so.  Should a page not be there for a flip, the kernel ends some process: it
+ * has no way to refuse.
+ *
+ * No advice is given: where the kernel keeps files in large folios it maps them as
+ * huge pages by itself (856 of 1072 MB of an 8B on Linux 6.18, ext4), and
+ * MADV_HUGEPAGE changed nothing then.  MADV_POPULATE_READ takes the 18 ms before that
+ * the first pass saves.  From one token to the next all were the same (61 ms, two
+ * threads). */
 static bool map_file(struct model *model, struct err *err)
 {
     model->fd = open(model->path, O_RDONLY | O_CLOEXEC);
@@ -54,8 +64,8 @@ static bool map_file(struct model *model, struct err *err)
         return err_set(err, ERR_USAGE, "is not a regular file, expected a GGUF model");
     if (status.st_size == 0)
         return err_set(err, ERR_FORMAT, "is empty, expected a GGUF model");
-    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-                       model->fd, 0);
+    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_NORESERVE, model->fd, 0);
     if (bytes == MAP_FAILED)
         return err_set(err, ERR_MEMORY, "cannot map the model: %s", strerror(errno));
     model->bytes = bytes;

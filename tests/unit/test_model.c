@@ -242,6 +242,44 @@ static void model_open__file__same_as_memory_and_never_written(void **state)
     buf_free(&file);
 }
 
+/* Flags of the mapping that begins at this address, as proc(5) names them. */
+static void mapping_flags(const void *begin, char out[256])
+{
+    char line[256], start[32];
+    bool inside = false;
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    assert_non_null(maps);
+    (void)snprintf(start, sizeof start, "%lx-", (unsigned long)(uintptr_t)begin);
+    out[0] = '\0';
+    while (!out[0] && fgets(line, sizeof line, maps)) {
+        inside |= strncmp(line, start, strlen(start)) == 0;
+        if (inside && strncmp(line, "VmFlags:", 8) == 0)
+            memcpy(out, line, sizeof line);
+    }
+    (void)fclose(maps);
+}
+
+/* Else a file larger than the machine's memory could not be opened. */
+static void model_open__file__reserves_no_memory(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/bankai-test-XXXXXX", flags[256];
+    struct buf file = {0};
+    tiny_write(&tiny_default, &file);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, file.data, file.len) == (ssize_t)file.len);
+    struct err err;
+    struct model *model = model_open(path, &err);
+    t_ok(model != NULL, &err);
+    mapping_flags(model->bytes, flags);
+    assert_true(strstr(flags, " wr ") != NULL && strstr(flags, " sh ") == NULL);
+    assert_non_null(strstr(flags, " nr "));
+    model_free(model);
+    (void)close(fd);
+    (void)unlink(path);
+    buf_free(&file);
+}
+
 /* ---- the hash ------------------------------------------------------------------- */
 
 enum { BIG_BYTES = 24 << 20 }; /* some milliseconds of hashing */
@@ -339,6 +377,7 @@ int main(void)
         cmocka_unit_test(model_row_scale_sum__by_hand__exact),
         cmocka_unit_test(model_flip_fits__outside__says_value_and_range),
         cmocka_unit_test(model_open__file__same_as_memory_and_never_written),
+        cmocka_unit_test(model_open__file__reserves_no_memory),
         cmocka_unit_test(model_hash_start__flips_meanwhile__hash_of_the_file),
         cmocka_unit_test(model_hash_start__closed_before_it_is_known__stops),
         cmocka_unit_test(model_hash_start__file_changes_meanwhile__refused_once_asked),
