@@ -4,7 +4,7 @@
  * column has in a quad of rows select one of 16 sums (+-c0 +-c1) + (+-c2 +-c3), c
  * the product of a token's dy and the row's scale: one register of floats, made
  * for each token and quad with the roundings of the definition.  vpermps looks up
- * 16 columns.  The indices of 64 rows and a group are made once, in L1, and serve
+ * 16 columns.  The indices of 128 rows and a group are made once, in L1, and serve
  * all tokens, two at a time.
  *
  * A term of 0 (a row behind the last) may come out as -0 here: a sum that begins
@@ -18,13 +18,13 @@
 
 enum {
     QUAD = 4, /* rows */
-    BLOCK_ROWS = 64,
+    BLOCK_ROWS = 128,
     QUADS = BLOCK_ROWS / QUAD,
     GROUP_LANES = KERNEL_GROUP / LANES, /* registers of a group's columns */
     GROUPS_AT_ONCE = 4,                 /* of a row, which share its cache lines */
 };
 
-/* Up to 64 rows of one group; zero rows behind the last. */
+/* Up to 128 rows of one group; zero rows behind the last. */
 struct block {
     __m512i index[QUADS][GROUP_LANES]; /* bit i: the sign of row i of the quad */
     __m512 scale[BLOCK_ROWS / LANES];
@@ -96,6 +96,15 @@ static inline __m512 table_of(const float c[QUAD])
                          _mm512_fmadd_ps(_mm512_set1_ps(c[2]), sign2, fourth));
 }
 
+/* Half of the sums are made by fused multiply-adds with 1, which is the same: CPUs
+ * that add and multiply in different units have both at work then. */
+static inline __m512 add_selected(__m512 sum, __m512i index, __m512 table, bool fused)
+{
+    __m512 selected = _mm512_permutexvar_ps(index, table);
+    return fused ? _mm512_fmadd_ps(selected, _mm512_set1_ps(1), sum)
+                 : _mm512_add_ps(sum, selected);
+}
+
 /* Add the block's terms to the 128 sums of one or two tokens. */
 static inline __attribute__((always_inline)) void add_block(const struct block *block,
                                                             size_t tokens,
@@ -119,9 +128,10 @@ static inline __attribute__((always_inline)) void add_block(const struct block *
 #pragma GCC unroll 8
         for (size_t k = 0; k < GROUP_LANES; k++) {
             __m512i index = block->index[q][k];
+            __asm__("" : "+v"(index)); /* one load for both tokens */
 #pragma GCC unroll 2
             for (size_t t = 0; t < tokens; t++)
-                sums[t][k] = _mm512_add_ps(sums[t][k], _mm512_permutexvar_ps(index, table[t]));
+                sums[t][k] = add_selected(sums[t][k], index, table[t], k % 2 == 1);
         }
     }
 #pragma GCC unroll 2
