@@ -1,36 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * 1-bit products for AVX2 + FMA + F16C, by table lookup.
- *
- * Four columns of a row are four sign bits, which select one of 16 sums.  A
- * table holds, for each selection, the sum of q where the bit is 1 minus
- * floor(sum of all four / 2); |entry| <= 32766 fits 16 bits, stored as two planes
- * of 16 bytes: low bytes, and high bytes + 128.  One vpshufb looks up the same
- * four columns for 32 rows in one plane.  With e the sum of the 32 entries of a
- * row, the group's sum is 2 * e - (number of tables whose sum is odd).
+ * 1-bit products for AVX2 + FMA + F16C, by table lookup (engine/kernel/tiles.h).
+ * One vpshufb looks up four columns of 32 rows in one plane; the plane of high
+ * bytes is kept unsigned by adding 128.
  *
  * Sums of 32 bytes without widening: vpaddb gives the sum modulo 256, and a tree
  * of vpavgb gives P with 32 * P - 80 <= sum <= 32 * P (each of five levels rounds
  * up by at most half a unit of its own, 16 in units of the sum).  Both together
  * are the sum: two instructions for 32 lookups.
  *
- * Sign bytes of 32 rows are transposed once per group into a tile in L1.  Byte p
- * of the lower half of a vector is row 8 * (p / 4) + p % 4, the same byte of the
- * upper half is 4 rows further: widened twice, rows come out in order.
+ * Byte p of the lower half of a vector is row 8 * (p / 4) + p % 4, the same byte of
+ * the upper half is 4 rows further: widened twice, rows come out in order.
  */
 #include <immintrin.h>
 #include <string.h>
 
 #include "engine/kernel/level.h"
+#include "engine/kernel/tiles.h"
 
-enum {
-    TABLES = KERNEL_GROUP / 4,
-    TABLE_BYTES = 32,                    /* low plane, high plane */
-    GROUP_TABLES = TABLES * TABLE_BYTES, /* then int32 correction */
-    TILE_ROWS = 32,
-    TILES = 4,   /* whose products share tables in L1 */
-    TOKENS = 16, /* whose tables share L1 with a tile */
-};
+_Static_assert((int)AVX2_TABLE_BYTES == GROUP_TABLE_BYTES, "what the engine is told");
 
 /* ---- tables ------------------------------------------------------------------ */
 
@@ -96,12 +84,7 @@ static void tabulate_group(const int16_t *q, const __m256i select[4], uint8_t *o
                             table_of(q + 4 * i, halves[i], select));
     /* 2 * sum of 32 entries, of which 256 * 128 each are the planes' bias */
     int32_t correction = -(2 * TABLES * 256 * 128) - odd;
-    memcpy(out + GROUP_TABLES, &correction, sizeof correction);
-}
-
-static inline uint8_t *tables_at(const struct activations *x, size_t token, size_t group)
-{
-    return x->tables + activations_place(x, token, group) * AVX2_TABLE_BYTES;
+    memcpy(out + CORRECTION_AT, &correction, sizeof correction);
 }
 
 void avx2_tabulate(struct activations *x, size_t first, size_t count)
@@ -114,28 +97,19 @@ void avx2_tabulate(struct activations *x, size_t first, size_t count)
                            tables_at(x, token, g));
 }
 
-/* Tables of this many tokens leave a third of a cache of 1 MiB to the weights: 16
- * tokens of 4096 columns.  Larger ones cost a few percent, not more: each is read
- * in order, once for 128 rows. */
 size_t avx2_tokens_at_once(size_t groups)
 {
-    size_t tokens = 680 * 1024 / (groups * AVX2_TABLE_BYTES) / TOKEN_BLOCK * TOKEN_BLOCK;
-    return tokens > TOKEN_BLOCK ? tokens : TOKEN_BLOCK;
+    return tiles_tokens_at_once(groups);
 }
 
 /* ---- tiles -------------------------------------------------------------------- */
 
-/* One group of 32 rows: which entry each row takes of each table, and scales. */
-struct tile {
-    __m256i entry[TABLES]; /* a byte per row, 0 to 15 */
-    float d[TILE_ROWS];
-};
-
 static inline void set_entries(struct tile *tile, size_t byte, __m256i signs)
 {
     const __m256i nibble = _mm256_set1_epi8(15);
-    tile->entry[2 * byte] = _mm256_and_si256(signs, nibble);
-    tile->entry[2 * byte + 1] = _mm256_and_si256(_mm256_srli_epi16(signs, 4), nibble);
+    __m256i high = _mm256_and_si256(_mm256_srli_epi16(signs, 4), nibble);
+    _mm256_store_si256((__m256i *)tile->entry[2 * byte], _mm256_and_si256(signs, nibble));
+    _mm256_store_si256((__m256i *)tile->entry[2 * byte + 1], high);
 }
 
 static inline void set_scales(struct tile *tile, const uint16_t *halves)
@@ -145,7 +119,7 @@ static inline void set_scales(struct tile *tile, const uint16_t *halves)
                          _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(halves + i))));
 }
 
-/* From 32 blocks.  Four rounds of interleaving transpose 16 x 16 bytes. */
+/* Four rounds of interleaving transpose 16 x 16 bytes. */
 static inline void fill_from_blocks(struct tile *tile, const uint8_t *block, size_t row_bytes)
 {
     uint16_t halves[TILE_ROWS];
@@ -175,17 +149,6 @@ static inline void fill_from_blocks(struct tile *tile, const uint8_t *block, siz
     set_scales(tile, halves);
 }
 
-/* The same from fewer blocks, zeros behind the last. */
-static void fill_from_few_blocks(struct tile *tile, const uint8_t *block, size_t row_bytes,
-                                 size_t rows)
-{
-    uint8_t copies[TILE_ROWS * KERNEL_GROUP_BYTES] = {0};
-    for (size_t r = 0; r < rows; r++)
-        memcpy(copies + r * KERNEL_GROUP_BYTES, block + r * row_bytes, KERNEL_GROUP_BYTES);
-    fill_from_blocks(tile, copies, KERNEL_GROUP_BYTES);
-}
-
-/* The same from two panels, which may be one. */
 static inline void fill_from_panels(struct tile *tile, const uint8_t *first, const uint8_t *second)
 {
     const __m256i transpose = _mm256_broadcastsi128_si256(
@@ -236,15 +199,15 @@ static inline struct planes add(struct planes x, struct planes y)
     return result;
 }
 
-static inline struct planes look_up(const __m256i *entry, const uint8_t *table)
+static inline struct planes look_up(const uint8_t (*entry)[TILE_ROWS], const uint8_t *table)
 {
-    __m256i at = _mm256_load_si256(entry);
+    __m256i at = _mm256_load_si256((const __m256i *)entry[0]);
     struct planes found = {_mm256_shuffle_epi8(both_halves(table), at),
                            _mm256_shuffle_epi8(both_halves(table + 16), at)};
     return found;
 }
 
-static inline struct planes look_up_two(const __m256i *entry, const uint8_t *table,
+static inline struct planes look_up_two(const uint8_t (*entry)[TILE_ROWS], const uint8_t *table,
                                         struct planes *sum)
 {
     struct planes first = look_up(entry, table), second = look_up(entry + 1, table + TABLE_BYTES);
@@ -252,7 +215,7 @@ static inline struct planes look_up_two(const __m256i *entry, const uint8_t *tab
     return average(first, second);
 }
 
-static inline struct planes look_up_eight(const __m256i *entry, const uint8_t *table,
+static inline struct planes look_up_eight(const uint8_t (*entry)[TILE_ROWS], const uint8_t *table,
                                           struct planes *sum)
 {
     struct planes two[4];
@@ -272,7 +235,6 @@ static inline void widen(__m256i average, __m256i sum, __m256i out[2])
     out[1] = _mm256_maddubs_epi16(_mm256_unpackhi_epi8(average, excess), weights);
 }
 
-/* y[row] += the group's sum * (d * a) for 32 rows and one token. */
 static inline void multiply_tile(const struct tile *tile, const uint8_t *table, float a, float *y)
 {
     struct planes sum = {_mm256_setzero_si256(), _mm256_setzero_si256()}, part[4];
@@ -284,7 +246,7 @@ static inline void multiply_tile(const struct tile *tile, const uint8_t *table, 
     widen(all.low, sum.low, low);
     widen(all.high, sum.high, high);
     int32_t correction = 0;
-    memcpy(&correction, table + GROUP_TABLES, sizeof correction);
+    memcpy(&correction, table + CORRECTION_AT, sizeof correction);
     const __m256i weights = _mm256_set1_epi32(2 | 512 << 16);
 #pragma GCC unroll 4
     for (size_t i = 0; i < 4; i++) {
@@ -300,89 +262,16 @@ static inline void multiply_tile(const struct tile *tile, const uint8_t *table, 
 
 /* ---- products ----------------------------------------------------------------- */
 
-enum {
-    LINE_BYTES = 64,
-    ROWS_AHEAD = 128, /* two pieces of 64 rows: with two threads, a thread's next one */
-};
-
-/* Blocks [row][group] or panels, of a matrix or a part of it. */
-struct weights {
-    const uint8_t *bytes;
-    size_t rows;
-    size_t groups;
-    bool panels;
-};
-
-/* Rows of a tile are far apart, too many streams for the CPU to follow.  Ask for
- * what comes ROWS_AHEAD rows later instead, in the order it lies in memory, as much
- * as a tile's group takes.  Behind the end this does no harm: it reads nothing. */
-static inline void prefetch(const struct weights *w, size_t row, size_t group)
-{
-    uintptr_t at = (uintptr_t)w->bytes + (row + ROWS_AHEAD) * w->groups * KERNEL_GROUP_BYTES +
-                   group * TILE_ROWS * KERNEL_GROUP_BYTES;
-    for (size_t i = 0; i < TILE_ROWS * KERNEL_GROUP_BYTES; i += LINE_BYTES)
-        _mm_prefetch((const char *)(at + i), _MM_HINT_T1);
-}
-
-static inline void fill(struct tile *tile, const struct weights *w, size_t row, size_t group)
-{
-    if (w->panels) {
-        const uint8_t *first = w->bytes + panel_scale_place(row, group, w->groups);
-        bool two = w->rows - row > PANEL_ROWS;
-        fill_from_panels(tile, first, two ? first + w->groups * PANEL_GROUP_BYTES : first);
-        return;
-    }
-    const uint8_t *block = w->bytes + (row * w->groups + group) * KERNEL_GROUP_BYTES;
-    if (w->rows - row >= TILE_ROWS)
-        fill_from_blocks(tile, block, w->groups * KERNEL_GROUP_BYTES);
-    else
-        fill_from_few_blocks(tile, block, w->groups * KERNEL_GROUP_BYTES, w->rows - row);
-}
-
-/* Up to TILES tiles by up to TOKENS tokens. */
-static void multiply_rows(const struct weights *w, size_t row, size_t rows,
-                          const struct activations *x, size_t first, size_t tokens, float *y,
-                          size_t stride)
-{
-    float sums[TOKENS][TILES * TILE_ROWS];
-    for (size_t t = 0; t < tokens; t++)
-        memset(sums[t], 0, sizeof sums[t]);
-    for (size_t g = 0; g < w->groups; g++)
-        for (size_t r = 0; r < rows; r += TILE_ROWS) {
-            struct tile tile;
-            if (first == 0)
-                prefetch(w, row + r, g);
-            fill(&tile, w, row + r, g);
-            for (size_t t = 0; t < tokens; t++)
-                multiply_tile(&tile, tables_at(x, first + t, g),
-                              x->a[activations_place(x, first + t, g)], sums[t] + r);
-        }
-    for (size_t t = 0; t < tokens; t++)
-        memcpy(y + (first + t) * stride + row, sums[t], rows * sizeof *y);
-}
-
-static inline void multiply(const struct weights *w, const struct activations *x, float *y,
-                            size_t stride)
-{
-    for (size_t row = 0; row < w->rows; row += TILES * TILE_ROWS) {
-        size_t rows = w->rows - row < TILES * TILE_ROWS ? w->rows - row : TILES * TILE_ROWS;
-        for (size_t first = 0; first < x->tokens; first += TOKENS) {
-            size_t tokens = x->tokens - first < TOKENS ? x->tokens - first : TOKENS;
-            multiply_rows(w, row, rows, x, first, tokens, y, stride);
-        }
-    }
-}
-
 void avx2_product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
                   size_t stride)
 {
     struct weights w = {blocks, rows, x->groups, false};
-    multiply(&w, x, y, stride);
+    tiles_multiply(&w, x, y, stride);
 }
 
 void avx2_product_panels(const uint8_t *panels, size_t rows, const struct activations *x,
                          float *y, size_t stride)
 {
     struct weights w = {panels, rows, x->groups, true};
-    multiply(&w, x, y, stride);
+    tiles_multiply(&w, x, y, stride);
 }
