@@ -13,7 +13,16 @@
 
 #include "engine/forward/work.h"
 
-enum { WORTH_THREADS_LANES = 8 };
+/* Work below which one thread is done before another is awake: some 10 microseconds. */
+enum {
+    WORTH_THREADS = 1 << 16,        /* floats that are normed, turned or added */
+    WORTH_THREADS_ATTEND = 1 << 18, /* multiply-adds of attention */
+};
+
+static bool worth_threads(const struct work *work, size_t floats_per_lane)
+{
+    return work->n * floats_per_lane > WORTH_THREADS;
+}
 
 /* ---- parts ------------------------------------------------------------------ */
 
@@ -23,7 +32,7 @@ bool layer_norm_quantize(struct work *work, uint32_t layer, bool ffn, struct err
     const struct layer *weights = &work->model->layers[layer];
     const float *gain = ffn ? weights->ffn_norm : weights->attn_norm;
     struct place place = {(int32_t)layer, ffn ? "gate, up" : "q, k, v"};
-#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+#pragma omp parallel for num_threads(work->threads) if (worth_threads(work, width))
     for (size_t t = 0; t < work->n; t++)
         work->kernel->rms_norm(work->x + t * width, gain, width, work->model->eps,
                                work->normed + t * width);
@@ -33,7 +42,7 @@ bool layer_norm_quantize(struct work *work, uint32_t layer, bool ffn, struct err
 static void add_to_stream(struct work *work)
 {
     size_t width = work->model->shape.width;
-#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+#pragma omp parallel for num_threads(work->threads) if (worth_threads(work, width))
     for (size_t t = 0; t < work->n; t++)
         work->kernel->add(work->x + t * width, work->out + t * width, width);
 }
@@ -94,7 +103,7 @@ bool layer_queries(struct work *work, uint32_t layer, uint32_t first, uint32_t c
                                      shape->heads);
     if (!multiply(work, &work->quantized, &output, 1, err))
         return false;
-#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+#pragma omp parallel for num_threads(work->threads) if (worth_threads(work, count * dim))
     for (size_t t = 0; t < work->n; t++)
         for (uint32_t h = first; h < first + count; h++)
             norm_and_turn(work, work->q + t * stride + h * dim, work->model->layers[layer].q_norm,
@@ -111,7 +120,8 @@ bool layer_keys(struct work *work, uint32_t layer, uint32_t first, uint32_t coun
     };
     if (!multiply(work, &work->quantized, outputs, 2, err))
         return false;
-#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+    size_t dim = work->model->shape.head_dim;
+#pragma omp parallel for num_threads(work->threads) if (worth_threads(work, count * dim))
     for (size_t t = 0; t < work->n; t++)
         store_keys_values(work, layer, first, count, t);
     return true;
@@ -126,11 +136,12 @@ static bool queries_keys_values(struct work *work, uint32_t layer, struct err *e
         output_all(work, (int32_t)layer, PROJ_K, work->k),
         output_all(work, (int32_t)layer, PROJ_V, work->v),
     };
+    size_t q_dim = (size_t)shape->heads * shape->head_dim;
     if (!multiply(work, &work->quantized, outputs, 3, err))
         return false;
-#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+#pragma omp parallel for num_threads(work->threads) if (worth_threads(work, q_dim))
     for (size_t t = 0; t < work->n; t++) {
-        turn_queries(work, layer, shape->heads, (size_t)shape->heads * shape->head_dim, t);
+        turn_queries(work, layer, shape->heads, q_dim, t);
         store_keys_values(work, layer, 0, shape->kv_heads, t);
     }
     return true;
@@ -164,7 +175,9 @@ void layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count)
     size_t products = 0; /* of a query and a key */
     for (size_t t = 0; t < work->n; t++)
         products += (work->lanes[t].position + 1) * (size_t)count;
-    bool threads = products * work->model->shape.head_dim > 1 << 14;
+    const struct model_shape *shape = &work->model->shape;
+    size_t shared = shape->heads / shape->kv_heads;
+    bool threads = products * shared * shape->head_dim * 2 > WORTH_THREADS_ATTEND;
     /* head by head, so that its K and V stay in the cache */
 #pragma omp parallel for collapse(2) num_threads(work->threads) if (threads) schedule(dynamic, 4)
     for (uint32_t h = first_kv_head; h < first_kv_head + count; h++)
@@ -206,7 +219,7 @@ bool layer_mlp(struct work *work, uint32_t layer, const struct layer_trace *trac
     if (!layer_norm_quantize(work, layer, true, err) ||
         !multiply(work, &work->quantized, outputs, 2, err))
         return false;
-#pragma omp parallel for num_threads(work->threads) if (work->n > WORTH_THREADS_LANES)
+#pragma omp parallel for num_threads(work->threads) if (worth_threads(work, ffn))
     for (size_t t = 0; t < work->n; t++)
         work->kernel->swiglu(work->gate + t * ffn, work->up + t * ffn, ffn, work->h + t * ffn);
     struct activations *h = trace && trace->h ? trace->h : quantized_view(work, ffn);
@@ -268,14 +281,30 @@ static bool norm_and_quantize_head(struct work *work, struct err *err)
                           &place, err);
 }
 
-static bool check_finite(const float *logits, size_t count, size_t vocab, struct err *err)
+/* x - x is zero for every finite x and for no other. */
+static bool all_finite(const float *logits, size_t count)
 {
+    int bad = 0;
+#pragma omp simd reduction(| : bad)
     for (size_t i = 0; i < count; i++)
+        bad |= !(logits[i] - logits[i] == 0.0f);
+    return bad == 0;
+}
+
+static bool check_finite(const struct work *work, const float *logits, size_t n, size_t count,
+                         struct err *err)
+{
+    bool finite = true;
+#pragma omp parallel for num_threads(work->threads) if (n * count > WORTH_THREADS) \
+    reduction(&& : finite)
+    for (size_t t = 0; t < n; t++)
+        finite = all_finite(logits + t * count, count) && finite;
+    for (size_t i = 0; !finite && i < n * count; i++)
         if (!(logits[i] - logits[i] == 0.0f))
             return err_set(err, ERR_NUMERIC,
                            "the logit of token %zu is not finite: a scale of the head is infinite "
                            "or not a number",
-                           i % vocab);
+                           i % count);
     return true;
 }
 
@@ -285,7 +314,7 @@ bool head_logits(struct work *work, float *out, struct err *err)
     struct output output = output_all(work, NO_LAYER, PROJ_HEAD, out);
     return norm_and_quantize_head(work, err) &&
            multiply(work, &work->quantized, &output, 1, err) &&
-           check_finite(out, work->n * vocab, vocab, err);
+           check_finite(work, out, work->n, vocab, err);
 }
 
 bool head_logits_of(struct work *work, const int32_t *ids, size_t count, float *out,
@@ -299,5 +328,5 @@ bool head_logits_of(struct work *work, const int32_t *ids, size_t count, float *
         if (!multiply(work, &work->quantized, &output, 1, err))
             return false;
     }
-    return check_finite(out, count, count, err);
+    return check_finite(work, out, 1, count, err);
 }

@@ -18,7 +18,9 @@
 enum {
     ROWS_PER_PIECE = 64,     /* multiple of the kernels' tiles */
     GROUPS_PER_PIECE = 4,    /* of a table */
-    WORTH_THREADS = 1 << 19, /* multiply-adds below which one thread is faster */
+    /* below these one thread is done before another is awake: some 10 microseconds */
+    WORTH_THREADS = 1 << 21,          /* multiply-adds */
+    WORTH_THREADS_QUANTIZE = 1 << 15, /* floats */
 };
 
 bool work_cancelled(const struct work *work, struct err *err)
@@ -75,7 +77,7 @@ bool quantize_lanes(struct work *work, const float *x, size_t columns, struct ac
     out->tokens = n;
     out->groups = columns / GROUP_WEIGHTS;
     clear_padding(out);
-#pragma omp parallel for num_threads(work->threads) if (n * columns > WORTH_THREADS / 16) \
+#pragma omp parallel for num_threads(work->threads) if (n * columns > WORTH_THREADS_QUANTIZE) \
     reduction(min : bad)
     for (size_t t = 0; t < n; t++)
         if (!work->kernel->quantize(x + t * columns, out, t))
