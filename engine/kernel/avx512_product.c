@@ -38,6 +38,18 @@ size_t avx512_tokens_at_once(size_t groups)
     return tokens > TOKEN_BLOCK ? tokens : TOKEN_BLOCK;
 }
 
+/* ---- memory ----------------------------------------------------------------------- */
+
+/* Ask for what the next 64 rows will read in place of the group that these read
+ * now; an address behind the end does no harm.  (A call that is not inlined at once
+ * looks to gcc like one without an effect.) */
+static ALWAYS_INLINE void prefetch_next(const uint8_t *rows, size_t g, size_t groups)
+{
+    uintptr_t at = (uintptr_t)rows + BLOCK_ROWS * (groups + g) * KERNEL_GROUP_BYTES;
+    for (size_t i = 0; i < BLOCK_ROWS * KERNEL_GROUP_BYTES; i += 64)
+        _mm_prefetch((const char *)(at + i), _MM_HINT_T0);
+}
+
 /* ---- signs ---------------------------------------------------------------------- */
 
 /* 128 columns of 16 rows: lane r of a register is a dword of row r. */
@@ -159,14 +171,6 @@ static inline __m512 planes_scaled(const struct planes *sum, __m512 scale, float
 
 /* ---- one token ------------------------------------------------------------------ */
 
-/* Ask for what the next rows will read; an address behind the end does no harm.
- * (A call that is not inlined at once looks to gcc like one without an effect.) */
-static ALWAYS_INLINE void prefetch(const uint8_t *at)
-{
-    for (size_t i = 0; i < BLOCK_ROWS * KERNEL_GROUP_BYTES; i += 64)
-        _mm_prefetch((const char *)((uintptr_t)at + i), _MM_HINT_T0);
-}
-
 /* Add one group's part to the sums of 32 rows. */
 static ALWAYS_INLINE void add_group(enum layout layout, const uint8_t *const at[2],
                                     const uint16_t *const half[2], size_t row_bytes,
@@ -204,7 +208,7 @@ static ALWAYS_INLINE void product_one(enum layout layout, const uint8_t *rows,
     for (size_t g = 0; g < groups; g++) {
         if (layout == BLOCKS)
             scales_read(&scales, rows, BLOCK_ROWS, g, groups);
-        prefetch(rows + BLOCK_ROWS * (row_bytes + g * KERNEL_GROUP_BYTES));
+        prefetch_next(rows, g, groups);
 #pragma GCC unroll 2
         for (size_t s = 0; s < SETS; s += 2) {
             const uint8_t *set = rows + s * SET_ROWS * row_bytes + g * step;
@@ -361,6 +365,7 @@ static ALWAYS_INLINE void product_block(enum layout layout, const uint8_t *at, s
     memset(&indices, 0, sizeof indices);
     memset(sums.y, 0, count * sizeof sums.y[0]);
     for (size_t g = 0; g < groups; g++) {
+        prefetch_next(at, g, groups);
         if (layout == PANELS) {
             indices_of_panels(&indices, at + g * PANEL_GROUP_BYTES, rows, PANEL_ROWS * row_bytes);
         } else if (rows < BLOCK_ROWS) {
