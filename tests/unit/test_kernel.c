@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Every CPU level equals the reference bit for bit [K1] (products: test_product.c);
- * the reference equals what engine/kernel/README.md says, checked with independent
- * arithmetic.
+ * Every CPU level equals the reference bit for bit [K1] (products: test_product.c,
+ * steps of a layer: test_kernel_layer.c); the reference equals what
+ * engine/kernel/README.md says, checked with independent arithmetic.
  */
 #include <fenv.h>
 #include <math.h>
@@ -192,92 +192,7 @@ static void product__flipped_row__negated_and_zero_stays_positive(void **state)
     }
 }
 
-/* ---- the rest ---------------------------------------------------------------- */
-
-static void layer_parts__all_lengths__equal_at_every_level(void **state)
-{
-    (void)state;
-    struct rng rng;
-    rng_seed(&rng, 6);
-    for (size_t n = 2; n <= 300; n += n < 40 ? 2 : 26)
-        for (size_t l = 1; l < level_count; l++) {
-            float x[300], y[300], a[300], b[300], c[300], d[300];
-            inputs_fill(&rng, x, n);
-            inputs_fill(&rng, y, n);
-            kernel_ref.rms_norm(x, y, n, 1e-6f, a);
-            levels[l]->rms_norm(x, y, n, 1e-6f, b);
-            assert_same_bits("rms_norm", levels[l]->name, a, b, n * sizeof *a);
-            kernel_ref.swiglu(x, y, n, a);
-            levels[l]->swiglu(x, y, n, b);
-            assert_same_bits("swiglu", levels[l]->name, a, b, n * sizeof *a);
-            memcpy(c, x, n * sizeof *c);
-            memcpy(d, x, n * sizeof *d);
-            kernel_ref.rope(c, y, y + n / 2, n / 2);
-            levels[l]->rope(d, y, y + n / 2, n / 2);
-            assert_same_bits("rope", levels[l]->name, c, d, n * sizeof *c);
-            assert_true(kernel_ref.max(x, n) == levels[l]->max(x, n));
-            float m = kernel_ref.max(x, n);
-            float s = kernel_ref.sum_exp(x, n, m), t = levels[l]->sum_exp(x, n, m);
-            assert_same_bits("sum_exp", levels[l]->name, &s, &t, sizeof s);
-        }
-}
-
-static void attend__any_path_and_dim__equal_at_every_level(void **state)
-{
-    (void)state;
-    struct rng rng;
-    rng_seed(&rng, 7);
-    enum { SLOTS = 80, DIM = 150, HEADS = 5 };
-    float *keys = x_new(SLOTS * DIM, sizeof *keys);
-    float *values = x_new(SLOTS * DIM, sizeof *values);
-    float queries[HEADS * DIM], a[HEADS * DIM], b[HEADS * DIM];
-    size_t scratch = (attention_scratch(HEADS, SLOTS, DIM) + LANES - 1) / LANES * LANES;
-    float *room = aligned_alloc(64, scratch * sizeof *room);
-    int32_t path[SLOTS];
-    inputs_fill(&rng, keys, SLOTS * DIM);
-    inputs_fill(&rng, values, SLOTS * DIM);
-    for (int round = 0; round < 300; round++) {
-        size_t n = 1 + rng_below(&rng, SLOTS), dim = 2 + rng_below(&rng, DIM - 2);
-        size_t heads = 1 + rng_below(&rng, HEADS);
-        inputs_fill(&rng, queries, heads * dim);
-        for (size_t i = 0; i < n; i++)
-            path[i] = (int32_t)rng_below(&rng, SLOTS);
-        struct attention at = {queries, heads, keys, values, path, n, dim, 0.125f, room, a};
-        kernel_ref.attend(&at);
-        at.out = b;
-        for (size_t l = 1; l < level_count; l++) {
-            levels[l]->attend(&at);
-            assert_same_bits("attend", levels[l]->name, a, b, heads * dim * sizeof *a);
-        }
-    }
-    free(room);
-    free(keys);
-    free(values);
-}
-
-static void sum_exp__single_value__accurate_to_two_ulp(void **state)
-{
-    (void)state;
-    /* sum_exp of {0, x} with max 0 is 1 + exp(x); of {x} with max 0 it is exp(x). */
-    for (double x = -86.9; x < 87.9; x += 0.00731) {
-        float value = (float)x;
-        double expected = exp((double)value);
-        double got = (double)kernel_ref.sum_exp(&value, 1, 0.0f);
-        if (fabs(got - expected) > 2.5e-7 * expected)
-            fail_msg("exp(%g) is %.9g, expected %.9g", x, got, expected);
-    }
-}
-
-static void swiglu__against_double__close(void **state)
-{
-    (void)state;
-    for (double g = -60; g < 60; g += 0.037) {
-        float gate = (float)g, up = 1.5f, h = 0;
-        kernel_ref.swiglu(&gate, &up, 1, &h);
-        double expected = (double)gate / (1 + exp(-(double)gate)) * 1.5;
-        assert_true(fabs((double)h - expected) <= 1e-6 * fabs(expected) + 1e-30);
-    }
-}
+/* ---- scales ------------------------------------------------------------------- */
 
 static void half_value__all_values__equal_powers_of_two(void **state)
 {
@@ -312,10 +227,6 @@ int main(void)
         cmocka_unit_test(quantize__not_finite__refused_at_every_level),
         cmocka_unit_test(product__definition__integers_by_independent_sum),
         cmocka_unit_test(product__flipped_row__negated_and_zero_stays_positive),
-        cmocka_unit_test(layer_parts__all_lengths__equal_at_every_level),
-        cmocka_unit_test(attend__any_path_and_dim__equal_at_every_level),
-        cmocka_unit_test(sum_exp__single_value__accurate_to_two_ulp),
-        cmocka_unit_test(swiglu__against_double__close),
         cmocka_unit_test(half_value__all_values__equal_powers_of_two),
     };
     return cmocka_run_group_tests_name("kernel", tests, pick_levels, NULL);
