@@ -68,7 +68,7 @@ SHOW    := @$(if $(V),:,echo)
 all: $(B)/bankai ## build $(B)/bankai
 
 # Missing packages are installed by the targets that promise it, named by all.
-INSTALLING := $(filter deps run check lint nano fuzz check-san golden,$(MAKECMDGOALS))
+INSTALLING := $(filter deps run check lint nano fuzz check-san check-neon golden,$(MAKECMDGOALS))
 $(B)/deps.ok: tests/tools/deps.sh
 	@mkdir -p $(@D)
 	@sh tests/tools/deps.sh $(if $(INSTALLING),--install) build
@@ -77,6 +77,11 @@ $(B)/deps.ok: tests/tools/deps.sh
 $(B)/deps-check.ok: tests/tools/deps.sh
 	@mkdir -p $(@D)
 	@sh tests/tools/deps.sh $(if $(INSTALLING),--install) check
+	@touch $@
+
+$(B)/deps-neon.ok: tests/tools/deps.sh
+	@mkdir -p $(@D)
+	@sh tests/tools/deps.sh $(if $(INSTALLING),--install) neon
 	@touch $@
 
 $(patsubst %.c,$(B)/%.o,$(TESTS) $(TOOLS)): | $(B)/deps-check.ok
@@ -120,6 +125,22 @@ $(BENCH_RUNS): $(B)/%: $(B)/%.o $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 
+# One program for this machine and for a 64-bit Arm, without any library.
+COMPARED := tests/cross/compare_kernels.c tests/kernel_inputs.c \
+            $(addprefix src/base/,buf.c err.c num.c rng.c text.c)
+CROSSED  := $(COMPARED) $(wildcard engine/kernel/neon*.c) \
+            $(addprefix engine/kernel/,kernel.c math.c ref.c)
+
+$(B)/tests/cross/compare_kernels: $(COMPARED:%.c=$(B)/%.o) $(filter $(B)/engine/kernel/%,$(OBJECTS))
+	$(SHOW) "  LINK  $@"
+	$(Q)$(CC) $(LINK_ALL) $^ -o $@ -lm
+
+$(B)/cross/compare_kernels: $(CROSSED) $(wildcard engine/kernel/*.h) | $(B)/deps-neon.ok
+	@mkdir -p $(@D)
+	$(SHOW) "  CROSS $@"
+	$(Q)aarch64-linux-gnu-gcc -std=c11 -D_GNU_SOURCE -I. -ffp-contract=off $(KERNEL_FLAGS) \
+	    @tests/tools/warnings-gcc.txt $(WERROR) -static $(CROSSED) -o $@ -lm
+
 $(B)/tests/fuzz/make_corpus_gguf: $(B)/tests/fuzz/make_corpus_gguf.o $(TOOLS:%.c=$(B)/%.o) \
                                   $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
@@ -146,13 +167,22 @@ deps: ## install what building and testing need
 .PHONY: tests
 tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
-.PHONY: lint check-san fuzz corpus golden bench nano install clean help
+.PHONY: lint check-san check-neon fuzz corpus golden bench nano install clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install check lint
 	@MAKE="$(MAKE)" B=$(B) sh tests/tools/lint.sh
 
 check-san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(MAKE) B=$(B)/san SAN=address,undefined WERROR=-Werror check
+
+# The last line is a checksum of what the reference computed: the same everywhere.
+check-neon: $(B)/tests/cross/compare_kernels $(B)/cross/compare_kernels ## NEON in an emulator
+	@$< >$(B)/cross/here.txt || { cat $(B)/cross/here.txt; exit 1; }
+	@qemu-aarch64 $(B)/cross/compare_kernels neon >$(B)/cross/arm.txt || \
+	    { cat $(B)/cross/arm.txt; exit 1; }
+	@cat $(B)/cross/here.txt $(B)/cross/arm.txt
+	@[ "$$(tail -n 1 $(B)/cross/here.txt)" = "$$(tail -n 1 $(B)/cross/arm.txt)" ] || \
+	    { echo "check-neon: ref itself differs between the machines"; exit 1; }
 
 T ?= 60
 fuzz: ## libFuzzer on every fuzz target, T seconds each

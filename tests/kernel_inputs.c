@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/t.h"
+#include "src/base/err.h"
 
 void inputs_fill(struct rng *rng, float *x, size_t n)
 {
@@ -42,7 +42,9 @@ void inputs_blocks(struct rng *rng, uint8_t *out, size_t rows, size_t groups, bo
     static const uint16_t scales[] = {0x0000, 0x8000, 0x0001, 0x8001, 0x03FF,
                                       0x0400, 0x3C00, 0xBC00, 0x7BFF, 0xFBFF};
     for (size_t i = 0; i < rows * groups; i++, out += KERNEL_GROUP_BYTES) {
-        uint64_t signs[2] = {rng_next(rng), rng_next(rng)};
+        uint64_t signs[2];
+        signs[0] = rng_next(rng);
+        signs[1] = rng_next(rng);
         uint16_t scale = (uint16_t)(0x2000 + rng_below(rng, 0x1000));
         if (extreme)
             scale = scales[rng_below(rng, sizeof scales / sizeof *scales)];
@@ -59,8 +61,8 @@ struct fenced fenced_make(size_t bytes, bool at_end)
     size_t inside = (bytes + page - 1) / page * page;
     struct fenced out = {.mapped = inside + 2 * page};
     out.base = mmap(NULL, out.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(out.base != MAP_FAILED);
-    assert_int_equal(mprotect(out.base + page, inside, PROT_READ | PROT_WRITE), 0);
+    BUG_ON(out.base == MAP_FAILED);
+    BUG_ON(mprotect(out.base + page, inside, PROT_READ | PROT_WRITE) != 0);
     out.data = out.base + page + (at_end ? inside - bytes : 0);
     return out;
 }
@@ -68,7 +70,7 @@ struct fenced fenced_make(size_t bytes, bool at_end)
 void fenced_drop(struct fenced *fenced)
 {
     if (fenced->base)
-        assert_int_equal(munmap(fenced->base, fenced->mapped), 0);
+        BUG_ON(munmap(fenced->base, fenced->mapped) != 0);
     *fenced = (struct fenced){0};
 }
 

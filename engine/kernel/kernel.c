@@ -13,30 +13,25 @@
 #endif
 
 #include "engine/engine.h"
+#include "src/base/num.h"
+
+#if defined(__x86_64__)
 
 static bool has_avx2(void)
 {
-#if defined(__x86_64__)
     /* clang 14 knows no name for F16C: CPUID leaf 1, ECX bit 29 */
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     bool f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx >> 29 & 1);
     return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-    return false;
-#endif
 }
 
 /* What the files of the level are compiled with.  The compilers' own check reads
  * CPUID and, by XGETBV, whether the system saves these registers. */
 static bool has_avx512(void)
 {
-#if defined(__x86_64__)
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
-#else
-    return false;
-#endif
 }
 
 /* The tiles are in the CPU (leaf 7, EDX: bit 24 AMX-TILE, 25 AMX-INT8), the system
@@ -44,7 +39,7 @@ static bool has_avx512(void)
  * for which Linux wants to be asked.  Asking again changes nothing. */
 static bool has_amx(void)
 {
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__linux__)
     enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* asm/prctl.h of Linux 5.16 */
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0, xcr0 = 0;
     if (!has_avx512() || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx >> 24 & 3) != 3)
@@ -55,6 +50,8 @@ static bool has_amx(void)
     return false;
 #endif
 }
+
+#endif
 
 static size_t find_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
 {
@@ -67,6 +64,8 @@ static size_t find_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
         out[count++] = &kernel_avx512;
     if (has_amx())
         out[count++] = &kernel_amx;
+#elif defined(__aarch64__)
+    out[count++] = &kernel_neon; /* every 64-bit Arm has it */
 #endif
     return count;
 }
@@ -88,6 +87,8 @@ size_t kernel_levels(const struct kernel *out[KERNEL_LEVELS_MAX])
     return levels_count;
 }
 
+static const char *const level_names[] = {"ref", "avx2", "avx512", "amx", "neon"};
+
 const struct kernel *kernel_pick(struct err *err)
 {
     const struct kernel *levels[KERNEL_LEVELS_MAX];
@@ -98,10 +99,12 @@ const struct kernel *kernel_pick(struct err *err)
     for (size_t i = 0; i < count; i++)
         if (strcmp(wanted, levels[i]->name) == 0)
             return levels[i];
-    bool known = strcmp(wanted, "avx2") == 0 || strcmp(wanted, "avx512") == 0 ||
-                 strcmp(wanted, "amx") == 0;
-    (void)err_set(err, ERR_USAGE, known ? "BANKAI_CPU is \"%s\", which this CPU does not have"
-                                        : "BANKAI_CPU is \"%s\", expected ref, avx2, avx512 or amx",
+    bool known = false;
+    for (size_t i = 0; i < countof(level_names); i++)
+        known |= strcmp(wanted, level_names[i]) == 0;
+    (void)err_set(err, ERR_USAGE,
+                  known ? "BANKAI_CPU is \"%s\", which this CPU does not have"
+                        : "BANKAI_CPU is \"%s\", expected ref, avx2, avx512, amx or neon",
                   wanted);
     return NULL;
 }

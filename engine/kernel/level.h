@@ -53,6 +53,17 @@ void amx_product(const uint8_t *blocks, size_t rows, const struct activations *x
                  size_t stride);
 void amx_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
                         size_t stride);
+#elif defined(__aarch64__)
+enum { NEON_TABLE_BYTES = 1040 }; /* as AVX2 */
+size_t neon_tokens_at_once(size_t groups);
+void neon_tabulate(struct activations *x, size_t first, size_t count);
+void neon_product(const uint8_t *blocks, size_t rows, const struct activations *x, float *y,
+                  size_t stride);
+void neon_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
+                         size_t stride);
+void neon_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
+                             size_t count, const float *dy, size_t dy_stride, size_t tokens,
+                             float *dx, size_t dx_stride);
 #endif
 
 #endif

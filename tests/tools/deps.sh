@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# deps.sh [--install] build|check|lint|nano ...
+# deps.sh [--install] build|check|lint|neon|nano ...
 #
 # Look for what these steps need.  With --install, missing Debian packages are
 # installed with apt-get (through sudo when not root); otherwise, and where
@@ -50,6 +50,12 @@ for step in "$@"; do
             missing="$missing libomp-dev"
         need_program clang-tidy clang-tidy
         need_program ctags universal-ctags
+        ;;
+    neon)
+        need_program aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+        echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E - >/dev/null 2>&1 ||
+            missing="$missing libc6-dev-arm64-cross"
+        need_program qemu-aarch64 qemu-user
         ;;
     nano)
         [ -x /usr/bin/python3 ] || missing="$missing python3"
