@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * src/session/session.h - the session file: everything that was tried, in order.
+ *
+ * One SQLite file (FORMAT.md in this folder).  It holds where it came from (model,
+ * probes as they were, settings), a tree of steps and a journal of events.
+ *
+ *   step   a state of the patch: its parent's flips and one change.  Step 0 is the
+ *          model without flips.  Undo moves the head to the parent, redo to the child
+ *          the head last came from; a change made at an older step begins a branch.
+ *          Nothing undone is thrown away.
+ *   event  what was done and what came out, with the head it was done at.
+ *
+ * Every function that writes has committed when it returns true; what adds a step is
+ * on the disk by then (synchronous FULL), other events survive the end of the process
+ * (WAL, synchronous NORMAL).  A write that fails leaves the file as it was.
+ *
+ * [J1] what session_add_step or session_add_event returned true for is there after
+ *      kill -9, and what was not is not there in part.
+ * [J2] one writer at a time (flock on FILE.lock); readers need no lock.
+ * [J3] all numbers come back to the bit.
+ */
+#ifndef SRC_SESSION_SESSION_H
+#define SRC_SESSION_SESSION_H
+
+#include <jansson.h>
+
+#include "patches/patch.h"
+#include "probes/probe.h"
+
+enum {
+    SESSION_VERSION = 1,                /* PRAGMA user_version */
+    SESSION_APPLICATION = 0x424E4B41,   /* PRAGMA application_id, "BNKA" */
+    SESSION_ROOT = 0,                   /* id of the step without flips */
+};
+
+struct session;
+
+/* READ opens for looking only, also in a folder that cannot be written to (after a
+ * clean close); WRITE locks, and creates the file if there is none. */
+enum session_mode { SESSION_READ, SESSION_WRITE };
+
+struct session *session_open(const char *path, enum session_mode mode, struct err *err);
+
+/* Writes everything into the one file.  NULL is fine. */
+void session_close(struct session *session);
+
+const char *session_path(const struct session *session);
+/* Has it an origin (below), or was it only just created? */
+bool session_is_new(const struct session *session);
+
+/* Steps that were committed once but are missing, because the -wal file was lost or
+ * cut off; told from a counter in the state folder.  0: none, or nobody knows. */
+uint64_t session_missing_steps(const struct session *session);
+
+/* ---- where it came from -------------------------------------------------------- */
+
+struct session_origin {
+    const char *program_version;
+    const char *model_path;   /* absolute, or "nano" */
+    const char *model_sha256;
+    uint64_t model_bytes;
+    json_t *shape;    /* object: layers, width, ... as `bankai info --json` names them */
+    json_t *settings; /* object: all that decides what the search does */
+    /* Probes as they were: targets, then controls, then held-out. */
+    const struct probe_set *probes;
+    size_t target_count, control_count, heldout_count;
+    const double *gaps_before; /* [target_count + control_count] */
+};
+
+/* Once, on a new session; also adds step 0.  The values are copied. */
+bool session_set_origin(struct session *session, const struct session_origin *origin,
+                        struct err *err);
+/* Borrowed until session_close. */
+const struct session_origin *session_origin(struct session *session, struct err *err);
+/* The model was found at another path (same hash). */
+bool session_set_model_path(struct session *session, const char *path, struct err *err);
+
+/* ---- events --------------------------------------------------------------------- */
+
+enum session_kind {
+    EVENT_KIND_OPEN,     /* the session was opened; text: program version */
+    EVENT_KIND_TRIED,    /* a candidate of the search */
+    EVENT_KIND_MEASURED, /* a flip measured by hand, not kept */
+    EVENT_KIND_STEP,     /* a step was added: `step` */
+    EVENT_KIND_HEAD,     /* undo, redo, goto: the head is `step` now; text says which */
+    EVENT_KIND_ANSWERS,  /* a set was answered; data: what and the totals */
+    EVENT_KIND_TEXT,     /* a typed text was continued; data: prompt, base, now */
+    EVENT_KIND_HELDOUT,  /* somebody looked at held-out answers */
+    EVENT_KIND_SHELL,    /* a shell command was run: recorded, never run again */
+    EVENT_KIND_NOTE,     /* text */
+    EVENT_KIND_COUNT,
+};
+
+const char *session_kind_name(enum session_kind kind); /* "tried", ... */
+
+struct session_event {
+    uint64_t seq;         /* 1, 2, ...; filled in by reading */
+    int64_t time_ms;      /* since 1970, of the clock on the wall; never decides an order */
+    enum session_kind kind;
+    int64_t step;         /* head when it happened; of STEP and HEAD the new head */
+    uint64_t number;      /* of a candidate, 1, 2, ...; else 0 */
+    bool has_flip;
+    struct flip flip;
+    bool accepted, screened, stopped;
+    double fitness;       /* NAN: none */
+    const double *gaps;   /* [gap_count] or NULL */
+    size_t gap_count;
+    const char *text;     /* or NULL */
+    json_t *data;         /* object or NULL */
+};
+
+/* seq and, where it is 0, time_ms are filled in. */
+bool session_add_event(struct session *session, struct session_event *event, struct err *err);
+
+/* Calls each() for events first, first + 1, ... until it returns false; texts are
+ * borrowed for the call. */
+bool session_each_event(struct session *session, uint64_t first,
+                        bool (*each)(void *user, const struct session_event *event), void *user,
+                        struct err *err);
+uint64_t session_event_count(struct session *session);
+
+/* ---- steps --------------------------------------------------------------------------- */
+
+struct session_step {
+    int64_t id;          /* 0 (root), 1, 2, ... */
+    int64_t parent;      /* -1: root */
+    int64_t redo;        /* child that redo goes to, -1: none */
+    const char *by;      /* "search", "hand", "import" */
+    uint64_t tried;      /* candidates the search had drawn when it was made */
+    uint64_t screened;   /* of these */
+    int64_t time_ms;
+    const struct flip *flips; /* [flip_count] change against the parent */
+    size_t flip_count;
+    double fitness;
+    const double *gaps;  /* [gap_count] of targets and controls with it */
+    size_t gap_count;
+    const char *note;    /* or NULL */
+};
+
+/* Add a step below the head, make it the head, and add its EVENT_KIND_STEP and, where
+ * `tried` is given, the event of the candidate that led to it, all in one commit to the
+ * disk.  step->id and parent are filled in. */
+bool session_add_step(struct session *session, struct session_step *step,
+                      struct session_event *tried, struct err *err);
+
+/* Move the head: text is "undo", "redo" or "goto". */
+bool session_move_head(struct session *session, int64_t step, const char *text, struct err *err);
+
+int64_t session_head(const struct session *session);
+/* How far the search has drawn: the newest TRIED event. */
+uint64_t session_tried(const struct session *session);
+uint64_t session_screened(const struct session *session);
+uint64_t session_step_count(struct session *session);
+
+/* One step; texts and arrays are valid until the next call or session_close. */
+bool session_step(struct session *session, int64_t id, struct session_step *out,
+                  struct err *err);
+/* Ids from the root (excluded) to the step (included); the caller frees *ids. */
+bool session_way(struct session *session, int64_t step, int64_t **ids, size_t *count,
+                 struct err *err);
+
+/* ---- generations ----------------------------------------------------------------------- */
+
+struct session_answer {
+    int64_t step;       /* head it was generated with; SESSION_ROOT: base */
+    size_t probe;       /* index in the origin's probes */
+    const char *text;   /* as generated, any bytes */
+    size_t text_len;
+    bool right;
+};
+
+/* All in one commit; what is there already for step and probe is replaced. */
+bool session_add_answers(struct session *session, const struct session_answer *answers,
+                         size_t count, struct err *err);
+bool session_each_answer(struct session *session, int64_t step,
+                         bool (*each)(void *user, const struct session_answer *answer),
+                         void *user, struct err *err);
+
+/* ---- names, view state ------------------------------------------------------------------- */
+
+/* A named state. */
+bool session_name_step(struct session *session, const char *name, int64_t step, struct err *err);
+bool session_named(struct session *session, const char *name, int64_t *step, struct err *err);
+
+/* Anything small that a front end wants back: replaced by key, not journaled. */
+bool session_put(struct session *session, const char *key, const char *value, struct err *err);
+/* The caller frees it; NULL if there is none. */
+char *session_get(struct session *session, const char *key);
+
+/* ---- whole files ------------------------------------------------------------------------------ */
+
+/* Is the file whole?  SQLite's integrity and foreign keys, the tree (one root, parents
+ * earlier, head there), gap counts, event order.  Reasons are appended to out, one line
+ * each; returns false if there are any or the file could not be read (err). */
+bool session_verify(struct session *session, struct buf *reasons, struct err *err);
+
+/* A clean copy of a session that is open or crashed (VACUUM INTO, atomically). */
+bool session_copy(struct session *session, const char *path, struct err *err);
+
+#endif
