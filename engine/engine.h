@@ -28,6 +28,9 @@
 #include "src/base/buf.h"
 #include "src/base/err.h"
 
+/* Set from another thread or a signal handler to stop long work soon. */
+typedef atomic_bool cancel_flag;
+
 /* ---- matrices and flips ------------------------------------------------- */
 
 enum proj {
@@ -155,6 +158,15 @@ bool state_name_equal(struct state_name a, struct state_name b);
 /* Bits that differ from the file, and in how many groups. */
 uint64_t model_flipped_bits(const struct model *model, uint64_t *groups);
 
+/* Make a second copy of the weights in an order that few tokens at a time (decoding)
+ * are multiplied with faster; flips keep both.  It is refused before it is allocated
+ * if it does not fit the machine's memory.  Numbers stay what they are [N1].
+ * threads 0: as many as the machine has; cancel may be NULL. */
+bool model_repack(struct model *model, int threads, cancel_flag *cancel, struct err *err);
+/* Bytes of that copy, 0 if there is none; give it back. */
+uint64_t model_panels_bytes(const struct model *model);
+void model_unpack(struct model *model);
+
 void model_free(struct model *model);
 
 /* ---- tokenizer ---------------------------------------------------------- */
@@ -200,9 +212,6 @@ int32_t token_end(const struct tokenizer *tokenizer);
  * [C2] a failed or cancelled run leaves the context to be reset.
  */
 struct context;
-
-/* Set from another thread or a signal handler to stop a run soon. */
-typedef atomic_bool cancel_flag;
 
 struct context_options {
     size_t tokens_max; /* room for this many tokens in all branches together */

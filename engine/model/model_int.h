@@ -92,6 +92,7 @@ struct model {
      * head; [PART_LAYER + layers + 1]. */
     struct state_name *part_states;
     uint8_t *panels; /* one allocation behind all matrices' panels, or NULL */
+    size_t panels_bytes;
 };
 
 enum { PART_EMBED = 0, PART_LAYER = 1 };
