@@ -1,31 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * 1-bit products for AVX-512 with VBMI and VNNI, by table lookup (avx512_table.h).
- *
- * A register holds the tables of four nibbles.  A dword lane is 32 columns of a
- * row in their natural order: the low nibbles of its four bytes, each plus 16
- * times its place, are indices into one register per plane, the high nibbles
- * into another.  vpermb looks up 16 rows x 16 columns of one plane; vpdpbusd with
- * twos adds the four bytes of each row: 2 * |sum of bytes| <= 2 * 32 * 255.
+ * 1-bit products for AVX-512 with VBMI and VNNI, by table lookup (avx512_table.h,
+ * avx512_rows.h).
  *
  * One token: the indices stay in registers, memory is the limit.  More: for 64
  * rows and a group the indices are made once, in L1; then the tokens' tables
  * stream by, two tokens at a time.
  */
-#include <immintrin.h>
-#include <string.h>
+#include "engine/kernel/avx512_rows.h"
 
-#include "engine/kernel/avx512_table.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-
-enum {
-    SET_ROWS = 16, /* rows of a register */
-    SETS = 4,
-    BLOCK_ROWS = SETS * SET_ROWS,
-    TOKENS_MAX = 32,  /* whose sums lie in L1 together with the indices */
-    GROUPS_AHEAD = 8, /* whose scales are read at once */
-};
+enum { TOKENS_MAX = 32 }; /* whose sums lie in L1 together with the indices */
 
 enum layout { BLOCKS, PANELS };
 
@@ -36,137 +20,6 @@ size_t avx512_tokens_at_once(size_t groups)
     size_t tokens = ((size_t)5 << 17) / (groups * AVX512_TABLE_BYTES) / TOKEN_BLOCK * TOKEN_BLOCK;
     tokens = tokens < TOKENS_MAX ? tokens : TOKENS_MAX;
     return tokens > TOKEN_BLOCK ? tokens : TOKEN_BLOCK;
-}
-
-/* ---- memory ----------------------------------------------------------------------- */
-
-/* Ask for what the next 64 rows will read in place of the group that these read
- * now; an address behind the end does no harm.  (A call that is not inlined at once
- * looks to gcc like one without an effect.) */
-static ALWAYS_INLINE void prefetch_next(const uint8_t *rows, size_t g, size_t groups)
-{
-    uintptr_t at = (uintptr_t)rows + BLOCK_ROWS * (groups + g) * KERNEL_GROUP_BYTES;
-    for (size_t i = 0; i < BLOCK_ROWS * KERNEL_GROUP_BYTES; i += 64)
-        _mm_prefetch((const char *)(at + i), _MM_HINT_T0);
-}
-
-/* ---- signs ---------------------------------------------------------------------- */
-
-/* 128 columns of 16 rows: lane r of a register is a dword of row r. */
-struct signs {
-    __m512i dword[DWORDS];
-};
-
-/* Keeps compilers from turning pointers with a common step into 16 of their own,
- * for which they have no registers. */
-static inline const uint8_t *hidden(const uint8_t *pointer)
-{
-    __asm__("" : "+r"(pointer));
-    return pointer;
-}
-
-/* The sign bytes of four rows of blocks. */
-static inline __m512i load_rows(const uint8_t *const at[4], size_t skip)
-{
-    __m512i rows = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(at[0] + skip)));
-    rows = _mm512_inserti32x4(rows, _mm_loadu_si128((const __m128i *)(at[1] + skip)), 1);
-    rows = _mm512_inserti32x4(rows, _mm_loadu_si128((const __m128i *)(at[2] + skip)), 2);
-    return _mm512_inserti32x4(rows, _mm_loadu_si128((const __m128i *)(at[3] + skip)), 3);
-}
-
-/* With every fourth row in the same 128 bits, transposing there is enough. */
-static inline struct signs signs_of_blocks(const uint8_t *block, size_t row_bytes)
-{
-    const uint8_t *at[4] = {block + 2};
-#pragma GCC unroll 3
-    for (size_t i = 1; i < 4; i++)
-        at[i] = hidden(at[i - 1] + 4 * row_bytes);
-    __m512i a = load_rows(at, 0), b = load_rows(at, row_bytes);
-    __m512i c = load_rows(at, 2 * row_bytes), d = load_rows(at, 3 * row_bytes);
-    __m512i ab_low = _mm512_unpacklo_epi32(a, b), ab_high = _mm512_unpackhi_epi32(a, b);
-    __m512i cd_low = _mm512_unpacklo_epi32(c, d), cd_high = _mm512_unpackhi_epi32(c, d);
-    return (struct signs){{
-        _mm512_unpacklo_epi64(ab_low, cd_low),
-        _mm512_unpackhi_epi64(ab_low, cd_low),
-        _mm512_unpacklo_epi64(ab_high, cd_high),
-        _mm512_unpackhi_epi64(ab_high, cd_high),
-    }};
-}
-
-static inline struct signs signs_of_panel(const uint8_t *panel)
-{
-    struct signs signs;
-#pragma GCC unroll 4
-    for (size_t d = 0; d < DWORDS; d++)
-        signs.dword[d] = _mm512_loadu_si512(panel + 2 * PANEL_ROWS + 64 * d);
-    return signs;
-}
-
-static inline __m512i index_of(const struct signs *signs, size_t dword, size_t nibble)
-{
-    const __m512i mask = _mm512_set1_epi8(15), place = _mm512_set1_epi32(0x30201000);
-    __m512i bits = signs->dword[dword];
-    if (nibble == 1)
-        bits = _mm512_srli_epi32(bits, 4);
-    return _mm512_ternarylogic_epi32(bits, mask, place, 0xEA); /* (bits & mask) | place */
-}
-
-/* ---- scales --------------------------------------------------------------------- */
-
-/* fp16 scales of some groups, copied ahead of their use: read as a vector right
- * after the single stores, they would have to wait for the cache. */
-struct scales {
-    _Alignas(64) uint16_t half[GROUPS_AHEAD][BLOCK_ROWS];
-};
-
-/* Of groups g to g + 7, if g is the first of eight. */
-static ALWAYS_INLINE void scales_read(struct scales *out, const uint8_t *blocks, size_t rows,
-                                      size_t g, size_t groups)
-{
-    if (g % GROUPS_AHEAD != 0)
-        return;
-    for (size_t i = g; i < groups && i < g + GROUPS_AHEAD; i++) {
-        const uint8_t *at = blocks + i * KERNEL_GROUP_BYTES;
-#pragma GCC unroll 8
-        for (size_t row = 0; row < rows; row++) {
-            memcpy(&out->half[i % GROUPS_AHEAD][row], at, 2);
-            at = hidden(at + groups * KERNEL_GROUP_BYTES);
-        }
-    }
-}
-
-static inline __m512 scales_at(const void *half)
-{
-    return _mm512_cvtph_ps(_mm256_loadu_si256(half));
-}
-
-/* ---- sums ----------------------------------------------------------------------- */
-
-/* Twice the sum of entries of one group: 16 rows, one token. */
-struct planes {
-    __m512i low, high;
-};
-
-static inline void planes_init(struct planes *out, const uint8_t *table)
-{
-    out->low = _mm512_load_si512(table + PLANES_BYTES);
-    out->high = _mm512_setzero_si512();
-}
-
-/* Add what the indices select from one nibble's table. */
-static inline void planes_add(struct planes *sum, __m512i index, const uint8_t *table)
-{
-    const __m512i two = _mm512_set1_epi8(2);
-    __m512i low = _mm512_permutexvar_epi8(index, _mm512_load_si512(table));
-    __m512i high = _mm512_permutexvar_epi8(index, _mm512_load_si512(table + 64));
-    sum->low = _mm512_dpbusd_epi32(sum->low, low, two);
-    sum->high = _mm512_dpbusd_epi32(sum->high, two, high);
-}
-
-static inline __m512 planes_scaled(const struct planes *sum, __m512 scale, float a, __m512 y)
-{
-    __m512i both = _mm512_add_epi32(sum->low, _mm512_slli_epi32(sum->high, 8));
-    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(both), _mm512_mul_ps(scale, _mm512_set1_ps(a)), y);
 }
 
 /* ---- one token ------------------------------------------------------------------ */
@@ -207,7 +60,7 @@ static ALWAYS_INLINE void product_one(enum layout layout, const uint8_t *rows,
         sums[s] = _mm512_setzero_ps();
     for (size_t g = 0; g < groups; g++) {
         if (layout == BLOCKS)
-            scales_read(&scales, rows, BLOCK_ROWS, g, groups);
+            scales_read(&scales, rows, g, groups);
         prefetch_next(rows, g, groups);
 #pragma GCC unroll 2
         for (size_t s = 0; s < SETS; s += 2) {
@@ -371,7 +224,7 @@ static ALWAYS_INLINE void product_block(enum layout layout, const uint8_t *at, s
         } else if (rows < BLOCK_ROWS) {
             indices_of_rest(&indices, at, rows, g, groups);
         } else {
-            scales_read(&scales, at, BLOCK_ROWS, g, groups);
+            scales_read(&scales, at, g, groups);
             indices_of_blocks(&indices, at + g * KERNEL_GROUP_BYTES, row_bytes,
                               scales.half[g % GROUPS_AHEAD]);
         }
