@@ -126,7 +126,7 @@ static bool need_wrong_answers(const struct probe_set *set, const char *what, st
 }
 
 /* The targets with the smallest gaps; of equal ones the first. */
-static void pick_worst(struct search *search)
+void search_pick_worst(struct search *search)
 {
     for (search->screen_count = 0; search->screen_count < SCREEN_COUNT; search->screen_count++) {
         size_t best = SIZE_MAX;
@@ -141,14 +141,17 @@ static void pick_worst(struct search *search)
     }
 }
 
-static bool prepare_probes(struct search *search, const struct probe_set *targets,
-                           const struct probe_set *controls, cancel_flag *cancel, struct err *err)
+/* Targets, then controls, and room for their gaps; the caller frees the list. */
+const struct probe **search_take_probes(struct search *search, const struct probe_set *targets,
+                                        const struct probe_set *controls, struct err *err)
 {
-    if (targets->count == 0)
-        return err_set(err, ERR_USAGE, "there are no targets to search for");
+    if (targets->count == 0) {
+        (void)err_set(err, ERR_USAGE, "there are no targets to search for");
+        return NULL;
+    }
     if (!need_wrong_answers(targets, "targets", err) ||
         !need_wrong_answers(controls, "controls", err))
-        return false;
+        return NULL;
     size_t count = targets->count + controls->count;
     const struct probe **probes = x_new(count, sizeof *probes);
     for (size_t i = 0; i < count; i++)
@@ -159,19 +162,11 @@ static bool prepare_probes(struct search *search, const struct probe_set *target
     search->before = x_new(count, sizeof *search->before);
     search->now = x_new(count, sizeof *search->now);
     search->trial = x_new(count, sizeof *search->trial);
-    bool ok = trial_prepare(search, probes, cancel, err);
-    if (ok) {
-        memcpy(search->now, search->before, count * sizeof *search->now);
-        pick_worst(search);
-        ok = trial_prepare_screen(search, probes, err);
-    }
-    free(probes);
-    return ok;
+    return probes;
 }
 
-struct search *search_new(struct model *model, const struct probe_set *targets,
-                          const struct probe_set *controls, const struct search_options *options,
-                          cancel_flag *cancel, struct err *err)
+struct search *search_begin(struct model *model, const struct search_options *options,
+                            struct err *err)
 {
     struct search *search = x_new(1, sizeof *search);
     search->model = model;
@@ -179,8 +174,27 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
     search->options.layers = NULL;
     search->last_at = NOT_ACCEPTED;
     rng_seed(&search->rng, options->seed);
-    bool ok = layers_fit(model, options, err) && make_candidates(search, options, err) &&
-              prepare_probes(search, targets, controls, cancel, err);
+    if (layers_fit(model, options, err) && make_candidates(search, options, err))
+        return search;
+    search_free(search);
+    return NULL;
+}
+
+struct search *search_new(struct model *model, const struct probe_set *targets,
+                          const struct probe_set *controls, const struct search_options *options,
+                          cancel_flag *cancel, struct err *err)
+{
+    struct search *search = search_begin(model, options, err);
+    const struct probe **probes =
+        search ? search_take_probes(search, targets, controls, err) : NULL;
+    bool ok = probes && trial_prepare(search, probes, err) &&
+              trial_gaps(search, search->before, cancel, err);
+    if (ok) {
+        memcpy(search->now, search->before, search->probe_count * sizeof *search->now);
+        search_pick_worst(search);
+        ok = trial_prepare_screen(search, probes, err);
+    }
+    free(probes);
     if (ok)
         return search;
     search_free(search);

@@ -75,6 +75,31 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
                           const struct probe_set *controls, const struct search_options *options,
                           cancel_flag *cancel, struct err *err);
 
+/* ---- an earlier run: past.c ---------------------------------------------------- */
+
+/* What a session knows of a search that was stopped. */
+struct search_past {
+    const double *gaps_before; /* [targets + controls] */
+    uint64_t tried, screened;
+    const struct flip *accepted; /* [accepted_count] in order */
+    const double *fitness;       /* [accepted_count] after each */
+    const double *gaps;          /* [accepted_count][targets + controls] with each */
+    size_t accepted_count;
+};
+
+/* Go on where a search with the same probes and options stopped, on a model without
+ * flips: nothing is measured, the accepted flips are put on, and what follows is to
+ * the bit what would have followed [S1].  Arrays are copied. */
+struct search *search_resume(struct model *model, const struct probe_set *targets,
+                             const struct probe_set *controls,
+                             const struct search_options *options,
+                             const struct search_past *past, struct err *err);
+
+/* Put a flip back whose gaps and fitness are known from when it was accepted on the
+ * same flips: redo. */
+void search_redo(struct search *search, const struct flip *flip, const double *gaps,
+                 double fitness);
+
 enum search_status { SEARCH_TRIED, SEARCH_FINISHED, SEARCH_FAILED };
 
 /* Try the next candidate.  FINISHED: iterations are used up or no candidate is

@@ -63,9 +63,16 @@ struct search {
 /* What the search maximises, of gaps [probe_count]. */
 double search_judge(const struct search *search, const double *gaps);
 
+/* engine/search/greedy.c: everything of a search but its gaps, and what follows from
+ * search->before. */
+struct search *search_begin(struct model *model, const struct search_options *options,
+                            struct err *err);
+const struct probe **search_take_probes(struct search *search, const struct probe_set *targets,
+                                        const struct probe_set *controls, struct err *err);
+void search_pick_worst(struct search *search);
+
 /* engine/search/trial.c; gaps are those of targets, then controls. */
-bool trial_prepare(struct search *search, const struct probe *const *probes, cancel_flag *cancel,
-                   struct err *err);
+bool trial_prepare(struct search *search, const struct probe *const *probes, struct err *err);
 bool trial_prepare_screen(struct search *search, const struct probe *const *probes,
                           struct err *err);
 void trial_free(struct search *search);

@@ -28,8 +28,7 @@ static struct measure_options options_for(const struct search *search, uint64_t 
 }
 
 /* Targets are measured most, so they get most of what may be kept. */
-bool trial_prepare(struct search *search, const struct probe *const *probes, cancel_flag *cancel,
-                   struct err *err)
+bool trial_prepare(struct search *search, const struct probe *const *probes, struct err *err)
 {
     size_t targets = search->target_count, controls = search->probe_count - targets;
     uint64_t keep = search->options.keep_bytes;
@@ -39,7 +38,7 @@ bool trial_prepare(struct search *search, const struct probe *const *probes, can
     options = options_for(search, keep / 4);
     if (search->targets)
         search->controls = measure_new(search->model, probes + targets, controls, &options, err);
-    return search->controls && trial_gaps(search, search->before, cancel, err);
+    return search->controls != NULL;
 }
 
 bool trial_prepare_screen(struct search *search, const struct probe *const *probes,

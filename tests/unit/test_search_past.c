@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A search that is stopped and resumed is, to the bit, one that never stopped [S1].
+ */
+#include <stdlib.h>
+
+#include "engine/search/search.h"
+#include "tests/simple.h"
+#include "tests/t.h"
+#include "tests/tiny.h"
+
+enum { STEPS = 18, TARGETS = 4, CONTROLS = 2, PROBES = TARGETS + CONTROLS };
+
+static struct probe probes[PROBES];
+static struct probe_set targets, controls;
+
+static int make_probes(void **state)
+{
+    (void)state;
+    static const char *const texts[PROBES][3] = {
+        {"ab", "c", "d"},  {"xy z", "1", "2"}, {"hello", " w", " v"},
+        {"3+4=", "7", "8"}, {"the", " a", " b"}, {"q", "u", "r"},
+    };
+    for (size_t i = 0; i < PROBES; i++)
+        probes[i] = simple_probe(texts[i][0], texts[i][1], texts[i][2]);
+    for (size_t i = 0; i < PROBES; i++)
+        probes[i].name = probes[i].prompt;
+    targets = simple_set(probes, TARGETS);
+    controls = simple_set(probes + TARGETS, CONTROLS);
+    return 0;
+}
+
+/* What a session writes down. */
+struct log {
+    struct search_try tries[STEPS];
+    struct flip flips[STEPS];
+    double fitness[STEPS], gaps[STEPS][PROBES], before[PROBES];
+    size_t accepted[STEPS + 1]; /* after so many steps */
+    uint64_t screened[STEPS + 1];
+    uint64_t hash; /* of the model at the end */
+};
+
+static void note(struct log *log, struct search *search, size_t done)
+{
+    size_t count = 0;
+    const struct flip *flips = search_accepted(search, &count);
+    log->accepted[done] = count;
+    log->screened[done] = search_screened(search);
+    if (count == 0)
+        return;
+    log->flips[count - 1] = flips[count - 1];
+    log->fitness[count - 1] = search_fitness(search);
+    memcpy(log->gaps[count - 1], search_gaps_now(search), sizeof log->gaps[0]);
+}
+
+static void run(struct log *log, struct search *search, const struct model *model, size_t done)
+{
+    struct err err;
+    for (; done < STEPS; done++) {
+        struct search_try tried;
+        assert_int_equal(search_step(search, &tried, NULL, &err), SEARCH_TRIED);
+        memset(&log->tries[done], 0, sizeof tried); /* padding too */
+        log->tries[done].flip = tried.flip;
+        log->tries[done].number = tried.number;
+        log->tries[done].screened = tried.screened;
+        log->tries[done].accepted = tried.accepted;
+        log->tries[done].fitness = tried.fitness;
+        note(log, search, done + 1);
+    }
+    log->hash = simple_bytes_hash(model);
+}
+
+static void search_resume__after_every_step__as_never_stopped(void **state)
+{
+    (void)state;
+    struct err err;
+    struct search_options options = search_default_options();
+    struct log whole = {0};
+    struct model *model = simple_model(&tiny_default);
+    struct search *search = search_new(model, &targets, &controls, &options, NULL, &err);
+    t_ok(search != NULL, &err);
+    memcpy(whole.before, search_gaps_before(search), sizeof whole.before);
+    run(&whole, search, model, 0);
+    search_free(search);
+    model_free(model);
+    assert_true(whole.accepted[STEPS] > 2 && whole.accepted[STEPS] < STEPS);
+    for (size_t done = 0; done <= STEPS; done++) {
+        const struct search_past past = {
+            .gaps_before = whole.before,
+            .tried = done,
+            .screened = whole.screened[done],
+            .accepted = whole.flips,
+            .fitness = whole.fitness,
+            .gaps = whole.gaps[0],
+            .accepted_count = whole.accepted[done],
+        };
+        struct log again = whole;
+        model = simple_model(&tiny_default);
+        search = search_resume(model, &targets, &controls, &options, &past, &err);
+        t_ok(search != NULL, &err);
+        assert_int_equal(search_tried(search), done);
+        run(&again, search, model, done);
+        assert_memory_equal(&again, &whole, sizeof whole);
+        search_free(search);
+        model_free(model);
+    }
+}
+
+static void search_redo__after_undo__same_gaps_and_bytes(void **state)
+{
+    (void)state;
+    struct err err;
+    struct search_options options = search_default_options();
+    struct model *model = simple_model(&tiny_default);
+    struct search *search = search_new(model, &targets, &controls, &options, NULL, &err);
+    t_ok(search != NULL, &err);
+    struct log log = {0};
+    run(&log, search, model, 0);
+    size_t count = log.accepted[STEPS];
+    struct flip undone;
+    for (size_t i = 0; i < 2; i++)
+        assert_true(search_undo(search, &undone));
+    for (size_t i = count - 2; i < count; i++)
+        search_redo(search, &log.flips[i], log.gaps[i], log.fitness[i]);
+    assert_int_equal(simple_bytes_hash(model), log.hash);
+    double fitness = search_fitness(search);
+    assert_memory_equal(&fitness, &log.fitness[count - 1], sizeof fitness);
+    assert_memory_equal(search_gaps_now(search), log.gaps[count - 1], sizeof log.gaps[0]);
+    double gaps[PROBES];
+    assert_true(search_undo(search, &undone));
+    t_ok(search_measure(search, &undone, gaps, &fitness, NULL, &err), &err); /* [S4] */
+    assert_memory_equal(gaps, log.gaps[count - 1], sizeof gaps);
+    search_free(search);
+    model_free(model);
+}
+
+static void search_resume__past_that_does_not_fit__refused(void **state)
+{
+    (void)state;
+    struct err err;
+    struct search_options options = search_default_options();
+    options.projs = 1u << PROJ_K;
+    double zeros[PROBES] = {0};
+    struct flip flip = {99, PROJ_UP, 0, FLIP_WHOLE_ROW, {0, 0}};
+    struct search_past past = {.gaps_before = zeros, .tried = 1000000};
+    struct model *model = simple_model(&tiny_default);
+    assert_null(search_resume(model, &targets, &controls, &options, &past, &err));
+    assert_int_equal(err.code, ERR_MISMATCH);
+    past = (struct search_past){zeros, 1, 0, &flip, zeros, zeros, 1};
+    assert_null(search_resume(model, &targets, &controls, &options, &past, &err));
+    t_err_is(&err, ERR_RANGE, "", "layer 99 is outside 0 .. 1");
+    model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(search_resume__after_every_step__as_never_stopped),
+        cmocka_unit_test(search_redo__after_undo__same_gaps_and_bytes),
+        cmocka_unit_test(search_resume__past_that_does_not_fit__refused),
+    };
+    return cmocka_run_group_tests_name("search past", tests, make_probes, NULL);
+}
