@@ -65,13 +65,14 @@ static ALWAYS_INLINE __m256 trees(__m256 sums[SUMS])
 /* Queries as score_step reads them: [dim / 16][head][16], zeros behind the end. */
 static void arrange(const float *query, size_t dim, size_t heads, float *out)
 {
-    for (size_t j = 0; j < dim; j += LANES)
-        for (size_t h = 0; h < heads; h++) {
-            size_t left = dim - j < LANES ? dim - j : LANES;
-            float *place = out + j * heads + h * LANES;
-            memcpy(place, query + h * dim + j, left * sizeof *place);
-            memset(place + left, 0, (LANES - left) * sizeof *place);
-        }
+    for (size_t h = 0; h < heads; h++, query += dim, out += LANES) {
+        size_t j = 0;
+        for (; j + 8 <= dim; j += 8)
+            _mm256_store_ps(out + j / LANES * LANES * heads + j % LANES,
+                            _mm256_loadu_ps(query + j));
+        for (; j % LANES != 0 || j < dim; j++)
+            out[j / LANES * LANES * heads + j % LANES] = j < dim ? query[j] : 0;
+    }
 }
 
 /* 8 elements of 8 / heads keys into the sums of all heads. */
