@@ -86,12 +86,23 @@ step_tidy() {
     bad=0
     # The files that define the functions of analyzer.h are seen without it.
     definers='src/base/err.c|src/base/json_field.c'
-    kernels='engine/kernel/avx2.c'
+    # Kernels of a level are seen with the flags they are compiled with.
+    kernels='engine/kernel/(avx2|avx512|amx|neon)(_.*)?\.c'
+    avx2='-mavx2 -mfma -mf16c'
+    avx512='-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vbmi -mavx512vnni'
     list 'src/*.c' 'engine/*.c' 'patches/*.c' 'probes/*.c' 'ui/*.c' >"$B/lint.files"
     grep -vxE "$definers|$kernels" "$B/lint.files" | tidy -include tests/tools/analyzer.h || bad=1
     grep -xE "$definers" "$B/lint.files" | tidy || bad=1
     if [ "$(uname -m)" = x86_64 ]; then
-        grep -xE "$kernels" "$B/lint.files" | tidy -mavx2 -mfma -mf16c || bad=1
+        # shellcheck disable=SC2086 # lists of words are meant
+        {
+            grep -E '^engine/kernel/avx2' "$B/lint.files" | tidy $avx2 || bad=1
+            grep -E '^engine/kernel/avx512' "$B/lint.files" | tidy $avx2 $avx512 || bad=1
+            grep -E '^engine/kernel/amx' "$B/lint.files" |
+                tidy $avx2 $avx512 -mamx-tile -mamx-int8 || bad=1
+        }
+    elif [ "$(uname -m)" = aarch64 ]; then
+        grep -E '^engine/kernel/neon' "$B/lint.files" | tidy || bad=1
     fi
     return $bad
 }
