@@ -234,6 +234,8 @@ enum search_status search_step(struct search *search, struct search_try *out,
         draw_return(search->draw, index, search_row_weight(search->model, &out->flip));
         return SEARCH_FAILED;
     }
+    search->rng_before = search->rng;
+    search->last_index = index;
     search->rng = rng;
     search->tried++;
     search->screened += out->screened;
@@ -246,6 +248,19 @@ enum search_status search_step(struct search *search, struct search_try *out,
         search_push(search, &out->flip, search->trial, out->fitness);
     }
     return SEARCH_TRIED;
+}
+
+void search_untry(struct search *search)
+{
+    BUG_ON(search->last.number != search->tried || search->tried == 0);
+    BUG_ON(search->last_at != NOT_ACCEPTED);
+    search->rng = search->rng_before;
+    search->tried--;
+    search->screened -= search->last.screened;
+    draw_return(search->draw, search->last_index,
+                search_row_weight(search->model, &search->last.flip));
+    search->last = (struct search_try){0};
+    search->last_measured = false;
 }
 
 /* ---- questions --------------------------------------------------------------------- */

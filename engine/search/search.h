@@ -107,6 +107,11 @@ enum search_status { SEARCH_TRIED, SEARCH_FINISHED, SEARCH_FAILED };
 enum search_status search_step(struct search *search, struct search_try *out,
                                cancel_flag *cancel, struct err *err);
 
+/* Directly after search_step, when what it tried could not be written down: the
+ * candidate was not tried, and is drawn again.  An accepted flip must be off already
+ * (search_undo). */
+void search_untry(struct search *search);
+
 double search_fitness(const struct search *search);       /* of the accepted flips */
 uint64_t search_tried(const struct search *search);
 uint64_t search_screened(const struct search *search);

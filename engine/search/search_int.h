@@ -54,6 +54,9 @@ struct search {
     double *gaps_below;    /* [accepted_count][probe_count] */
     size_t accepted_count;
 
+    struct rng rng_before; /* of the last step, for search_untry */
+    size_t last_index;
+
     struct search_try last; /* the last candidate drawn; number 0: none yet */
     bool last_measured;
     struct state_name last_below;

@@ -8,7 +8,7 @@
 #   patches  patches                  base, engine/engine.h, patches, probes
 #   probes   probes                   base, engine/engine.h, patches, probes
 #   search   engine/search            base, engine, patches, probes, search
-#   session  src/session              base, patches, probes, session
+#   session  src/session              base, patches, probes, search, session
 #   ui       ui                       headers of all below that are not *_int.h
 #   top      src/*, tests             everything
 
@@ -46,7 +46,7 @@ BEGIN {
     allowed["patches"] = " base patches probes "
     allowed["probes"] = " base patches probes "
     allowed["search"] = " base engine patches probes search "
-    allowed["session"] = " base patches probes session "
+    allowed["session"] = " base patches probes search session "
     allowed["ui"] = " base engine patches probes search session ui "
     allowed["top"] = " base engine patches probes search session ui top "
 }

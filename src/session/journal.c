@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Search and session in step: memory first, then the file, and back if that fails.
+ */
+#include "src/session/journal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct journal {
+    struct session *session;
+    struct search *search;
+    size_t probes;     /* targets and controls */
+};
+
+struct search *journal_search(struct journal *journal)
+{
+    return journal->search;
+}
+
+struct session *journal_session(struct journal *journal)
+{
+    return journal->session;
+}
+
+void journal_free(struct journal *journal)
+{
+    free(journal);
+}
+
+/* ---- opening ------------------------------------------------------------------------ */
+
+static struct journal *journal_new(struct session *session, struct search *search,
+                                   const struct search_inputs *inputs)
+{
+    if (!search)
+        return NULL;
+    struct journal *journal = x_new(1, sizeof *journal);
+    journal->session = session;
+    journal->search = search;
+    journal->probes = inputs->targets->count + inputs->controls->count;
+    return journal;
+}
+
+static bool note_opening(struct session *session, const char *version, struct err *err)
+{
+    struct session_event event = {
+        .kind = EVENT_KIND_OPEN,
+        .step = session_head(session),
+        .fitness = (double)NAN,
+        .text = version,
+    };
+    return session_add_event(session, &event, err);
+}
+
+static json_t *shape_json(const struct model_shape *shape)
+{
+    return json_pack("{sI sI sI sI sI sI sI sb}", "layers", (json_int_t)shape->layers, "width",
+                     (json_int_t)shape->width, "ffn", (json_int_t)shape->ffn, "heads",
+                     (json_int_t)shape->heads, "kv_heads", (json_int_t)shape->kv_heads, "head_dim",
+                     (json_int_t)shape->head_dim, "vocab", (json_int_t)shape->vocab, "tied",
+                     (int)shape->tied);
+}
+
+static bool set_origin(struct session *session, struct model *model, const char *sha256,
+                       const struct search_inputs *inputs, const struct search_options *options,
+                       const struct search *search, const char *version, struct err *err)
+{
+    char *real = realpath(model_path(model), NULL); /* NULL for "nano" */
+    struct session_origin origin = {
+        .program_version = version,
+        .model_path = real ? real : model_path(model),
+        .model_sha256 = sha256,
+        .model_bytes = model_file_bytes(model),
+        .shape = shape_json(model_shape(model)),
+        .settings = journal_settings(options),
+        .probes = &inputs->all,
+        .target_count = inputs->targets->count,
+        .control_count = inputs->controls->count,
+        .heldout_count = inputs->heldout->count,
+        .gaps_before = search_gaps_before(search),
+    };
+    bool ok = session_set_origin(session, &origin, err);
+    json_decref(origin.shape);
+    json_decref(origin.settings);
+    free(real);
+    return ok;
+}
+
+struct journal *journal_begin(struct session *session, struct model *model,
+                              const struct search_inputs *inputs,
+                              const struct search_options *options, const char *version,
+                              cancel_flag *cancel, struct err *err)
+{
+    const char *sha256 = model_sha256(model, err);
+    struct search *search = sha256 ? search_new(model, inputs->targets, inputs->controls, options,
+                                                cancel, err)
+                                   : NULL;
+    if (search && set_origin(session, model, sha256, inputs, options, search, version, err) &&
+        note_opening(session, version, err))
+        return journal_new(session, search, inputs);
+    search_free(search);
+    return NULL;
+}
+
+/* ---- going on ------------------------------------------------------------------------ */
+
+/* What search_resume wants, in memory of ours. */
+struct past {
+    struct search_past past;
+    struct flip *flips;
+    double *fitness;
+    double *gaps;
+};
+
+static void past_free(struct past *past)
+{
+    free(past->flips);
+    free(past->fitness);
+    free(past->gaps);
+}
+
+/* A step of a search is one flip; others (imports) are taken apart into one step each
+ * when they are added. */
+static bool one_flip(const struct session_step *step, size_t probes, struct err *err)
+{
+    if (step->flip_count != 1)
+        return err_set(err, ERR_FORMAT, "step %lld has %zu flips, expected 1",
+                       (long long)step->id, step->flip_count);
+    if (step->gap_count != probes)
+        return err_set(err, ERR_FORMAT, "step %lld has %zu gaps, expected %zu",
+                       (long long)step->id, step->gap_count, probes);
+    return true;
+}
+
+/* The steps ids[0..count) in memory, so that nothing can fail on the way. */
+static bool load_steps(struct session *session, const int64_t *ids, size_t count,
+                       size_t probes, struct past *out, struct err *err)
+{
+    out->flips = x_new(count, sizeof *out->flips);
+    out->fitness = x_new(count, sizeof *out->fitness);
+    out->gaps = x_new(count * probes, sizeof *out->gaps);
+    for (size_t i = 0; i < count; i++) {
+        struct session_step step;
+        if (!session_step(session, ids[i], &step, err) || !one_flip(&step, probes, err))
+            return false;
+        out->flips[i] = step.flips[0];
+        out->fitness[i] = step.fitness;
+        memcpy(out->gaps + i * probes, step.gaps, probes * sizeof *out->gaps);
+    }
+    return true;
+}
+
+static bool load_past(struct session *session, size_t probes, struct past *out, struct err *err)
+{
+    int64_t *ids = NULL;
+    size_t count = 0;
+    bool ok = session_way(session, session_head(session), &ids, &count, err) &&
+              load_steps(session, ids, count, probes, out, err);
+    free(ids);
+    out->past = (struct search_past){
+        .tried = session_tried(session),
+        .screened = session_screened(session),
+        .accepted = out->flips,
+        .fitness = out->fitness,
+        .gaps = out->gaps,
+        .accepted_count = count,
+    };
+    return ok;
+}
+
+static bool same_model(const struct session_origin *origin, struct model *model, struct err *err)
+{
+    const char *sha256 = model_sha256(model, err);
+    if (!sha256)
+        return false;
+    if (strcmp(sha256, origin->model_sha256) == 0)
+        return true;
+    (void)err_set(err, ERR_MISMATCH, "the model's SHA-256 is %s, the session was made with %s",
+                  sha256, origin->model_sha256);
+    return err_file(err, model_path(model));
+}
+
+/* The session's search with this run's threads and memory. */
+static bool resume_options(const struct session_origin *origin,
+                           const struct search_options *given, int32_t *layers,
+                           struct search_options *out, struct err *err)
+{
+    *out = *given;
+    return journal_options(origin->settings, out, layers, err);
+}
+
+struct journal *journal_resume(struct session *session, struct model *model,
+                               const struct search_inputs *inputs,
+                               const struct search_options *options, const char *version,
+                               struct err *err)
+{
+    const struct session_origin *origin = session_origin(session, err);
+    struct search_options merged;
+    int32_t layers[SESSION_LAYERS_MAX];
+    struct past past = {0};
+    size_t probes = inputs->targets->count + inputs->controls->count;
+    bool ok = origin && same_model(origin, model, err) &&
+              resume_options(origin, options, layers, &merged, err) &&
+              load_past(session, probes, &past, err);
+    struct search *search = NULL;
+    if (ok) {
+        past.past.gaps_before = origin->gaps_before;
+        search = search_resume(model, inputs->targets, inputs->controls, &merged, &past.past, err);
+    }
+    past_free(&past);
+    if (search && note_opening(session, version, err))
+        return journal_new(session, search, inputs);
+    search_free(search);
+    return NULL;
+}
+
+/* ---- the search's own steps --------------------------------------------------------------- */
+
+static struct session_event tried_event(struct journal *journal, const struct search_try *tried,
+                                        const double *gaps)
+{
+    return (struct session_event){
+        .kind = EVENT_KIND_TRIED,
+        .step = session_head(journal->session),
+        .number = tried->number,
+        .has_flip = true,
+        .flip = tried->flip,
+        .accepted = tried->accepted,
+        .screened = tried->screened,
+        .stopped = tried->stopped,
+        .fitness = tried->fitness,
+        .gaps = gaps,
+        .gap_count = gaps ? journal->probes : 0,
+    };
+}
+
+/* The newest accepted flip of the search becomes a step. */
+static bool add_step(struct journal *journal, const struct flip *flip, const char *by,
+                     struct session_event *tried, struct err *err)
+{
+    struct search *search = journal->search;
+    struct session_step step = {
+        .by = by,
+        .tried = search_tried(search),
+        .screened = search_screened(search),
+        .flips = flip,
+        .flip_count = 1,
+        .fitness = search_fitness(search),
+        .gaps = search_gaps_now(search),
+        .gap_count = journal->probes,
+    };
+    if (session_add_step(journal->session, &step, tried, err))
+        return true;
+    struct flip undone;
+    (void)search_undo(search, &undone); /* [N1] */
+    return false;
+}
+
+enum search_status journal_step(struct journal *journal, struct search_try *out,
+                                cancel_flag *cancel, struct err *err)
+{
+    enum search_status status = search_step(journal->search, out, cancel, err);
+    if (status != SEARCH_TRIED)
+        return status;
+    struct session_event event = tried_event(journal, out, search_gaps_last(journal->search));
+    bool ok = out->accepted ? add_step(journal, &out->flip, "search", &event, err)
+                            : session_add_event(journal->session, &event, err);
+    if (ok)
+        return SEARCH_TRIED;
+    search_untry(journal->search); /* it will be drawn again */
+    return SEARCH_FAILED;
+}
+
+/* ---- a person's hand -------------------------------------------------------------------------- */
+
+bool journal_measure(struct journal *journal, const struct flip *flip, double *gaps,
+                     double *fitness, cancel_flag *cancel, struct err *err)
+{
+    if (!search_measure(journal->search, flip, gaps, fitness, cancel, err))
+        return false;
+    struct search_try tried = {.flip = *flip, .fitness = *fitness};
+    struct session_event event = tried_event(journal, &tried, gaps);
+    event.kind = EVENT_KIND_MEASURED;
+    return session_add_event(journal->session, &event, err);
+}
+
+bool journal_keep(struct journal *journal, const struct flip *flip, struct search_try *out,
+                  cancel_flag *cancel, struct err *err)
+{
+    return search_keep(journal->search, flip, out, cancel, err) &&
+           add_step(journal, flip, "hand", NULL, err);
+}
+
+bool journal_accept(struct journal *journal, struct search_try *out, cancel_flag *cancel,
+                    struct err *err)
+{
+    return search_accept(journal->search, out, cancel, err) &&
+           add_step(journal, &out->flip, "hand", NULL, err);
+}
+
+static bool head_step(struct journal *journal, struct session_step *out, struct err *err)
+{
+    return session_step(journal->session, session_head(journal->session), out, err);
+}
+
+bool journal_reject(struct journal *journal, struct search_try *out, struct err *err)
+{
+    struct session_step step;
+    return search_can_reject(journal->search, err) && head_step(journal, &step, err) &&
+           session_move_head(journal->session, step.parent, "undo", err) &&
+           search_reject(journal->search, out, err);
+}
+
+bool journal_undo(struct journal *journal, struct err *err)
+{
+    struct session_step step;
+    struct flip undone;
+    if (session_head(journal->session) == SESSION_ROOT)
+        return err_set(err, ERR_USAGE, "nothing to undo: no flip is accepted");
+    if (!head_step(journal, &step, err) ||
+        !session_move_head(journal->session, step.parent, "undo", err))
+        return false;
+    BUG_ON(!search_undo(journal->search, &undone));
+    return true;
+}
+
+/* Put a step whose parent is the head on the search. */
+static bool put_step(struct journal *journal, int64_t id, struct err *err)
+{
+    struct session_step step;
+    if (!session_step(journal->session, id, &step, err) ||
+        !one_flip(&step, journal->probes, err))
+        return false;
+    search_redo(journal->search, &step.flips[0], step.gaps, step.fitness);
+    return true;
+}
+
+bool journal_redo(struct journal *journal, struct err *err)
+{
+    struct session_step step;
+    if (!head_step(journal, &step, err))
+        return false;
+    if (step.redo < 0)
+        return err_set(err, ERR_USAGE, "nothing to redo");
+    int64_t child = step.redo;
+    struct flip undone;
+    if (!put_step(journal, child, err))
+        return false;
+    if (session_move_head(journal->session, child, "redo", err))
+        return true;
+    (void)search_undo(journal->search, &undone);
+    return false;
+}
+
+/* Steps that two ways have in common. */
+static size_t common(const int64_t *a, size_t a_count, const int64_t *b, size_t b_count)
+{
+    size_t i = 0;
+    while (i < a_count && i < b_count && a[i] == b[i])
+        i++;
+    return i;
+}
+
+bool journal_goto(struct journal *journal, int64_t step, struct err *err)
+{
+    int64_t *from = NULL, *to = NULL;
+    size_t from_count = 0, to_count = 0;
+    struct past ahead = {0};
+    struct session *session = journal->session;
+    bool ok = session_way(session, session_head(session), &from, &from_count, err) &&
+              session_way(session, step, &to, &to_count, err);
+    size_t shared = ok ? common(from, from_count, to, to_count) : 0;
+    ok = ok && load_steps(session, to + shared, to_count - shared, journal->probes, &ahead, err) &&
+         session_move_head(session, step, "goto", err);
+    for (size_t i = from_count; ok && i > shared; i--) {
+        struct flip undone;
+        BUG_ON(!search_undo(journal->search, &undone));
+    }
+    for (size_t i = 0; ok && i < to_count - shared; i++)
+        search_redo(journal->search, &ahead.flips[i], ahead.gaps + i * journal->probes,
+                    ahead.fitness[i]);
+    past_free(&ahead);
+    free(from);
+    free(to);
+    return ok;
+}

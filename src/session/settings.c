@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The settings of a search as JSON: all that decides which flips it accepts.
+ */
+#include <string.h>
+
+#include "src/base/json_field.h"
+#include "src/session/journal.h"
+
+/* ---- to JSON --------------------------------------------------------------------- */
+
+static json_t *layers_json(const struct search_options *options)
+{
+    if (!options->layers)
+        return json_null(); /* the model's default layers */
+    json_t *array = json_array();
+    for (size_t i = 0; i < options->layer_count; i++)
+        (void)json_array_append_new(array, json_integer(options->layers[i]));
+    return array;
+}
+
+static json_t *projs_json(uint32_t projs)
+{
+    json_t *array = json_array();
+    for (int proj = 0; proj < PROJ_COUNT; proj++)
+        if (projs >> proj & 1)
+            (void)json_array_append_new(array, json_string(proj_name((enum proj)proj)));
+    return array;
+}
+
+json_t *journal_settings(const struct search_options *options)
+{
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "method", json_string("greedy"));
+    (void)json_object_set_new(object, "layers", layers_json(options));
+    (void)json_object_set_new(object, "proj", projs_json(options->projs));
+    (void)json_object_set_new(object, "iterations", json_integer((json_int_t)options->iterations));
+    (void)json_object_set_new(object, "penalty", json_real(options->penalty));
+    (void)json_object_set_new(object, "fitness",
+                              json_string(options->fitness == FITNESS_MIN ? "min" : "mean"));
+    (void)json_object_set_new(object, "metric", json_string(metric_name(options->metric)));
+    (void)json_object_set_new(object, "seed", json_integer((json_int_t)options->seed));
+    return object;
+}
+
+/* ---- and back ---------------------------------------------------------------------- */
+
+static bool read_layers(const json_t *settings, struct search_options *options,
+                        int32_t layers[SESSION_LAYERS_MAX], struct err *err)
+{
+    const json_t *array = json_object_get(settings, "layers");
+    options->layers = NULL;
+    options->layer_count = 0;
+    if (json_is_null(array))
+        return true;
+    if (!json_is_array(array) || json_array_size(array) > SESSION_LAYERS_MAX)
+        return json_refuse(array, "settings", "layers", "a list of layers or null", err);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *value = json_array_get(array, i);
+        if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+            json_integer_value(value) > INT32_MAX)
+            return json_refuse(value, "settings.layers", NULL, "a layer", err);
+        layers[options->layer_count++] = (int32_t)json_integer_value(value);
+    }
+    options->layers = layers;
+    return true;
+}
+
+static bool read_projs(const json_t *settings, struct search_options *options, struct err *err)
+{
+    json_t *array = NULL;
+    if (!json_field_array(settings, "settings", "proj", true, &array, err))
+        return false;
+    options->projs = 0;
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *value = json_array_get(array, i);
+        enum proj proj = PROJ_Q;
+        if (!json_is_string(value) || !proj_parse(json_string_value(value), &proj))
+            return json_refuse(value, "settings.proj", NULL, "a projection", err);
+        options->projs |= 1u << proj;
+    }
+    return true;
+}
+
+static bool read_words(const json_t *settings, struct search_options *options, struct err *err)
+{
+    const char *fitness = NULL, *metric = NULL, *method = NULL;
+    if (!json_field_text(settings, "settings", "fitness", true, &fitness, err) ||
+        !json_field_text(settings, "settings", "metric", true, &metric, err) ||
+        !json_field_text(settings, "settings", "method", true, &method, err))
+        return false;
+    if (strcmp(method, "greedy") != 0)
+        return json_refuse(json_object_get(settings, "method"), "settings", "method",
+                           "\"greedy\"", err);
+    if (strcmp(fitness, "min") != 0 && strcmp(fitness, "mean") != 0)
+        return json_refuse(json_object_get(settings, "fitness"), "settings", "fitness",
+                           "\"mean\" or \"min\"", err);
+    if (!metric_parse(metric, &options->metric))
+        return json_refuse(json_object_get(settings, "metric"), "settings", "metric",
+                           "\"seq_logprob\" or \"token_gap\"", err);
+    options->fitness = strcmp(fitness, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
+    return true;
+}
+
+bool journal_options(const json_t *settings, struct search_options *options,
+                     int32_t layers[SESSION_LAYERS_MAX], struct err *err)
+{
+    int64_t iterations = 0, seed = 0;
+    const json_t *penalty = json_object_get(settings, "penalty");
+    if (!read_layers(settings, options, layers, err) || !read_projs(settings, options, err) ||
+        !read_words(settings, options, err) ||
+        !json_field_int(settings, "settings", "iterations", 0, INT64_MAX, &iterations, err) ||
+        !json_field_int(settings, "settings", "seed", 0, INT64_MAX, &seed, err))
+        return false;
+    if (!json_is_number(penalty) || !(json_number_value(penalty) >= 0))
+        return json_refuse(penalty, "settings", "penalty", "a number of at least 0", err);
+    options->iterations = (uint64_t)iterations;
+    options->seed = (uint64_t)seed;
+    options->penalty = json_number_value(penalty);
+    return true;
+}
