@@ -335,7 +335,7 @@ struct rng;
 int32_t sampler_pick(const struct sampler_options *options, const float *logits, size_t count,
                      struct rng *rng);
 
-/* Name of the kernels in use: "ref" or "avx2". */
+/* Name of the kernels in use: "ref", "avx2", "avx512", "amx", "neon". */
 const char *engine_cpu_level(void);
 
 #endif
