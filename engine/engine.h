@@ -218,9 +218,13 @@ struct context_options {
     int threads;       /* 0: as many as the machine has */
 };
 
-/* The model is borrowed and must outlive the context. */
+/* The model is borrowed and must outlive the context.  All of its memory is allocated
+ * here, or refused before that if it does not fit the machine's; only paths of branches,
+ * 4 bytes a token, come later. */
 struct context *context_new(struct model *model, const struct context_options *options,
                             struct err *err);
+/* Bytes of that memory. */
+uint64_t context_bytes(const struct context *context);
 
 /* Forget all branches. */
 void context_reset(struct context *context);
@@ -274,7 +278,8 @@ struct sequence {
 
 struct batch_options {
     int threads;         /* 0: as many as the machine has */
-    uint64_t keep_bytes; /* to keep between evaluations, at most; 0: nothing */
+    uint64_t keep_bytes; /* to keep between evaluations, at most and if the rest leaves
+                          * so much; 0: nothing */
 };
 
 enum { BATCH_MODEL = -1 }; /* the world without a candidate */
@@ -290,7 +295,9 @@ size_t batch_tokens(const struct batch *batch); /* common beginnings counted onc
 size_t batch_rows(const struct batch *batch);   /* places whose logits are wanted */
 /* The row (0 to batch_rows - 1) of a wanted place. */
 size_t batch_row(const struct batch *batch, size_t sequence, size_t position);
-/* Bytes that are kept between evaluations. */
+/* Bytes of all its memory so far (the first batch_try adds that of its candidates),
+ * and of those what is kept between evaluations. */
+uint64_t batch_bytes(const struct batch *batch);
 uint64_t batch_kept_bytes(const struct batch *batch);
 /* Layers that the next batch_run computes anew. */
 size_t batch_stale_layers(const struct batch *batch);

@@ -2,11 +2,13 @@
  *
  * The batch as others see it: what has to be computed, and in which order.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/act/batch_int.h"
 #include "src/base/memory.h"
+#include "src/base/num.h"
 
 /* ---- memory ------------------------------------------------------------------- */
 
@@ -26,19 +28,52 @@ static void carve_world(const struct batch *batch, struct world *world, struct c
     world->virtual_blocks = carve(carver, GROUP_BYTES, model_groups_max(batch->model), 1, 1);
 }
 
+/* Memory for the next world; more_bytes, what: see carve_allocate. */
+static bool add_world(struct batch *batch, size_t more_bytes, const char *what, struct err *err)
+{
+    struct world *world = &batch->worlds[batch->world_count];
+    struct carver carver = {0};
+    carve_world(batch, world, &carver);
+    batch->world_bytes = carver.used;
+    world->memory = carve_allocate(&carver, more_bytes, what, err);
+    if (!world->memory)
+        return false;
+    carve_world(batch, world, &carver);
+    batch->world_count++;
+    return true;
+}
+
 /* Memory for worlds 0 to count - 1. */
 static bool need_worlds(struct batch *batch, size_t count, struct err *err)
 {
-    for (; batch->world_count < count; batch->world_count++) {
-        struct world *world = &batch->worlds[batch->world_count];
-        struct carver carver = {0};
-        carve_world(batch, world, &carver);
-        world->memory = carve_allocate(&carver, 0, "a candidate", err);
-        if (!world->memory)
+    while (batch->world_count < count)
+        if (!add_world(batch, 0, "a candidate", err))
             return false;
-        carve_world(batch, world, &carver);
-    }
     return true;
+}
+
+/* What is left of the budget beside the memory that is not optional: memory is there
+ * once it is written to, so what was allocated has to be counted, too. */
+static uint64_t keep_budget(const struct batch *batch, uint64_t budget)
+{
+    size_t worlds = 0, needed = 0;
+    uint64_t available = memory_available();
+    if (!num_mul(batch->world_bytes, 1 + batch_worlds(batch), &worlds) ||
+        !num_add(worlds, batch->work.memory_bytes, &needed) || needed > available)
+        return 0;
+    return budget < available - needed ? budget : available - needed;
+}
+
+/* The model's world and the block of lanes, or a refusal of both, then what is kept. */
+static bool allocate(struct batch *batch, const struct batch_options *options, struct err *err)
+{
+    char what[64];
+    size_t positions = batch->packed.longest, work_bytes = 0;
+    (void)snprintf(what, sizeof what, "an evaluation of %zu tokens", batch->packed.tokens);
+    return work_measure(batch->model, positions, options->threads, &work_bytes, err) &&
+           add_world(batch, work_bytes, what, err) &&
+           work_open(&batch->work, batch->model, positions, options->threads, err) &&
+           keep_allocate(batch, keep_budget(batch, options->keep_bytes), err);
 }
 
 static bool ids_fit(const struct batch *batch, struct err *err)
@@ -62,9 +97,7 @@ struct batch *batch_new(struct model *model, const struct sequence *sequences, s
     batch->model = model;
     batch->names = x_new((size_t)model->shape.layers + 1, sizeof *batch->names);
     pack_sequences(sequences, count, &batch->packed);
-    bool ok = ids_fit(batch, err) &&
-              work_open(&batch->work, model, batch->packed.longest, options->threads, 0, err) &&
-              need_worlds(batch, 1, err) && keep_allocate(batch, options->keep_bytes, err);
+    bool ok = ids_fit(batch, err) && allocate(batch, options, err);
     if (ok) {
         batch->work.kv_slots = batch->packed.tokens;
         batch->work.worlds = batch->kv;
@@ -109,6 +142,12 @@ size_t batch_row(const struct batch *batch, size_t sequence, size_t position)
     size_t row = packed->row_of[packed->path_memory[packed->starts[sequence] + position]];
     BUG_ON(row == SIZE_MAX);
     return row;
+}
+
+uint64_t batch_bytes(const struct batch *batch)
+{
+    return (uint64_t)batch->work.memory_bytes + batch->world_count * batch->world_bytes +
+           batch->kept_bytes;
 }
 
 uint64_t batch_kept_bytes(const struct batch *batch)

@@ -67,6 +67,7 @@ struct batch {
     void *kept_memory;
     uint64_t kept_bytes;
     struct world worlds[1 + WORLDS_MAX];
+    size_t world_bytes; /* of each */
     size_t world_count; /* that have memory */
     size_t tried;       /* candidates of the last batch_try */
     struct kv kv[1 + WORLDS_MAX]; /* of the layer at hand */

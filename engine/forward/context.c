@@ -34,6 +34,7 @@ struct context {
     float *v;      /* same */
     float *hidden; /* [tokens_max][width] residual stream after the last layer */
     void *memory;  /* one allocation behind all of these */
+    size_t memory_bytes;
     struct virtual_flip virtual;
     uint8_t *virtual_blocks; /* room for the longest row */
     struct state_name state; /* of the model when the first token was computed */
@@ -54,17 +55,22 @@ static void carve_all(struct context *context, struct carver *carver)
     context->virtual_blocks = carve(carver, GROUP_BYTES, model_groups_max(context->model), 1, 1);
 }
 
+/* The block of lanes is counted in: memory is there once it is written to. */
 static bool allocate(struct context *context, int threads, struct err *err)
 {
     char what[64];
+    size_t work_bytes = 0;
     (void)snprintf(what, sizeof what, "a context of %zu tokens", context->tokens_max);
     struct carver carver = {0};
     carve_all(context, &carver);
-    context->memory = carve_allocate(&carver, 0, what, err);
+    if (!work_measure(context->model, context->tokens_max, threads, &work_bytes, err))
+        return false;
+    context->memory_bytes = carver.used;
+    context->memory = carve_allocate(&carver, work_bytes, what, err);
     if (!context->memory)
         return false;
     carve_all(context, &carver);
-    return work_open(&context->work, context->model, context->tokens_max, threads, 0, err);
+    return work_open(&context->work, context->model, context->tokens_max, threads, err);
 }
 
 struct context *context_new(struct model *model, const struct context_options *options,
@@ -96,6 +102,11 @@ void context_free(struct context *context)
     work_close(&context->work);
     free(context->memory);
     free(context);
+}
+
+uint64_t context_bytes(const struct context *context)
+{
+    return (uint64_t)context->memory_bytes + context->work.memory_bytes;
 }
 
 /* ---- sequences --------------------------------------------------------------- */

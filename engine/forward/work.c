@@ -93,8 +93,9 @@ static void carve_work(struct work *work, struct carver *carver)
     work->angles = carve(carver, f, work->positions_max, 2, half);
 }
 
-bool work_open(struct work *work, struct model *model, size_t positions_max, int threads,
-               size_t more_bytes, struct err *err)
+/* Everything but the memory, which is measured. */
+static bool prepare(struct work *work, struct model *model, size_t positions_max, int threads,
+                    struct carver *carver, struct err *err)
 {
     const struct kernel *kernel = kernel_pick(err);
     if (!kernel)
@@ -108,9 +109,29 @@ bool work_open(struct work *work, struct model *model, size_t positions_max, int
     size_t floats = attention_scratch(shape->heads / shape->kv_heads, positions_max,
                                       shape->head_dim);
     work->scratch_floats = (floats + LANES - 1) / LANES * LANES;
+    carve_work(work, carver);
+    return true;
+}
+
+bool work_measure(struct model *model, size_t positions_max, int threads, size_t *bytes,
+                  struct err *err)
+{
+    struct work work;
     struct carver carver = {0};
-    carve_work(work, &carver);
-    work->memory = carve_allocate(&carver, more_bytes, "a block of tokens", err);
+    if (!prepare(&work, model, positions_max, threads, &carver, err))
+        return false;
+    *bytes = carver.overflow ? SIZE_MAX : carver.used;
+    return true;
+}
+
+bool work_open(struct work *work, struct model *model, size_t positions_max, int threads,
+               struct err *err)
+{
+    struct carver carver = {0};
+    if (!prepare(work, model, positions_max, threads, &carver, err))
+        return false;
+    work->memory_bytes = carver.used;
+    work->memory = carve_allocate(&carver, 0, "a block of tokens", err);
     if (!work->memory)
         return false;
     carve_work(work, &carver);

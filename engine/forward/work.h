@@ -77,12 +77,16 @@ struct work {
     float *angles;        /* [positions_max][2][head_dim / 2] cosines, sines */
     size_t angle_count;   /* positions whose angles are known */
     void *memory;
+    size_t memory_bytes;
 };
 
-/* Room for a block of lanes whose positions are below positions_max.  Refused
- * before it is allocated if `more_bytes` and it do not fit the machine's memory. */
+/* What work_open will allocate; SIZE_MAX if no machine has that much. */
+bool work_measure(struct model *model, size_t positions_max, int threads, size_t *bytes,
+                  struct err *err);
+
+/* Room for a block of lanes whose positions are below positions_max. */
 bool work_open(struct work *work, struct model *model, size_t positions_max, int threads,
-               size_t more_bytes, struct err *err);
+               struct err *err);
 void work_close(struct work *work);
 
 /* ---- memory: one allocation, carved ---------------------------------------- */
@@ -97,7 +101,8 @@ struct carver {
 void *carve(struct carver *carver, size_t element_bytes, size_t a, size_t b, size_t c);
 
 /* Allocate what was measured and begin again; huge pages where they help.  NULL and
- * err ("no memory for WHAT") if it does not fit what the machine has to give. */
+ * err ("no memory for WHAT") if it and `more_bytes`, which are yet to be allocated or
+ * written to, do not fit what the machine has to give. */
 void *carve_allocate(struct carver *carver, size_t more_bytes, const char *what, struct err *err);
 
 /* engine/forward/rope.c: frequencies, once; then make sure that the angles of all

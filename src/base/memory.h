@@ -13,7 +13,7 @@
 uint64_t memory_available(void);
 
 /* Bytes of this process that are in memory now, and at most so far; 0 if nobody
- * says. */
+ * says.  The kernel counts by CPU and may be some hundred kilobytes off. */
 uint64_t memory_resident(void);
 uint64_t memory_resident_max(void);
 
