@@ -9,11 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "engine/kernel/kernel.h"
+#include "engine/kernel/peak.h"
 #include "src/base/buf.h"
 #include "src/base/rng.h"
 
@@ -189,59 +187,34 @@ static const struct step steps[] = {
 
 /* ---- the floor --------------------------------------------------------------- */
 
-#if defined(__x86_64__)
-enum { CHAINS = 12, FMA_ROUNDS = 20000 };
+enum { PEAK_ROUNDS = 20000 };
 
-/* Independent fused multiply-adds with nothing else: as fast as they go. */
-__attribute__((target("avx512f"))) static void fma_512(void)
-{
-    __m512 sums[CHAINS], factor = _mm512_set1_ps(x[0]);
-    for (int k = 0; k < CHAINS; k++)
-        sums[k] = _mm512_set1_ps(y[k]);
-    for (int i = 0; i < FMA_ROUNDS; i++)
-#pragma GCC unroll 12
-        for (int k = 0; k < CHAINS; k++)
-            sums[k] = _mm512_fmadd_ps(sums[k], factor, factor);
-    for (int k = 0; k < CHAINS; k++)
-        sink += _mm512_reduce_add_ps(sums[k]);
-}
+static const struct kernel_peak *peak;
 
-__attribute__((target("avx2,fma"))) static void fma_256(void)
-{
-    __m256 sums[CHAINS], factor = _mm256_set1_ps(x[0]);
-    for (int k = 0; k < CHAINS; k++)
-        sums[k] = _mm256_set1_ps(y[k]);
-    for (int i = 0; i < FMA_ROUNDS; i++)
-#pragma GCC unroll 12
-        for (int k = 0; k < CHAINS; k++)
-            sums[k] = _mm256_fmadd_ps(sums[k], factor, factor);
-    for (int k = 0; k < CHAINS; k++)
-        sink += _mm256_cvtss_f32(sums[k]);
-}
-
-static void run_fma(const struct kernel *kernel, size_t round)
-{
-    (void)round;
-    kernel == &kernel_avx2 ? fma_256() : fma_512();
-}
-
-static const struct step *floor_of(const struct kernel *kernel)
-{
-    static const struct step wide = {"fma alone", run_fma, 2.0 * 16 * CHAINS * FMA_ROUNDS,
-                                     "GFLOP/s"};
-    static const struct step narrow = {"fma alone", run_fma, 2.0 * 8 * CHAINS * FMA_ROUNDS,
-                                       "GFLOP/s"};
-    if (kernel == &kernel_ref)
-        return NULL;
-    return kernel == &kernel_avx2 ? &narrow : &wide;
-}
-#else
-static const struct step *floor_of(const struct kernel *kernel)
+static void run_peak(const struct kernel *kernel, size_t round)
 {
     (void)kernel;
+    (void)round;
+    peak->run(PEAK_ROUNDS);
+}
+
+/* Independent fused multiply-adds with nothing else: as fast as they go at a level, or
+ * the next one below that has some. */
+static const struct step *floor_of(size_t level, const struct kernel *const *levels)
+{
+    static struct step alone = {"fma alone", run_peak, 0, "GFLOP/s"};
+    const struct kernel_peak *peaks[KERNEL_PEAKS_MAX];
+    size_t count = kernel_peaks(peaks);
+    for (size_t l = level + 1; l-- > 0;)
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(peaks[i]->level, levels[l]->name) == 0 &&
+                strcmp(peaks[i]->name, "float multiply-adds") == 0) {
+                peak = peaks[i];
+                alone.work = peak->operations * PEAK_ROUNDS;
+                return &alone;
+            }
     return NULL;
 }
-#endif
 
 /* ---- measuring --------------------------------------------------------------- */
 
@@ -273,7 +246,7 @@ int main(void)
     prepare();
     (void)printf("level,what,speed,unit,time,unit\n");
     for (size_t l = count; l-- > 0;) {
-        const struct step *floor_step = floor_of(levels[l]);
+        const struct step *floor_step = floor_of(l, levels);
         if (floor_step)
             bench(levels[l], floor_step);
         for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
