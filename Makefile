@@ -196,7 +196,8 @@ golden: $(B)/tests/unit/test_golden ## write the golden screens again: read the 
 	@mkdir -p tests/golden
 	@BANKAI_GOLDEN=write $<
 
-bench: $(B)/bankai $(BENCH_RUNS) ## speed of kernels and keys, as CSV (best on a quiet machine)
+bench: $(B)/bankai $(BENCH_RUNS) ## speed of everything, of MODEL=F too (best on a quiet machine)
+	@$(B)/bankai bench --model '$(or $(MODEL),nano)'
 	@for run in $(BENCH_RUNS); do $$run || exit 1; done
 
 nano: ## train the embedded model again and say whether its hash was reproduced

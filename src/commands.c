@@ -14,6 +14,7 @@ extern const struct command command_eval;
 extern const struct command command_search;
 extern const struct command command_patch;
 extern const struct command command_score;
+extern const struct command command_bench;
 extern const struct command command_synth;
 extern const struct command command_demo;
 extern const struct command command_help;
@@ -28,6 +29,7 @@ const struct command *const cli_commands[] = {
     &command_search,
     &command_patch,
     &command_score,
+    &command_bench,
     &command_synth,
     &command_demo,
     &command_help,
