@@ -5,6 +5,7 @@
 
 #include "src/base/file.h"
 #include "src/base/json.h"
+#include "src/base/memory.h"
 #include "src/base/num.h"
 #include "src/base/text.h"
 #include "src/report.h"
@@ -30,6 +31,22 @@ static bool parse_ids(const char *text, struct ids *ids, struct err *err)
     return true;
 }
 
+/* Room for the logits of all positions, which may be gigabytes. */
+static float *new_logits(size_t positions, size_t vocab, struct err *err)
+{
+    size_t bytes = 0;
+    uint64_t available = memory_available();
+    float *logits = NULL;
+    if (num_mul(positions * sizeof *logits, vocab, &bytes) && bytes <= available)
+        logits = malloc(bytes);
+    if (!logits)
+        (void)err_set(err, ERR_MEMORY,
+                      "no memory for the logits of %zu tokens (%zu MiB, the machine has %zu MiB "
+                      "left)",
+                      positions, bytes >> 20, (size_t)(available >> 20));
+    return logits;
+}
+
 /* Logits of all positions; owned by the caller. */
 static float *compute(struct model *model, const struct ids *ids, int threads, struct err *err)
 {
@@ -37,14 +54,10 @@ static float *compute(struct model *model, const struct ids *ids, int threads, s
     struct context *context = context_new(model, &options, err);
     if (!context)
         return NULL;
-    size_t *slots = x_new(ids->count, sizeof *slots), bytes = 0;
-    float *logits = NULL; /* may be gigabytes */
-    if (num_mul(ids->count * sizeof *logits, model_shape(model)->vocab, &bytes))
-        logits = malloc(bytes);
+    size_t *slots = x_new(ids->count, sizeof *slots);
+    float *logits = new_logits(ids->count, model_shape(model)->vocab, err);
     size_t branch = context_branch(context, 0, 0);
-    bool ok = logits ||
-              err_set(err, ERR_MEMORY, "no memory for the logits of %zu tokens", ids->count);
-    ok = ok && context_push(context, branch, ids->data, ids->count, err) &&
+    bool ok = logits && context_push(context, branch, ids->data, ids->count, err) &&
          context_run(context, &cli_cancel, err);
     for (size_t i = 0; ok && i < ids->count; i++)
         slots[i] = context_slot(context, branch, i);

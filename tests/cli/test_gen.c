@@ -4,9 +4,12 @@
  * terminal and to a pipe.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "src/base/memory.h"
 #include "tests/cli/look.h"
 #include "tests/simple.h"
+#include "tests/sparse.h"
 #include "tests/t.h"
 
 /* Rows that change what nano says to "The capital of Italy is". */
@@ -93,6 +96,61 @@ static void gen__same_patch_twice__cancels_out(void **state)
     assert_true(json_equal(look(out, "base", JSON_OBJECT), look(out, "now", JSON_OBJECT)));
     json_decref(out);
     run_free(run);
+}
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+/* At every level this CPU has; a level it lacks is refused either way. */
+static void gen__repack__same_text_with_and_without_patch(void **state)
+{
+    (void)state;
+    static const char *const levels[] = {"BANKAI_CPU=ref", "BANKAI_CPU=avx2", "BANKAI_CPU=avx512",
+                                         "BANKAI_CPU=amx", "BANKAI_CPU=neon"};
+    const char *patch = strong_patch();
+    int compared = 0;
+    for (size_t i = 0; i < countof(levels); i++) {
+        const char *const environment[] = {levels[i], NULL};
+        struct run_options options = {.environment = environment};
+        struct run *plain = run_bankai(&options, "gen", "nano", "-p", "The capital of Italy is",
+                                       "-n", "12", "--patch", patch, NULL);
+        struct run *packed = run_bankai(&options, "gen", "nano", "-p", "The capital of Italy is",
+                                        "-n", "12", "--patch", patch, "--repack", NULL);
+        assert_int_equal(packed->status, plain->status);
+        assert_string_equal(packed->out.data, plain->out.data);
+        compared += plain->status == 0;
+        run_free(plain);
+        run_free(packed);
+    }
+    assert_true(compared >= 2);
+}
+
+/* One line that ends in figures, and exit status 3. */
+static void refused_for_memory(const char *const *words, const char *message)
+{
+    struct run *run = run_bankai_words(NULL, words);
+    const char *line = strstr(run->err.data, message);
+    run_expect_status(run, 3);
+    assert_string_equal(run->out.data, "");
+    assert_non_null(line);
+    assert_non_null(strstr(line, " MiB, the machine has "));
+    assert_ptr_equal(strchr(line, '\n'), run->err.data + run->err.len - 1);
+    run_free(run);
+}
+
+static void gen__more_memory_than_there_is__refused_in_one_line(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/bankai-test-XXXXXX";
+    const uint64_t enough = (uint64_t)1 << 38; /* half of what is asked for */
+    if (sparse_write(&sparse_giant, path) == 0 || memory_available() > enough) {
+        (void)unlink(path);
+        skip();
+    }
+    const char *const context[] = {"gen", "-m", path, "-p", "a", "-n", "1000000", NULL};
+    const char *const copy[] = {"gen", "-m", path, "-p", "a", "--repack", NULL};
+    refused_for_memory(context, "no memory for a context of 1000001 tokens (");
+    refused_for_memory(copy, "no memory for a second copy of the weights (");
+    (void)unlink(path);
 }
 
 /* ---- sampling --------------------------------------------------------------------- */
@@ -250,6 +308,8 @@ int main(void)
         cmocka_unit_test(gen__greedy__as_one_token_after_the_other),
         cmocka_unit_test(gen__with_patch__both_texts),
         cmocka_unit_test(gen__same_patch_twice__cancels_out),
+        cmocka_unit_test(gen__repack__same_text_with_and_without_patch),
+        cmocka_unit_test(gen__more_memory_than_there_is__refused_in_one_line),
         cmocka_unit_test(gen__sampled__same_seed_same_text),
         cmocka_unit_test(gen__unpatched_side_sampled__as_without_a_patch),
         cmocka_unit_test(gen__control_characters__visible_on_a_terminal_raw_in_a_pipe),

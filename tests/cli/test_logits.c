@@ -4,10 +4,13 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "src/base/memory.h"
 #include "tests/cli/look.h"
 #include "tests/document.h"
 #include "tests/simple.h"
+#include "tests/sparse.h"
 #include "tests/t.h"
 
 static void logits__file__float32_of_every_position(void **state)
@@ -108,6 +111,32 @@ static void logits__longer_than_the_context__warned(void **state)
     buf_free(&ids);
 }
 
+/* A megabyte of logits a token. */
+static void logits__more_than_memory__refused_in_one_line(void **state)
+{
+    (void)state;
+    enum { TOKENS = 60000 };
+    const struct synth_shape wide = {.name = "wide", .layers = 1, .width = 128, .ffn = 128,
+                                     .heads = 1, .kv_heads = 1, .head_dim = 128,
+                                     .vocab = SYNTH_VOCAB_MAX, .context = TOKENS};
+    char path[] = "/tmp/bankai-test-XXXXXX";
+    struct buf ids = {0};
+    if (sparse_write(&wide, path) == 0 || memory_available() > (uint64_t)TOKENS << 20) {
+        (void)unlink(path);
+        skip();
+    }
+    for (int i = 0; i < TOKENS; i++)
+        buf_add_text(&ids, i > 0 ? ",1" : "1");
+    struct run *run = run_bankai(NULL, "logits", path, "--ids", ids.data, NULL);
+    run_expect_status(run, 3);
+    assert_string_equal(run->out.data, "");
+    run_expect_err(run, "bankai: no memory for the logits of 60000 tokens (60000 MiB, the "
+                        "machine has ");
+    run_free(run);
+    buf_free(&ids);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +145,7 @@ int main(void)
         cmocka_unit_test(logits__bad_input__refused),
         cmocka_unit_test(logits__unwritable_file__status_3),
         cmocka_unit_test(logits__longer_than_the_context__warned),
+        cmocka_unit_test(logits__more_than_memory__refused_in_one_line),
     };
     return cmocka_run_group_tests_name("logits", tests, NULL, NULL);
 }
