@@ -75,7 +75,7 @@ static bool own_down(struct own *own, struct err *err)
     load_middle(own);
     if (!next_stream(own, 0))
         return layer_down(work, own->layer, &h, err);
-    float y[BLOCK_TOKENS];
+    float y[BLOCK_TOKENS] = {0};
     if (!row_output(own, &h, y, err))
         return false;
     for (size_t t = 0; t < work->n; t++) {
@@ -110,9 +110,9 @@ static bool group_of_h(struct own *own, uint32_t group, struct err *err)
 static bool replace_group(struct own *own, uint32_t group, struct err *err)
 {
     struct work *work = &own->batch->work;
-    _Alignas(64) int16_t q[BLOCK_TOKENS * KERNEL_GROUP];
-    float a[BLOCK_TOKENS];
-    int32_t total[BLOCK_TOKENS];
+    _Alignas(64) int16_t q[BLOCK_TOKENS * KERNEL_GROUP] = {0};
+    float a[BLOCK_TOKENS] = {0};
+    int32_t total[BLOCK_TOKENS] = {0};
     struct activations fresh = {.q = q, .a = a, .total = total};
     struct activations old = activations_slice(&own->kept->h, own->first, work->n);
     struct activations *x = quantized_view(work, old.groups * KERNEL_GROUP);
@@ -147,7 +147,7 @@ static bool own_output(struct own *own, struct err *err)
     struct work *work = &own->batch->work;
     size_t q_dim = (size_t)shape->heads * shape->head_dim, width = shape->width;
     struct place place = {(int32_t)own->layer, "o"};
-    float before[BLOCK_TOKENS], y[BLOCK_TOKENS];
+    float before[BLOCK_TOKENS] = {0}, y[BLOCK_TOKENS] = {0};
     for (size_t t = 0; t < work->n; t++)
         before[t] = work->x[t * width + own->flip->row];
     load_mixed(own);
