@@ -16,7 +16,10 @@
 #include "engine/kernel/half.h"
 
 enum {
-    ROWS_PER_PIECE = 64,     /* multiple of the kernels' tiles */
+    /* Multiples of the kernels' tiles.  Kernels ask for the rows behind theirs ahead
+     * of time, which pays where a thread gets those, too. */
+    ROWS_PER_PIECE = 128,
+    ROWS_PER_PIECE_DECODE = 256,
     GROUPS_PER_PIECE = 4,    /* of a table */
     /* below these one thread is done before another is awake: some 10 microseconds */
     WORTH_THREADS = 1 << 21,          /* multiply-adds */
@@ -98,13 +101,18 @@ struct output output_all(const struct work *work, int32_t layer, enum proj proj,
     return (struct output){layer, proj, 0, rows, y, rows};
 }
 
-/* 64 rows of whichever output piece falls into; rows of panels are read from there. */
+static size_t piece_rows(const struct activations *x)
+{
+    return x->tokens <= PANELS_TOKENS_MAX ? ROWS_PER_PIECE_DECODE : ROWS_PER_PIECE;
+}
+
+/* Some rows of one output; from panels where there are some. */
 static void multiply_piece(const struct work *work, const struct activations *x,
                            const struct output *output, size_t piece, size_t token)
 {
     const struct matrix *matrix = model_matrix(work->model, output->layer, output->proj);
-    size_t skip = piece * ROWS_PER_PIECE, row = output->first + skip;
-    size_t rows = output->rows - skip < ROWS_PER_PIECE ? output->rows - skip : ROWS_PER_PIECE;
+    size_t skip = piece * piece_rows(x), row = output->first + skip;
+    size_t rows = output->rows - skip < piece_rows(x) ? output->rows - skip : piece_rows(x);
     size_t row_bytes = (size_t)matrix->groups * GROUP_BYTES;
     float *y = output->y + token * output->stride + skip;
     if (matrix->panels && row % PANEL_ROWS == 0 && x->tokens <= PANELS_TOKENS_MAX)
@@ -114,16 +122,16 @@ static void multiply_piece(const struct work *work, const struct activations *x,
         work->kernel->product(matrix->blocks + row * row_bytes, rows, x, y, output->stride);
 }
 
-static size_t piece_count(const struct output *output)
+static size_t piece_count(const struct output *output, const struct activations *x)
 {
-    return (output->rows + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE;
+    return (output->rows + piece_rows(x) - 1) / piece_rows(x);
 }
 
 static void multiply_any_piece(const struct work *work, const struct activations *x,
                                const struct output *outputs, size_t piece, size_t token)
 {
-    while (piece >= piece_count(outputs)) {
-        piece -= piece_count(outputs);
+    while (piece >= piece_count(outputs, x)) {
+        piece -= piece_count(outputs, x);
         outputs++;
     }
     multiply_piece(work, x, outputs, piece, token);
@@ -161,7 +169,7 @@ static void multiply_slice(const struct work *work, struct activations *x,
 {
     size_t pieces = 0, rows = 0;
     for (size_t i = 0; i < count; i++) {
-        pieces += piece_count(&outputs[i]);
+        pieces += piece_count(&outputs[i], x);
         rows += outputs[i].rows;
     }
     size_t table_pieces = (x->groups + GROUPS_PER_PIECE - 1) / GROUPS_PER_PIECE;

@@ -11,7 +11,6 @@
 
 #include "engine/kernel/kernel.h"
 #include "engine/model/model_int.h"
-#include "src/base/num.h"
 #include "src/base/rng.h"
 
 static const struct {
@@ -134,6 +133,8 @@ bool model_flip_fits(const struct model *model, const struct flip *flip, struct 
 
 /* ---- the overlay: which groups differ from the file [M2] ------------------- */
 
+enum { OVERLAY_FIRST = 8192 }; /* groups of some 90 rows of an 8B model */
+
 static struct overlay_entry *overlay_slot(const struct overlay *overlay, uint64_t key)
 {
     size_t index = (size_t)rng_mix(key) & (overlay->capacity - 1);
@@ -146,7 +147,7 @@ static struct overlay_entry *overlay_slot(const struct overlay *overlay, uint64_
 static void overlay_grow(struct overlay *overlay)
 {
     struct overlay old = *overlay;
-    overlay->capacity = old.capacity ? old.capacity * 2 : 256;
+    overlay->capacity = old.capacity ? old.capacity * 2 : OVERLAY_FIRST;
     overlay->entries = x_new(overlay->capacity, sizeof *overlay->entries);
     overlay->used = 0;
     for (size_t i = 0; i < old.capacity; i++) {
@@ -159,20 +160,41 @@ static void overlay_grow(struct overlay *overlay)
     free(old.entries);
 }
 
-static void name_toggle(struct state_name *name, uint64_t key, const uint64_t mask[2])
+/* What a group with this mask adds to a name; nothing where it is as in the file. */
+static struct state_name group_name(uint64_t key, const uint64_t mask[2])
 {
     if ((mask[0] | mask[1]) == 0)
-        return;
+        return (struct state_name){{0, 0}};
     uint64_t a = rng_mix(key + UINT64_C(0x9E3779B97F4A7C15)) ^ mask[0];
     uint64_t b = rng_mix(a + UINT64_C(0xD1B54A32D192ED03)) ^ mask[1];
     uint64_t c = rng_mix(b + UINT64_C(0x8CB92BA72F3D8DD7));
-    name->word[0] ^= c;
-    name->word[1] ^= rng_mix(c + a);
+    return (struct state_name){{c, rng_mix(c + a)}};
+}
+
+static void name_toggle(struct state_name *name, struct state_name change)
+{
+    name->word[0] ^= change.word[0];
+    name->word[1] ^= change.word[1];
 }
 
 static uint64_t group_key(const struct matrix *matrix, uint32_t row, uint32_t group)
 {
     return ((uint64_t)matrix->tensor << 40 | ((uint64_t)row * matrix->groups + group)) + 1;
+}
+
+/* 16 bytes, bit 0 of the mask first. */
+static void flip_signs(uint8_t *signs, const uint64_t mask[2])
+{
+    uint64_t words[2];
+    memcpy(words, signs, sizeof words);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    words[0] ^= __builtin_bswap64(mask[0]);
+    words[1] ^= __builtin_bswap64(mask[1]);
+#else
+    words[0] ^= mask[0];
+    words[1] ^= mask[1];
+#endif
+    memcpy(signs, words, sizeof words);
 }
 
 /* Keep the panels as the blocks are. */
@@ -187,6 +209,13 @@ static void flip_panel(const struct matrix *matrix, uint32_t row, uint32_t group
     }
 }
 
+/* The first patch should not pay for memory that is touched for the first time. */
+void model_overlay_prepare(struct model *model)
+{
+    overlay_grow(&model->overlay);
+    memset(model->overlay.entries, 0, model->overlay.capacity * sizeof *model->overlay.entries);
+}
+
 static void flip_group(struct model *model, const struct matrix *matrix, size_t part, uint32_t row,
                        uint32_t group, const uint64_t mask[2])
 {
@@ -199,16 +228,15 @@ static void flip_group(struct model *model, const struct matrix *matrix, size_t 
         entry->key = key;
         overlay->used++;
     }
-    name_toggle(&model->state, key, entry->mask);
-    name_toggle(&model->part_states[part], key, entry->mask);
+    struct state_name change = group_name(key, entry->mask);
     entry->mask[0] ^= mask[0];
     entry->mask[1] ^= mask[1];
-    name_toggle(&model->state, key, entry->mask);
-    name_toggle(&model->part_states[part], key, entry->mask);
+    name_toggle(&change, group_name(key, entry->mask));
+    name_toggle(&model->state, change);
+    name_toggle(&model->part_states[part], change);
 
     uint8_t *signs = matrix->blocks + ((size_t)row * matrix->groups + group) * GROUP_BYTES + 2;
-    for (size_t i = 0; i < 16; i++)
-        signs[i] ^= (uint8_t)(mask[i / 8] >> 8 * (i % 8));
+    flip_signs(signs, mask);
     if (matrix->panels)
         flip_panel(matrix, row, group, mask);
 }
@@ -236,10 +264,10 @@ static void name_with_group(const struct model *model, const struct matrix *matr
         if (entry->key != 0)
             memcpy(now, entry->mask, sizeof now);
     }
-    name_toggle(name, key, now);
+    name_toggle(name, group_name(key, now));
     now[0] ^= mask[0];
     now[1] ^= mask[1];
-    name_toggle(name, key, now);
+    name_toggle(name, group_name(key, now));
 }
 
 struct state_name model_state_with(const struct model *model, const struct flip *flip)

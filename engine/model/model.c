@@ -29,6 +29,7 @@ static struct model *model_finish(struct model *model, struct err *err)
     if (model->gguf && model_read(model, err)) {
         model->part_states = x_new(PART_LAYER + (size_t)model->shape.layers + 1,
                                    sizeof *model->part_states);
+        model_overlay_prepare(model);
         return model;
     }
     (void)err_file(err, model->path);

@@ -115,6 +115,9 @@ void identity_open(struct identity *identity);
 /* Stops what is at work. */
 void identity_close(struct identity *identity);
 
+/* engine/model/flip.c: room for the first flips. */
+void model_overlay_prepare(struct model *model);
+
 /* engine/model/keys.c: shape and numbers from the parsed file's keys. */
 bool model_read_keys(struct model *model, struct err *err);
 

@@ -25,6 +25,11 @@ uint64_t rng_below(struct rng *rng, uint64_t limit);
 double rng_unit(struct rng *rng);
 
 /* The finalizer of splitmix64: a good mixing of 64 bits. */
-uint64_t rng_mix(uint64_t value);
+static inline uint64_t rng_mix(uint64_t value)
+{
+    value = (value ^ (value >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return value ^ (value >> 31);
+}
 
 #endif
