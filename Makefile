@@ -12,8 +12,8 @@ PREFIX  ?= /usr/local
 
 # ---- what it is made of -----------------------------------------------------
 
-SOURCES := $(sort $(wildcard src/*.c src/base/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c \
-             ui/*.c))
+SOURCES := $(sort $(wildcard src/*.c src/base/*.c src/session/*.c engine/*.c engine/*/*.c \
+             patches/*.c probes/*.c ui/*.c))
 TESTS   := $(sort $(wildcard tests/unit/test_*.c tests/cli/test_*.c))
 TOOLS   := $(sort $(filter-out tests/unit/test_%,$(wildcard tests/*.c tests/unit/*.c)) \
              $(filter-out tests/cli/test_%,$(wildcard tests/cli/*.c)))
@@ -41,7 +41,7 @@ BENCH_RUNS := $(BENCHES:%.c=$(B)/%)
 WARNINGS := @tests/tools/warnings-$(if $(findstring clang,$(CC)),clang,gcc).txt
 OPTIMIZE := $(if $(DEBUG),-O0,-O2)
 SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LIBS     := jansson libpcre2-8 libcrypto ncursesw readline
+LIBS     := jansson libpcre2-8 libcrypto ncursesw readline sqlite3
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -I. -ffp-contract=off -fopenmp -g $(OPTIMIZE) $(WARNINGS) \
              $(WERROR) $(SANITIZE) -DBANKAI_VERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
 LINK_ALL   = -fopenmp $(SANITIZE) $(LDFLAGS)

@@ -15,6 +15,8 @@
  * on the disk by then (synchronous FULL), other events survive the end of the process
  * (WAL, synchronous NORMAL).  A write that fails leaves the file as it was.
  *
+ * A session belongs to one thread at a time.  Callbacks may read it, not write to it.
+ *
  * [J1] what session_add_step or session_add_event returned true for is there after
  *      kill -9, and what was not is not there in part.
  * [J2] one writer at a time (flock on FILE.lock); readers need no lock.
@@ -53,7 +55,10 @@ bool session_is_new(const struct session *session);
  * cut off; told from a counter in the state folder.  0: none, or nobody knows. */
 uint64_t session_missing_steps(const struct session *session);
 
-/* ---- where it came from -------------------------------------------------------- */
+/* Beside a writer: head, counts and how far the search has drawn, as they are now. */
+bool session_refresh(struct session *session, struct err *err);
+
+/* ---- where it came from ----------------------------------------------------- */
 
 struct session_origin {
     const char *program_version;
@@ -76,7 +81,7 @@ const struct session_origin *session_origin(struct session *session, struct err 
 /* The model was found at another path (same hash). */
 bool session_set_model_path(struct session *session, const char *path, struct err *err);
 
-/* ---- events --------------------------------------------------------------------- */
+/* ---- events ----------------------------------------------------------------- */
 
 enum session_kind {
     EVENT_KIND_OPEN,     /* the session was opened; text: program version */
@@ -98,7 +103,7 @@ struct session_event {
     uint64_t seq;         /* 1, 2, ...; filled in by reading */
     int64_t time_ms;      /* since 1970, of the clock on the wall; never decides an order */
     enum session_kind kind;
-    int64_t step;         /* head when it happened; of STEP and HEAD the new head */
+    int64_t step;         /* head when it happened; of STEP and HEAD the new head; filled in */
     uint64_t number;      /* of a candidate, 1, 2, ...; else 0 */
     bool has_flip;
     struct flip flip;
@@ -110,7 +115,8 @@ struct session_event {
     json_t *data;         /* object or NULL */
 };
 
-/* seq and, where it is 0, time_ms are filled in. */
+/* seq, step and, where it is 0, time_ms are filled in.  STEP and HEAD come from
+ * session_add_step and session_move_head alone. */
 bool session_add_event(struct session *session, struct session_event *event, struct err *err);
 
 /* Calls each() for events first, first + 1, ... until it returns false; texts are
@@ -118,15 +124,15 @@ bool session_add_event(struct session *session, struct session_event *event, str
 bool session_each_event(struct session *session, uint64_t first,
                         bool (*each)(void *user, const struct session_event *event), void *user,
                         struct err *err);
-uint64_t session_event_count(struct session *session);
+uint64_t session_event_count(const struct session *session);
 
-/* ---- steps --------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------ */
 
 struct session_step {
     int64_t id;          /* 0 (root), 1, 2, ... */
     int64_t parent;      /* -1: root */
     int64_t redo;        /* child that redo goes to, -1: none */
-    const char *by;      /* "search", "hand", "import" */
+    const char *by;      /* "search", "hand", "import"; of the root "origin" */
     uint64_t tried;      /* candidates the search had drawn when it was made */
     uint64_t screened;   /* of these */
     int64_t time_ms;
@@ -140,18 +146,19 @@ struct session_step {
 
 /* Add a step below the head, make it the head, and add its EVENT_KIND_STEP and, where
  * `tried` is given, the event of the candidate that led to it, all in one commit to the
- * disk.  step->id and parent are filled in. */
+ * disk.  id, parent and, where it is 0, time_ms are filled in. */
 bool session_add_step(struct session *session, struct session_step *step,
                       struct session_event *tried, struct err *err);
 
-/* Move the head: text is "undo", "redo" or "goto". */
+/* Move the head: text is "undo", "redo" or "goto".  Steps that the head leaves upwards
+ * are what redo comes back to. */
 bool session_move_head(struct session *session, int64_t step, const char *text, struct err *err);
 
 int64_t session_head(const struct session *session);
 /* How far the search has drawn: the newest TRIED event. */
 uint64_t session_tried(const struct session *session);
 uint64_t session_screened(const struct session *session);
-uint64_t session_step_count(struct session *session);
+uint64_t session_step_count(const struct session *session); /* the root included */
 
 /* One step; texts and arrays are valid until the next call or session_close. */
 bool session_step(struct session *session, int64_t id, struct session_step *out,
@@ -160,7 +167,7 @@ bool session_step(struct session *session, int64_t id, struct session_step *out,
 bool session_way(struct session *session, int64_t step, int64_t **ids, size_t *count,
                  struct err *err);
 
-/* ---- generations ----------------------------------------------------------------------- */
+/* ---- generations ------------------------------------------------------------ */
 
 struct session_answer {
     int64_t step;       /* head it was generated with; SESSION_ROOT: base */
@@ -177,7 +184,7 @@ bool session_each_answer(struct session *session, int64_t step,
                          bool (*each)(void *user, const struct session_answer *answer),
                          void *user, struct err *err);
 
-/* ---- names, view state ------------------------------------------------------------------- */
+/* ---- names, view state ------------------------------------------------------ */
 
 /* A named state. */
 bool session_name_step(struct session *session, const char *name, int64_t step, struct err *err);
@@ -188,14 +195,15 @@ bool session_put(struct session *session, const char *key, const char *value, st
 /* The caller frees it; NULL if there is none. */
 char *session_get(struct session *session, const char *key);
 
-/* ---- whole files ------------------------------------------------------------------------------ */
+/* ---- whole files ------------------------------------------------------------ */
 
 /* Is the file whole?  SQLite's integrity and foreign keys, the tree (one root, parents
  * earlier, head there), gap counts, event order.  Reasons are appended to out, one line
  * each; returns false if there are any or the file could not be read (err). */
 bool session_verify(struct session *session, struct buf *reasons, struct err *err);
 
-/* A clean copy of a session that is open or crashed (VACUUM INTO, atomically). */
+/* A clean copy of a session that is open or crashed (VACUUM INTO, atomically); a file
+ * that is there already is refused. */
 bool session_copy(struct session *session, const char *path, struct err *err);
 
 #endif

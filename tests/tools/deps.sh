@@ -37,6 +37,7 @@ for step in "$@"; do
         need_library libcrypto libssl-dev
         need_library ncursesw libncurses-dev
         need_library readline libreadline-dev
+        need_library sqlite3 libsqlite3-dev
         ;;
     check)
         need_library cmocka libcmocka-dev

@@ -24,7 +24,8 @@ build_target() { # name
     # shellcheck disable=SC2046 # lists of words are meant
     "$CLANG" -std=c11 -D_GNU_SOURCE -I. -g -O1 -fopenmp -fsanitize=fuzzer,"$kinds" \
         -fno-sanitize-recover=all @tests/tools/warnings-clang.txt "tests/fuzz/fuzz_$1.c" \
-        "$out/libbankai.a" -o "$out/fuzz_$1" $(pkg-config --libs jansson libpcre2-8 libcrypto) -lm
+        "$out/libbankai.a" -o "$out/fuzz_$1" \
+        $(pkg-config --libs jansson libpcre2-8 libcrypto sqlite3) -lm
 }
 
 run_target() { # name

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A clean copy: VACUUM INTO a file beside the target, a new id for it (the step counter
+ * outside goes by the id), then the name.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/session/session_int.h"
+
+/* Nobody may see the copy under its name before it is on the disk. */
+static bool sync_path(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (!ok)
+        (void)err_set(err, ERR_IO, "cannot write: %s", strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return ok;
+}
+
+static void sync_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? x_copy(path, (size_t)(slash - path) + 1) : x_copy(".", 1);
+    (void)sync_path(folder, NULL); /* not every folder can be synced */
+    free(folder);
+}
+
+static bool vacuum_into(struct session *session, const char *path, struct err *err)
+{
+    struct query query = query_new(session, "VACUUM INTO ?", err);
+    query_text(&query, path);
+    return query_run(&query);
+}
+
+static bool give_new_id(const char *path, struct err *err)
+{
+    struct session copy = {.mode = SESSION_WRITE};
+    int code = sqlite3_open_v2(path, &copy.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    bool ok = code == SQLITE_OK || session_fail(&copy, code, err);
+    ok = ok && session_exec(&copy, "PRAGMA journal_mode = OFF;"
+                            " UPDATE session SET id = lower(hex(randomblob(16)))", err);
+    (void)sqlite3_close(copy.db);
+    return ok;
+}
+
+bool session_copy(struct session *session, const char *path, struct err *err)
+{
+    if (access(path, F_OK) == 0) {
+        (void)err_set(err, ERR_USAGE, "exists already, and may be a session: nothing is written");
+        return err_file(err, path);
+    }
+    struct buf beside = {0};
+    buf_add_format(&beside, "%s%s.%ld.tmp", path[0] == '/' ? "" : "./", path, (long)getpid());
+    (void)unlink(beside.data);
+    bool ok = vacuum_into(session, beside.data, err) && give_new_id(beside.data, err) &&
+              sync_path(beside.data, err);
+    if (ok && rename(beside.data, path) != 0)
+        ok = err_set(err, ERR_IO, "cannot write: %s", strerror(errno));
+    if (ok)
+        sync_folder_of(path);
+    else
+        (void)unlink(beside.data);
+    buf_free(&beside);
+    return ok || err_file(err, path);
+}
