@@ -167,10 +167,15 @@ deps: ## install what building and testing need
 .PHONY: tests
 tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
-.PHONY: lint check-san check-neon fuzz corpus golden bench nano install clean help
+.PHONY: lint check-model check-san check-neon fuzz corpus golden bench nano install
+.PHONY: clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install check lint
 	@MAKE="$(MAKE)" B=$(B) sh tests/tools/lint.sh
+
+check-model: $(B)/tests/unit/test_wide ## accuracy and exactness of a model, MODEL=F
+	@[ -n "$(MODEL)" ] || echo "skipped: no model, expected make check-model MODEL=FILE"
+	@[ -z "$(MODEL)" ] || BANKAI_TEST_MODEL='$(MODEL)' $<
 
 check-san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(MAKE) B=$(B)/san SAN=address,undefined WERROR=-Werror check
