@@ -121,7 +121,8 @@ $(FUZZ_RUNS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 
-$(BENCH_RUNS): $(B)/%: $(B)/%.o $(B)/libbankai.a
+$(B)/tests/bench/accuracy: $(B)/tests/truth.o
+$(BENCH_RUNS) $(B)/tests/bench/accuracy: $(B)/%: $(B)/%.o $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
 
@@ -167,7 +168,7 @@ deps: ## install what building and testing need
 .PHONY: tests
 tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
-.PHONY: lint check-model check-san check-neon fuzz corpus golden bench nano install
+.PHONY: lint check-model check-san check-neon fuzz corpus golden bench bench-peer nano install
 .PHONY: clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install check lint
@@ -204,6 +205,9 @@ golden: $(B)/tests/unit/test_golden ## write the golden screens again: read the 
 bench: $(B)/bankai $(BENCH_RUNS) ## speed of everything, of MODEL=F too (best on a quiet machine)
 	@$(B)/bankai bench --model '$(or $(MODEL),nano)'
 	@for run in $(BENCH_RUNS); do $$run || exit 1; done
+
+bench-peer: $(B)/bankai $(B)/tests/bench/accuracy ## llama.cpp on the same file, MODEL=F or a 1.7B
+	@CC='$(CC)' sh tests/bench/peer.sh $(B) '$(MODEL)'
 
 nano: ## train the embedded model again and say whether its hash was reproduced
 	@sh tests/tools/deps.sh --install nano
