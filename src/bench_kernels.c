@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The 1-bit products of every level of kernels, on matrices of 4096 x 4096 that
- * together are beyond every cache.  One token is held against memory, blocks of
- * tokens against the instructions of the level.
+ * The 1-bit products of every level of kernels, on matrices like gate and up of an 8B
+ * model, which are multiplied as one; together they are beyond every cache.  One token
+ * is held against memory, blocks of tokens against the instructions of the level.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +15,15 @@
 #include "src/bench.h"
 
 enum {
-    SIDE = 4096,
-    GROUPS = SIDE / KERNEL_GROUP,
-    MATRICES = 128,
+    ROWS = 24576,
+    COLUMNS = 4096,
+    GROUPS = COLUMNS / KERNEL_GROUP,
+    MATRICES = 20, /* 283 MB */
     PIECE_ROWS = 64, /* as engine/forward/product.c */
     PIECE_GROUPS = 4,
 };
 
-static const size_t matrix_bytes = (size_t)SIDE * GROUPS * KERNEL_GROUP_BYTES;
+static const size_t matrix_bytes = (size_t)ROWS * GROUPS * KERNEL_GROUP_BYTES;
 static const double run_s = 0.025;
 
 enum kind { BLOCKS, PANELS, TRANSPOSED };
@@ -30,8 +31,9 @@ enum kind { BLOCKS, PANELS, TRANSPOSED };
 struct kernels_bench {
     struct bench *bench;
     uint8_t *weights; /* [MATRICES] */
-    float *y;         /* [BLOCK_TOKENS][SIDE] */
+    float *y;         /* [BLOCK_TOKENS][ROWS] */
     float *dy;        /* same */
+    float *dx;        /* [BLOCK_TOKENS][COLUMNS] */
     struct activations x;
     /* what is measured now */
     const struct kernel *kernel;
@@ -58,9 +60,10 @@ static void carve_all(struct kernels_bench *of, struct carver *carver)
 {
     const size_t n = BLOCK_TOKENS;
     of->weights = carve(carver, MATRICES, matrix_bytes, 1, 1);
-    of->y = carve(carver, sizeof *of->y, n, SIDE, 1);
-    of->dy = carve(carver, sizeof *of->dy, n, SIDE, 1);
-    of->x.q = carve(carver, sizeof *of->x.q, n, SIDE, 1);
+    of->y = carve(carver, sizeof *of->y, n, ROWS, 1);
+    of->dy = carve(carver, sizeof *of->dy, n, ROWS, 1);
+    of->dx = carve(carver, sizeof *of->dx, n, COLUMNS, 1);
+    of->x.q = carve(carver, sizeof *of->x.q, n, COLUMNS, 1);
     of->x.a = carve(carver, sizeof *of->x.a, n, GROUPS, 1);
     of->x.total = carve(carver, sizeof *of->x.total, n, GROUPS, 1);
     of->x.tables = carve(carver, 1, table_bytes_max(), 1, 1);
@@ -92,8 +95,8 @@ static void fill_activations(struct kernels_bench *of)
     rng_seed(&rng, 1);
     of->x.groups = GROUPS;
     for (size_t t = 0; t < BLOCK_TOKENS; t++) {
-        float *input = of->dy + t * SIDE;
-        for (size_t i = 0; i < SIDE; i++)
+        float *input = of->dy + t * ROWS;
+        for (size_t i = 0; i < ROWS; i++)
             input[i] = (float)(rng_unit(&rng) * 2 - 1);
         BUG_ON(!kernel_ref.quantize(input, &of->x, t));
     }
@@ -116,11 +119,11 @@ static void multiply_slice(const struct kernels_bench *of, struct activations *x
         }
 #pragma omp for schedule(dynamic, 1)
         for (size_t row = 0; row < of->rows; row += PIECE_ROWS) {
-            float *y = of->y + token * SIDE + row;
+            float *y = of->y + token * ROWS + row;
             if (of->kind == PANELS)
-                kernel->product_panels(weights + row * row_bytes, PIECE_ROWS, x, y, SIDE);
+                kernel->product_panels(weights + row * row_bytes, PIECE_ROWS, x, y, ROWS);
             else
-                kernel->product(weights + row * row_bytes, PIECE_ROWS, x, y, SIDE);
+                kernel->product(weights + row * row_bytes, PIECE_ROWS, x, y, ROWS);
         }
     }
 }
@@ -140,8 +143,8 @@ static void multiply_transposed(const struct kernels_bench *of, const uint8_t *w
 {
 #pragma omp parallel for num_threads(of->bench->threads) schedule(dynamic, 1)
     for (size_t first = 0; first < GROUPS; first += PIECE_GROUPS)
-        of->kernel->product_transposed(weights, of->rows, GROUPS, first, PIECE_GROUPS, of->dy, SIDE,
-                                       of->tokens, of->y, SIDE);
+        of->kernel->product_transposed(weights, of->rows, GROUPS, first, PIECE_GROUPS, of->dy, ROWS,
+                                       of->tokens, of->dx, COLUMNS);
 }
 
 static bool multiply_once(void *user, double *seconds, struct err *err)
@@ -192,11 +195,11 @@ static void size_run(struct kernels_bench *of)
     struct err err;
     double seconds = 0;
     size_t least = PIECE_ROWS * (size_t)of->bench->threads;
-    of->rows = least < SIDE ? least : SIDE;
+    of->rows = least < ROWS ? least : ROWS;
     of->count = 1;
     while (multiply_once(of, &seconds, &err) && seconds < run_s / 2 && of->count < MATRICES) {
-        of->count *= of->rows == SIDE ? 2 : 1;
-        of->rows = of->rows < SIDE / 2 ? 2 * of->rows : SIDE;
+        of->count *= of->rows == ROWS ? 2 : 1;
+        of->rows = of->rows < ROWS / 2 ? 2 * of->rows : ROWS;
     }
 }
 
@@ -211,9 +214,9 @@ static bool add_step(struct kernels_bench *of, const struct kernel *kernel, cons
     size_run(of);
     if (!bench_repeat(multiply_once, of, &runs, err))
         return false;
-    double matrices = (double)of->count * (double)of->rows / SIDE;
+    double matrices = (double)of->count * (double)of->rows / ROWS;
     double bytes = matrices * (double)matrix_bytes;
-    double operations = matrices * 2.0 * SIDE * SIDE * (double)of->tokens;
+    double operations = matrices * 2.0 * ROWS * COLUMNS * (double)of->tokens;
     double floor = floor_of(of, bytes, operations);
     step_name(of, name);
     if (of->tokens == 1)

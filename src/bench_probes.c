@@ -156,9 +156,11 @@ static bool add_candidates(struct bench *bench, struct evaluating *of, struct er
     size_t count = pick_layers(of->model, layers);
     for (size_t i = count; i-- > 0;) {
         struct bench_runs runs;
+        double warm_up_s = 0;
         of->layer = layers[i];
         bench_step(bench, 0.6 + 0.1 * (double)(count - 1 - i), "measuring candidates");
-        if (!bench_repeat(try_once, of, &runs, err))
+        if ((i + 1 == count && !try_once(of, &warm_up_s, err)) ||
+            !bench_repeat(try_once, of, &runs, err))
             return false;
         bench_add_rate(bench, &runs, (double)of->at_once, "candidates/s", 0, "layer %d, gate row",
                        (int)of->layer);
