@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/cli_int.h"
 #include "src/search_options.h"
@@ -41,11 +42,16 @@ static bool open_workbench(const struct arguments *arguments, const struct ui_op
 static int run(struct arguments *arguments, struct err *err)
 {
     const char *model = arguments_positional(arguments, 0);
+    const char *session = arguments_text(arguments, "session", NULL);
+    bool going_on = session && access(session, F_OK) == 0;
     int32_t layers[SEARCH_LAYERS_MAX];
+    if (going_on && !search_options_leave_session(arguments, err))
+        return cli_fail(err);
     struct ui_options options = {
         .worker =
             {
-                .model = model ? model : "nano",
+                .model = model || session ? model : "nano",
+                .session = session,
                 .targets = arguments_text(arguments, "target", "calculus-train"),
                 .controls = arguments_text(arguments, "control", "math,code,knowledge"),
                 .heldout = arguments_text(arguments, "heldout", "calculus-heldout"),
@@ -58,7 +64,8 @@ static int run(struct arguments *arguments, struct err *err)
         .script = arguments_text(arguments, "script", NULL),
     };
     options.worker.search.iterations = UINT64_MAX; /* until somebody stops it */
-    if (strcmp(options.worker.model, "nano") == 0)
+    bool nano = !options.worker.model || strcmp(options.worker.model, "nano") == 0;
+    if (nano)
         options.worker.search.seed = SEARCH_NANO_SEED;
     if (!search_options_read(arguments, &options.worker.search, layers, err) ||
         !open_workbench(arguments, &options, err))
@@ -70,6 +77,7 @@ static const struct option_spec options[] = {
     SEARCH_PROBE_OPTIONS,
     {"output", 'o', "PATCH", "patch file, rewritten at every accepted flip (last.json in the "
                              "state folder)"},
+    {"session", 's', "FILE", "session to begin, or to go on with as it was left"},
     SEARCH_OPTIONS,
     {"theme", 0, "NAME", "dark (default), light, a file, or one of ~/.config/bankai/themes"},
     {"color", 0, "C", "auto (default), 256, 16 or none"},
@@ -80,13 +88,14 @@ static const struct option_spec options[] = {
 
 const struct command command_open = {
     .name = "open",
-    .synopsis = "[MODEL] [--target SET] [--control SET] [--heldout SET] [-o PATCH]",
+    .synopsis = "[MODEL] [--target SET] [--control SET] [--heldout SET] [-s SESSION] [-o PATCH]",
     .summary = "Look at a model and search it by hand, in the terminal",
     .details = "The workbench: the model as a map, a search to step or let run, and the answers\n"
                "to all probes before and after each flip.  ? shows its keys.  Without MODEL, the\n"
                "embedded one.  Targets are calculus-train, controls math, code and knowledge,\n"
                "held out is calculus-heldout where nothing else is given.  Every accepted flip\n"
                "is in the patch file at once, and the last line printed says where that is.\n"
+               "Everything that is tried is in a session, which -s opens again as it was left.\n"
                "'bankai' alone and 'bankai MODEL' are short for it.",
     .options = options,
     .positional_min = 0,

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
+#include <unistd.h>
 
 #include "src/search_job.h"
 #include "src/search_options.h"
 
 extern const struct command command_search;
+
+static bool names_inputs(const struct search_request *request, struct err *err)
+{
+    if (!request->model)
+        return err_set(err, ERR_USAGE, "no model given, expected: bankai search %s",
+                       command_search.synopsis);
+    if (!request->targets)
+        return err_set(err, ERR_USAGE, "no targets given, expected --target SET");
+    return true;
+}
 
 static int run(struct arguments *arguments, struct err *err)
 {
@@ -18,13 +29,13 @@ static int run(struct arguments *arguments, struct err *err)
         .heldout = arguments_text(arguments, "heldout", NULL),
         .output = arguments_text(arguments, "output", NULL),
         .name = arguments_text(arguments, "name", NULL),
+        .session = arguments_text(arguments, "session", NULL),
         .options = search_default_options(),
         .json = arguments_json(arguments),
     };
-    if (!request.targets) {
-        (void)err_set(err, ERR_USAGE, "no targets given, expected --target SET");
+    bool going_on = request.session && access(request.session, F_OK) == 0;
+    if (going_on ? !search_options_leave_session(arguments, err) : !names_inputs(&request, err))
         return cli_fail(err);
-    }
     if (strcmp(method, "greedy") != 0) {
         (void)err_set(err, ERR_USAGE, "--method: '%s' is unknown, expected greedy", method);
         return cli_fail(err);
@@ -33,7 +44,8 @@ static int run(struct arguments *arguments, struct err *err)
         !arguments_int(arguments, "iters", 1, 1000000000, (int64_t)request.options.iterations,
                        &iterations, err))
         return cli_fail(err);
-    request.options.iterations = (uint64_t)iterations;
+    bool as_before = going_on && !arguments_has(arguments, "iters");
+    request.options.iterations = as_before ? 0 : (uint64_t)iterations;
     return search_job_run(&request, err);
 }
 
@@ -43,22 +55,25 @@ static const struct option_spec options[] = {
                              "state folder)"},
     {"name", 0, "NAME", "name of the patch (search)"},
     {"method", 0, "M", "greedy: as first published"},
-    {"iters", 0, "N", "candidates to try (200)"},
+    {"session", 's', "FILE", "session to begin, or to go on with where it stopped"},
+    {"iters", 0, "N", "candidates to try (200), those of the session's past included"},
     SEARCH_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 
 const struct command command_search = {
     .name = "search",
-    .synopsis = "MODEL --target SET --control SET [--heldout SET] -o PATCH",
+    .synopsis = "MODEL --target SET --control SET [--heldout SET] [-s SESSION] -o PATCH",
     .summary = "Search for row flips that help the targets",
     .details = "Rows are drawn by their mean scale, flipped, measured, and kept if the fitness\n"
                "rises.  A candidate is measured from its own layer on, and no further than its\n"
-               "targets allow; --plain-eval computes everything, for comparison.  Every accepted flip is in the patch file before it is printed.  At the\n"
+               "targets allow; --plain-eval computes everything, for comparison.  Every\n"
+               "accepted flip is in the patch file before it is printed.  With -s every step is\n"
+               "in a session that goes on, to the bit, where it was stopped or killed.  At the\n"
                "end all probes are answered before and after: generation is the result, gaps\n"
                "are the search's signal.  Exit status 1: nothing was accepted.",
     .options = options,
-    .positional_min = 1,
+    .positional_min = 0,
     .positional_max = 1,
     .takes_model = true,
     .run = run,

@@ -16,6 +16,7 @@ extern const struct command command_patch;
 extern const struct command command_score;
 extern const struct command command_bench;
 extern const struct command command_synth;
+extern const struct command command_session;
 extern const struct command command_demo;
 extern const struct command command_help;
 
@@ -31,6 +32,7 @@ const struct command *const cli_commands[] = {
     &command_score,
     &command_bench,
     &command_synth,
+    &command_session,
     &command_demo,
     &command_help,
     NULL,

@@ -11,11 +11,16 @@
 #include "src/base/json.h"
 #include "src/base/text.h"
 #include "src/report.h"
+#include "src/session/journal.h"
 
 struct job {
     const struct search_request *request;
     struct model *model;
     struct search_inputs probes;
+    struct search_options options; /* of the request, or of its session */
+    int32_t layers[SESSION_LAYERS_MAX]; /* of the session */
+    struct session *session; /* or NULL */
+    struct journal *journal; /* of the session */
     struct search *search;
     struct patch *patch;
     struct buf output; /* path of the patch file */
@@ -43,31 +48,104 @@ static bool choose_output(struct job *job, struct err *err)
     return ok;
 }
 
+/* What the session was begun with, or what was given now; the caller frees it. */
+static char *session_get_text(const struct job *job, const char *key, const char *given)
+{
+    char *kept = job->session ? session_get(job->session, key) : NULL;
+    return kept ? kept : x_copy(given ? given : "", given ? strlen(given) : 0);
+}
+
 static struct patch *new_patch(struct job *job)
 {
     const struct search_request *request = job->request;
+    char *targets = session_get_text(job, "targets", request->targets);
+    char *controls = session_get_text(job, "controls", request->controls);
     const struct search_origin origin = {
         .name = request->name ? request->name : "search",
-        .model = request->model,
-        .targets = request->targets,
-        .controls = request->controls,
-        .options = &request->options,
+        .model = model_path(job->model),
+        .targets = targets,
+        .controls = controls,
+        .options = &job->options,
     };
-    return search_patch_new(&origin, job->model);
+    struct patch *patch = search_patch_new(&origin, job->model);
+    free(targets);
+    free(controls);
+    return patch;
+}
+
+static bool going_on(const struct job *job)
+{
+    return job->session && !session_is_new(job->session);
+}
+
+/* Probes of the session, or those that are named. */
+static bool load_probes(struct job *job, struct err *err)
+{
+    const struct search_request *request = job->request;
+    if (!going_on(job))
+        return search_inputs_load(&job->probes, request->targets, request->controls,
+                                  request->heldout, err);
+    const struct session_origin *origin = session_origin(job->session, err);
+    if (!origin)
+        return false;
+    search_inputs_copy(&job->probes, origin->probes, origin->target_count,
+                       origin->control_count);
+    if (!journal_options(origin->settings, &job->options, job->layers, err))
+        return false;
+    if (request->options.iterations > 0)
+        job->options.iterations = request->options.iterations;
+    return true;
+}
+
+static bool load_model(struct job *job, struct err *err)
+{
+    const char *path = job->request->model;
+    const struct session_origin *origin = going_on(job) ? session_origin(job->session, err) : NULL;
+    if (!path && origin)
+        path = origin->model_path;
+    if (!path)
+        return err_set(err, ERR_USAGE, "no model given");
+    job->model = model_open(path, err);
+    if (job->model)
+        model_hash_start(job->model); /* the first accepted flip needs it */
+    return job->model != NULL;
 }
 
 static bool load(struct job *job, struct err *err)
 {
     const struct search_request *request = job->request;
-    if (!search_inputs_load(&job->probes, request->targets, request->controls, request->heldout,
-                            err))
+    job->options = request->options;
+    if (request->session) {
+        job->session = session_open(request->session, SESSION_WRITE, err);
+        if (!job->session)
+            return false;
+    }
+    if (!load_probes(job, err) || !load_model(job, err) || !choose_output(job, err))
         return false;
-    job->model = model_open(job->request->model, err);
-    if (!job->model || !choose_output(job, err))
-        return false;
-    model_hash_start(job->model); /* the first accepted flip needs it */
-    job->patch = new_patch(job);
     report_long_prompts(job->model, &job->probes.all);
+    return true;
+}
+
+/* Texts that patches quote. */
+static bool put_names(struct job *job, struct err *err)
+{
+    const struct search_request *request = job->request;
+    return session_put(job->session, "targets", request->targets, err) &&
+           session_put(job->session, "controls", request->controls ? request->controls : "", err) &&
+           session_put(job->session, "heldout", request->heldout ? request->heldout : "", err);
+}
+
+static bool begin_journal(struct job *job, struct err *err)
+{
+    if (going_on(job))
+        job->journal = journal_resume(job->session, job->model, &job->probes, &job->options,
+                                      BANKAI_VERSION, err);
+    else if (put_names(job, err))
+        job->journal = journal_begin(job->session, job->model, &job->probes, &job->options,
+                                     BANKAI_VERSION, &cli_cancel, err);
+    if (!job->journal)
+        return false;
+    job->search = journal_search(job->journal);
     return true;
 }
 
@@ -76,10 +154,19 @@ static bool prepare(struct job *job, struct err *err)
 {
     progress_start(&job->line, "measuring the gaps before the search", 0);
     report_at_once(&job->line);
-    job->search = search_new(job->model, job->probes.targets, job->probes.controls,
-                             &job->request->options, &cli_cancel, err);
+    if (job->session)
+        (void)begin_journal(job, err);
+    else
+        job->search = search_new(job->model, job->probes.targets, job->probes.controls,
+                                 &job->options, &cli_cancel, err);
     progress_end(&job->line);
-    return job->search != NULL;
+    if (!job->search)
+        return false;
+    job->patch = new_patch(job);
+    size_t count = 0;
+    (void)search_accepted(job->search, &count);
+    search_patch_fill(job->patch, job->search, count); /* of an earlier run */
+    return true;
 }
 
 /* ---- the search ---------------------------------------------------------------------- */
@@ -151,7 +238,9 @@ static enum search_status step(struct job *job, double *before, struct err *err)
     struct search_try tried;
     double fitness_before = search_fitness(job->search);
     memcpy(before, search_gaps_now(job->search), job->probes.targets->count * sizeof *before);
-    enum search_status status = search_step(job->search, &tried, &cli_cancel, err);
+    enum search_status status = job->journal
+                                    ? journal_step(job->journal, &tried, &cli_cancel, err)
+                                    : search_step(job->search, &tried, &cli_cancel, err);
     if (status != SEARCH_TRIED)
         return status;
     if (tried.accepted && !write_patch(job, err))
@@ -165,7 +254,7 @@ static bool run_search(struct job *job, struct err *err)
     double *before = x_new(job->probes.targets->count, sizeof *before);
     double start = clock_seconds();
     enum search_status status = SEARCH_FINISHED;
-    progress_start(&job->line, "searching", job->request->options.iterations);
+    progress_start(&job->line, "searching", job->options.iterations);
     report_at_once(&job->line);
     do
         status = step(job, before, err);
@@ -181,8 +270,8 @@ static bool run_search(struct job *job, struct err *err)
 static struct evaluation *answers(struct job *job, const char *what, struct err *err)
 {
     struct evaluate_options options = {
-        .metric = job->request->options.metric,
-        .threads = job->request->options.threads,
+        .metric = job->options.metric,
+        .threads = job->options.threads,
     };
     struct progress line;
     struct work_progress progress = {report_work, &line};
@@ -216,7 +305,7 @@ static void print_start(const struct job *job)
                    "%" PRIu64 " candidate rows, %" PRIu64 " to try, seed %" PRIu64 "\n",
                    job->probes.targets->count, job->probes.controls->count,
                    search_tokens(job->search), search_candidates(job->search),
-                   job->request->options.iterations, job->request->options.seed);
+                   job->options.iterations, job->options.seed);
     cli_print_text(out.data, out.len);
     buf_free(&out);
 }
@@ -288,6 +377,8 @@ static void job_free(struct job *job)
     if (job->now != job->base)
         evaluation_free(job->now);
     evaluation_free(job->base);
+    journal_free(job->journal);
+    session_close(job->session);
     search_free(job->search);
     patch_free(job->patch);
     search_inputs_free(&job->probes);

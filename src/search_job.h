@@ -5,6 +5,7 @@
  *
  * [J1] an accepted flip is in the patch file (written, synced, renamed) before
  *      it is printed: whatever was shown survives a crash.
+ *      With a session it is committed there before that.
  * [J2] the patch file is not touched before the first accepted flip.
  */
 #ifndef SRC_SEARCH_JOB_H
@@ -21,6 +22,8 @@ struct search_request {
     const char *output;   /* patch file, or NULL: state_name in the state folder */
     const char *state_name; /* NULL: last.json */
     const char *name;     /* of the patch, or NULL */
+    const char *session;  /* file to begin or to go on with, or NULL; going on, the model
+                             and the probes may be NULL and iterations 0: as they were */
     struct search_options options;
     bool json;
 };

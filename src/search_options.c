@@ -115,3 +115,15 @@ bool search_options_read(const struct arguments *arguments, struct search_option
     return read_words(arguments, options, err) && read_numbers(arguments, options, err) &&
            parse_layers(list, layers, &options->layer_count, err);
 }
+
+bool search_options_leave_session(const struct arguments *arguments, struct err *err)
+{
+    static const char *const decided[] = {"target", "control", "heldout", "layers", "proj",
+                                          "penalty", "fitness", "metric", "seed", "method"};
+    for (size_t i = 0; i < countof(decided); i++)
+        if (arguments_has(arguments, decided[i]))
+            return err_set(err, ERR_USAGE,
+                           "--%s is decided by the session, expected it only for a new one",
+                           decided[i]);
+    return true;
+}

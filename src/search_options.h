@@ -32,6 +32,10 @@ enum {
     {"seed", 0, "N", "of the draws (42)"},                                                    \
     {"plain-eval", 0, NULL, "measure every candidate by a full pass: same flips, slower"}
 
+/* A session decides what its search does: none of these may be given with one that is
+ * there already. */
+bool search_options_leave_session(const struct arguments *arguments, struct err *err);
+
 /* What was given of SEARCH_OPTIONS and of --threads; the rest of options stays.
  * options->layers then points to layers or is NULL. */
 bool search_options_read(const struct arguments *arguments, struct search_options *options,

@@ -201,7 +201,14 @@ void ui_fixture_flips(struct ui_fixture *fixture, const struct flip *flips, size
         copy[i] = flips[i];
     gaps_with(gaps, (unsigned)count);
     struct event event = {.type = EVENT_FLIPS, .job = job};
-    event.flips = (struct event_flips){copy, count, fitness, gaps};
+    event.flips = (struct event_flips){
+        .flips = copy,
+        .count = count,
+        .fitness = fitness,
+        .gaps = gaps,
+        .tried = fixture->app->search.tried,
+        .screened = fixture->app->search.screened,
+    };
     app_event(fixture->app, &event);
     free(copy);
 }

@@ -72,6 +72,8 @@ struct search_state {
     size_t next_count;
     bool has_last;
     struct event_tried last; /* gaps not kept here: see probe_state.candidate */
+    int64_t step;            /* of the session */
+    bool can_redo;
     bool finished;           /* no candidate is left, or iterations are used up */
     size_t cursor;           /* in the list of next candidates */
 };
@@ -104,6 +106,7 @@ struct app {
     bool opened;
     char *model_name;
     char *output; /* patch file that holds the accepted flips */
+    char *session; /* its file */
     struct map_state map;
     struct probe_state *probes; /* targets, controls, held-out */
     size_t probe_count, target_count, control_count, heldout_count;

@@ -70,6 +70,7 @@ const struct key_binding ui_bindings[] = {
     /* the program */
     {"<C-c>", IN_ALL, "cancel", NULL},
     {"<C-l>", IN_ALL, "redraw", NULL},
+    {"<C-r>", IN_ALL, "redo", NULL},
     {"<C-z>", IN_ALL, "suspend", NULL},
     {NULL, 0, NULL, NULL},
 };

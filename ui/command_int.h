@@ -21,7 +21,7 @@ command_function command_back, command_close, command_enter, command_focus, comm
 /* commands_search.c */
 command_function command_accept, command_answers, command_cancel, command_run_gen,
     command_heldout, command_keep, command_pause, command_reject, command_run_search,
-    command_step, command_try, command_undo;
+    command_step, command_try, command_undo, command_redo, command_go_to_step;
 
 /* commands_map.c */
 command_function command_goto, command_layer, command_proj;

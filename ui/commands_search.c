@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/num.h"
 #include "ui/command_int.h"
 #include "ui/view_int.h"
 
@@ -157,6 +158,31 @@ void command_undo(struct app *app, const struct command_call *call)
     }
     for (int64_t i = 0; i < count; i++)
         post_before_run(app, (struct job){.type = JOB_UNDO});
+}
+
+void command_redo(struct app *app, const struct command_call *call)
+{
+    int64_t count;
+    if (!command_needs_model(app, call) || !command_number(app, call, UNDO_MAX, 1, &count))
+        return;
+    if (!app->job.running && !app->search.can_redo) {
+        app_complain(app, "nothing to redo");
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        post_before_run(app, (struct job){.type = JOB_REDO});
+}
+
+void command_go_to_step(struct app *app, const struct command_call *call)
+{
+    int64_t step;
+    if (!command_needs_model(app, call))
+        return;
+    if (!num_parse_int(call->argument[0], &step) || step < 0)
+        app_complain(app, "state cannot take '%s': expected the number of a step",
+                     call->argument[0]);
+    else
+        post_before_run(app, (struct job){.type = JOB_GOTO, .count = (uint64_t)step});
 }
 
 /* ---- rows by hand ----------------------------------------------------------------- */

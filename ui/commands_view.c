@@ -195,6 +195,8 @@ void command_quit(struct app *app, const struct command_call *call)
                        app->output);
     else
         buf_add_text(&said, "no flip is accepted");
+    if (app->search.tried > 0 && app->session)
+        buf_add_format(&said, "\ngo on with: bankai open -s %s", app->session);
     free(app->said_at_exit);
     app->said_at_exit = said.data; /* moved */
     app->quit = true;

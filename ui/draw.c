@@ -75,6 +75,7 @@ static const char *job_word(enum job_type type)
     static const char *const words[] = {
         [JOB_STEP] = "search",     [JOB_TRY] = "try",         [JOB_KEEP] = "keep",
         [JOB_ACCEPT] = "accept",   [JOB_REJECT] = "reject",   [JOB_UNDO] = "undo",
+        [JOB_REDO] = "redo",       [JOB_GOTO] = "go to step",
         [JOB_ANSWERS] = "answers", [JOB_HELDOUT] = "held-out", [JOB_TEXT] = "text",
         [JOB_WRITE] = "write",
     };

@@ -54,6 +54,7 @@ static void free_parts(struct event *event)
     switch (event->type) {
     case EVENT_OPENED:
         free(event->opened.output);
+        free(event->opened.session);
         break;
     case EVENT_SCALES:
         free(event->scales.mean);

@@ -33,6 +33,7 @@ void app_free(struct app *app)
     free(app->compare.now);
     free(app->model_name);
     free(app->output);
+    free(app->session);
     free(app->help_filter);
     free(app->said_at_exit);
     grid_free(app->grid);
@@ -85,6 +86,11 @@ static void take_opened(struct app *app, const struct event_opened *opened)
     app->shape = model_shape(opened->model);
     state_set_text(&app->model_name, name, strlen(name));
     state_set_text(&app->output, opened->output, opened->output ? strlen(opened->output) : 0);
+    state_set_text(&app->session, opened->session,
+                   opened->session ? strlen(opened->session) : 0);
+    if (opened->missing_steps > 0)
+        app_complain(app, "the session's last %llu steps are lost with its -wal file",
+                     (unsigned long long)opened->missing_steps);
     map_open(app, opened->model);
     probes_open(app, opened);
     app->opened = true;

@@ -54,7 +54,8 @@ void said_flips(struct app *app, const struct event_flips *flips, enum job_type 
         last_not_among(search->accepted, before, flips->flips, flips->count);
     char behind[48];
     (void)snprintf(behind, sizeof(behind), ": fitness %+.4f", flips->fitness - search->fitness);
-    if (job != JOB_KEEP && job != JOB_ACCEPT && job != JOB_UNDO && job != JOB_REJECT)
+    if (job != JOB_KEEP && job != JOB_ACCEPT && job != JOB_UNDO && job != JOB_REJECT &&
+        job != JOB_REDO && job != JOB_GOTO)
         return;
     if (came)
         say_flip(app, job == JOB_KEEP ? "kept" : job == JOB_ACCEPT ? "accepted" : "put back",

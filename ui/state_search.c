@@ -108,6 +108,10 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
         memcpy(search->accepted, flips->flips, flips->count * sizeof(*search->accepted));
     search->accepted_count = flips->count;
     search->fitness = flips->fitness;
+    search->step = flips->step;
+    search->can_redo = flips->can_redo;
+    search->tried = flips->tried;
+    search->screened = flips->screened;
     if (search->has_last)
         search->last.accepted = search_holds(flips->flips, flips->count, &search->last.flip);
     probes_take_now(app, flips->gaps);

@@ -250,6 +250,7 @@ static void copy_options(struct worker_options *to, const struct worker_options 
 {
     *to = *from;
     to->model = copy_text(from->model);
+    to->session = copy_text(from->session);
     to->targets = copy_text(from->targets);
     to->controls = copy_text(from->controls);
     to->heldout = copy_text(from->heldout);
@@ -265,6 +266,7 @@ static void copy_options(struct worker_options *to, const struct worker_options 
 static void free_options(struct worker_options *options)
 {
     free((char *)(uintptr_t)options->model);
+    free((char *)(uintptr_t)options->session);
     free((char *)(uintptr_t)options->targets);
     free((char *)(uintptr_t)options->controls);
     free((char *)(uintptr_t)options->heldout);

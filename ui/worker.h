@@ -6,8 +6,8 @@
  * eventfd becomes readable when events wait.  The UI thread never calls the
  * engine and never waits for it.  The worker runs at nice 10.
  *
- * [W1] an accepted flip is in the patch file before its event is posted; if it
- *      cannot be written, the flip is taken back and EVENT_ERROR posted.
+ * [W1] an accepted flip is in the session and in the patch file before its event is
+ *      posted; if it cannot be written, the flip is taken back and EVENT_ERROR posted.
  * [W2] worker_cancel stops the running job within 100 ms; what was accepted stays.
  * [W3] between jobs the model holds exactly the accepted flips.
  * [W4] events own what they point to; event_free.
@@ -21,9 +21,12 @@
 
 #include "engine/search/search.h"
 #include "probes/evaluate.h"
+#include "src/session/session.h"
 
 struct worker_options {
-    const char *model;
+    const char *model;   /* NULL: that of the session, or nano */
+    const char *session; /* file to begin or to go on with (then the probes and the search
+                            are as they were), or NULL: a new one in the state folder */
     const char *targets, *controls; /* probe set specs */
     const char *heldout;            /* NULL: none */
     const char *output;             /* patch file, or NULL: last.json in the state folder */
@@ -38,6 +41,8 @@ enum job_type {
     JOB_ACCEPT,   /* accept the last tried candidate although it was rejected */
     JOB_REJECT,   /* take the last tried candidate back although it was accepted */
     JOB_UNDO,     /* take back the last accepted flip */
+    JOB_REDO,     /* put back what was undone last */
+    JOB_GOTO,     /* any step of the session: `count` */
     JOB_ANSWERS,  /* greedy answers of targets and controls, base and now */
     JOB_HELDOUT,  /* greedy answers of the held-out set, base and now */
     JOB_TEXT,     /* continue `text` greedily, base and now */
@@ -71,7 +76,10 @@ struct event_opened {
     struct model *model;     /* for shape, tokenizer, names: never its bits */
     struct probe_set *probes; /* targets, then controls, then held-out; owned by the worker */
     size_t target_count, control_count, heldout_count;
-    char *output; /* patch file */
+    char *output;  /* patch file */
+    char *session; /* file */
+    uint64_t missing_steps; /* that the session lost with its -wal file */
+    uint64_t heldout_looks; /* in the session so far */
 };
 
 struct event_scales {
@@ -97,6 +105,9 @@ struct event_flips {
     size_t count;
     double fitness;
     double *gaps; /* [targets + controls] now */
+    int64_t step; /* of the session */
+    bool can_redo;
+    uint64_t tried, screened;
 };
 
 struct event_next {

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "engine/search/record.h"
+#include "src/session/journal.h"
 #include "ui/worker.h"
 
 enum {
@@ -66,7 +67,9 @@ struct worker {
     /* Of the worker thread alone. */
     struct model *model;
     struct search_inputs probes;
-    struct search *search;
+    struct session *session;
+    struct journal *journal;
+    struct search *search; /* the journal's */
     struct patch *patch; /* that is in the patch file */
     struct buf output;
     bool first_written; /* this run has written its patch file */
@@ -106,6 +109,17 @@ struct patch *worker_patch_new(const struct worker *worker, const char *name);
 size_t worker_searched(const struct worker *worker); /* targets and controls */
 void worker_emit_flips(struct worker *worker);
 void worker_emit_next(struct worker *worker);
+
+/* ---- worker_session.c --------------------------------------------------------------- */
+
+bool worker_session_open(struct worker *worker, struct err *err);
+bool worker_session_inputs(struct worker *worker, struct err *err);
+const char *worker_session_model(struct worker *worker, struct err *err);
+bool worker_session_begin(struct worker *worker, struct err *err);
+void worker_session_close(struct worker *worker);
+/* An event without a flip; data (or NULL) is taken. */
+bool worker_session_note(struct worker *worker, enum session_kind kind, const char *text,
+                         json_t *data, struct err *err);
 
 /* ---- worker_jobs.c, worker_answers.c ---------------------------------------------- */
 

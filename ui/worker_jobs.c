@@ -52,10 +52,10 @@ static bool save(struct worker *worker, size_t count, struct err *err)
 /* Save what was just accepted, or take it back [W1]. */
 static bool save_or_undo(struct worker *worker, struct err *err)
 {
-    struct flip undone;
+    struct err ignored;
     if (save(worker, accepted_count(worker), err))
         return true;
-    (void)search_undo(worker->search, &undone);
+    (void)journal_undo(worker->journal, &ignored);
     return false;
 }
 
@@ -103,7 +103,7 @@ static enum search_status step(struct worker *worker, struct err *err)
 {
     struct search_try tried;
     double before = search_fitness(worker->search), start = clock_seconds();
-    enum search_status status = search_step(worker->search, &tried, &worker->cancel, err);
+    enum search_status status = journal_step(worker->journal, &tried, &worker->cancel, err);
     if (status != SEARCH_TRIED)
         return status;
     note_seconds(worker, clock_seconds() - start);
@@ -140,7 +140,7 @@ static bool try_flip(struct worker *worker, const struct flip *flip, struct err 
 {
     double *gaps = x_new(worker_searched(worker), sizeof *gaps);
     struct search_try tried = {.flip = *flip};
-    bool ok = search_measure(worker->search, flip, gaps, &tried.fitness, &worker->cancel, err);
+    bool ok = journal_measure(worker->journal, flip, gaps, &tried.fitness, &worker->cancel, err);
     if (ok) {
         worker->hand = (struct worker_hand){.any = true, .flip = *flip, .kept_at = NOT_KEPT};
         emit_tried(worker, &tried, search_fitness(worker->search), gaps);
@@ -153,7 +153,7 @@ static bool keep_flip(struct worker *worker, const struct flip *flip, struct err
 {
     struct search_try tried;
     double before = search_fitness(worker->search);
-    if (!search_keep(worker->search, flip, &tried, &worker->cancel, err) ||
+    if (!journal_keep(worker->journal, flip, &tried, &worker->cancel, err) ||
         !save_or_undo(worker, err))
         return false;
     worker->hand = (struct worker_hand){
@@ -177,7 +177,7 @@ static bool accept(struct worker *worker, struct err *err)
         struct flip flip = worker->hand.flip;
         return keep_flip(worker, &flip, err);
     }
-    if (!search_accept(worker->search, &tried, &worker->cancel, err) ||
+    if (!journal_accept(worker->journal, &tried, &worker->cancel, err) ||
         !save_or_undo(worker, err))
         return false;
     emit_tried(worker, &tried, before, search_gaps_last(worker->search));
@@ -185,16 +185,16 @@ static bool accept(struct worker *worker, struct err *err)
     return true;
 }
 
-/* The file is written first: if that fails, nothing has changed. */
+/* The patch file is written first: if that fails, nothing has changed. */
 static bool undo(struct worker *worker, struct err *err)
 {
-    struct flip undone;
     size_t count = accepted_count(worker);
     if (count == 0)
         return err_set(err, ERR_USAGE, "nothing to undo: no flip is accepted");
     if (!save(worker, count - 1, err))
         return false;
-    (void)search_undo(worker->search, &undone);
+    if (!journal_undo(worker->journal, err))
+        return false;
     if (worker->hand.any && worker->hand.kept_at == count - 1)
         worker->hand.kept_at = NOT_KEPT;
     return true;
@@ -224,11 +224,32 @@ static bool reject(struct worker *worker, struct err *err)
     if (worker->hand.any)
         return reject_by_hand(worker, err);
     if (!search_can_reject(worker->search, err) || !save(worker, count - 1, err) ||
-        !search_reject(worker->search, &tried, err))
+        !journal_reject(worker->journal, &tried, err))
         return false;
     emit_tried(worker, &tried, before, search_gaps_last(worker->search));
     worker_emit_flips(worker);
     return true;
+}
+
+/* ---- back and forth in the session -------------------------------------------------- */
+
+/* The session moves first: the patch file only shows where it is. */
+static bool redo(struct worker *worker, struct err *err)
+{
+    worker->hand.any = false;
+    if (!journal_redo(worker->journal, err))
+        return false;
+    worker_emit_flips(worker);
+    return save(worker, accepted_count(worker), err);
+}
+
+static bool go_to(struct worker *worker, int64_t step, struct err *err)
+{
+    worker->hand.any = false;
+    if (!journal_goto(worker->journal, step, err))
+        return false;
+    worker_emit_flips(worker);
+    return save(worker, accepted_count(worker), err);
 }
 
 /* ---- a patch file of another name --------------------------------------------------------- */
@@ -271,6 +292,8 @@ const char *worker_run(struct worker *worker, const struct job *job, struct err 
     case JOB_ACCEPT: (void)accept(worker, err); break;
     case JOB_REJECT: (void)reject(worker, err); break;
     case JOB_UNDO: (void)undo_and_tell(worker, err); break;
+    case JOB_REDO: (void)redo(worker, err); break;
+    case JOB_GOTO: (void)go_to(worker, (int64_t)job->count, err); break;
     case JOB_ANSWERS: (void)worker_answer(worker, false, err); break;
     case JOB_HELDOUT: (void)worker_answer(worker, true, err); break;
     case JOB_TEXT: (void)worker_text(worker, text, err); break;

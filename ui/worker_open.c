@@ -17,12 +17,17 @@ size_t worker_searched(const struct worker *worker)
 struct patch *worker_patch_new(const struct worker *worker, const char *name)
 {
     const struct worker_options *options = &worker->options;
-    return search_patch_new(&(struct search_origin){.name = name,
-                                                    .model = options->model,
-                                                    .targets = options->targets,
-                                                    .controls = options->controls,
+    char *targets = session_get(worker->session, "targets");
+    char *controls = session_get(worker->session, "controls");
+    struct patch *patch = search_patch_new(&(struct search_origin){.name = name,
+                                                    .model = model_path(worker->model),
+                                                    .targets = targets ? targets : "",
+                                                    .controls = controls,
                                                     .options = &options->search},
                             worker->model);
+    free(targets);
+    free(controls);
+    return patch;
 }
 
 /* ---- what is told ------------------------------------------------------------- */
@@ -37,6 +42,8 @@ static void emit_opened(struct worker *worker)
         .control_count = worker->probes.controls->count,
         .heldout_count = worker->probes.heldout->count,
         .output = x_copy(worker->output.data, worker->output.len),
+        .session = x_copy(session_path(worker->session), strlen(session_path(worker->session))),
+        .missing_steps = session_missing_steps(worker->session),
     };
     worker_emit(worker, event);
 }
@@ -105,6 +112,10 @@ void worker_emit_flips(struct worker *worker)
         memcpy(flips->flips, worker->patch->flips, flips->count * sizeof *flips->flips);
     flips->fitness = search_fitness(worker->search);
     flips->gaps = event_copy_gaps(search_gaps_now(worker->search), worker_searched(worker));
+    flips->step = session_head(worker->session);
+    flips->can_redo = journal_can_redo(worker->journal);
+    flips->tried = search_tried(worker->search);
+    flips->screened = search_screened(worker->search);
     worker_emit(worker, event);
 }
 
@@ -113,14 +124,13 @@ void worker_emit_flips(struct worker *worker)
 static bool load(struct worker *worker, struct err *err)
 {
     const struct worker_options *options = &worker->options;
-    if (!search_inputs_load(&worker->probes, options->targets, options->controls,
-                            options->heldout, err))
+    if (!worker_session_open(worker, err) || !worker_session_inputs(worker, err))
         return false;
-    worker->model = model_open(options->model, err);
+    const char *path = worker_session_model(worker, err);
+    worker->model = path ? model_open(path, err) : NULL;
     if (!worker->model || !search_output_path(options->output, &worker->output, err))
         return false;
-    model_hash_start(worker->model); /* the first accepted flip needs it */
-    worker->patch = worker_patch_new(worker, "search");
+    model_hash_start(worker->model); /* the session needs it */
     emit_opened(worker);
     return true;
 }
@@ -129,10 +139,9 @@ bool worker_open(struct worker *worker, struct err *err)
 {
     if (!load(worker, err) || !emit_all_scales(worker, err))
         return false;
-    worker->search = search_new(worker->model, worker->probes.targets, worker->probes.controls,
-                                &worker->options.search, &worker->cancel, err);
-    if (!worker->search)
+    if (!worker_session_begin(worker, err))
         return false;
+    worker->patch = worker_patch_new(worker, "search");
     emit_gaps(worker);
     worker_emit_next(worker);
     worker_emit_flips(worker);
@@ -147,6 +156,7 @@ void worker_close(struct worker *worker)
     }
     free(worker->text_prompt);
     generation_free(&worker->text_base);
+    worker_session_close(worker);
     search_free(worker->search);
     patch_free(worker->patch);
     search_inputs_free(&worker->probes);

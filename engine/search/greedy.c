@@ -265,6 +265,11 @@ void search_untry(struct search *search)
 
 /* ---- questions --------------------------------------------------------------------- */
 
+void search_set_early_stop(struct search *search, bool early_stop)
+{
+    search->options.early_stop = early_stop;
+}
+
 double search_fitness(const struct search *search)
 {
     return search->fitness;

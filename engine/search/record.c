@@ -109,6 +109,50 @@ bool search_inputs_load(struct search_inputs *probes, const char *targets, const
     return heldout_is_apart(probes, err);
 }
 
+static char *copy_text(const char *text)
+{
+    return x_copy(text, strlen(text));
+}
+
+static void copy_probe(struct probe *to, const struct probe *from)
+{
+    *to = (struct probe){
+        .name = copy_text(from->name),
+        .set = copy_text(from->set),
+        .category = copy_text(from->category),
+        .prompt = copy_text(from->prompt),
+        .correct = copy_text(from->correct),
+        .wrong = copy_text(from->wrong),
+        .alternates = x_new(from->alternate_count, sizeof *to->alternates),
+        .alternate_count = from->alternate_count,
+    };
+    for (size_t i = 0; i < from->alternate_count; i++)
+        to->alternates[i] = copy_text(from->alternates[i]);
+}
+
+static struct probe_set *copy_set(const struct probe *probes, size_t count, const char *name)
+{
+    struct probe_set *set = x_new(1, sizeof *set);
+    set->name = copy_text(name);
+    set->probes = x_new(count, sizeof *set->probes);
+    set->count = count;
+    for (size_t i = 0; i < count; i++)
+        copy_probe(&set->probes[i], &probes[i]);
+    return set;
+}
+
+void search_inputs_copy(struct search_inputs *probes, const struct probe_set *kept,
+                        size_t target_count, size_t control_count)
+{
+    size_t seen = target_count + control_count;
+    BUG_ON(seen > kept->count);
+    *probes = (struct search_inputs){0};
+    probes->targets = copy_set(kept->probes, target_count, "targets");
+    probes->controls = copy_set(kept->probes + target_count, control_count, "controls");
+    probes->heldout = copy_set(kept->probes + seen, kept->count - seen, "held-out");
+    join_sets(probes);
+}
+
 void search_inputs_free(struct search_inputs *probes)
 {
     probe_set_free(probes->targets);

@@ -112,6 +112,9 @@ enum search_status search_step(struct search *search, struct search_try *out,
  * (search_undo). */
 void search_untry(struct search *search);
 
+/* From the next step on. */
+void search_set_early_stop(struct search *search, bool early_stop);
+
 double search_fitness(const struct search *search);       /* of the accepted flips */
 uint64_t search_tried(const struct search *search);
 uint64_t search_screened(const struct search *search);

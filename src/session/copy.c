@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A clean copy: VACUUM INTO a file beside the target, a new id for it (the step counter
- * outside goes by the id), then the name.
+ * A clean copy: all pages into a file beside the target, vacuumed, a new id for it (the
+ * step counter outside goes by the id), then the name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,11 +32,25 @@ static void sync_folder_of(const char *path)
     free(folder);
 }
 
-static bool vacuum_into(struct session *session, const char *path, struct err *err)
+/* VACUUM INTO wants to write with the connection it is said to, which may be for
+ * reading only: the pages are copied, and the copy is vacuumed. */
+static bool copy_pages(struct session *session, const char *path, struct err *err)
 {
-    struct query query = query_new(session, "VACUUM INTO ?", err);
-    query_text(&query, path);
-    return query_run(&query);
+    struct session copy = {.mode = SESSION_WRITE};
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int code = sqlite3_open_v2(path, &copy.db, flags, NULL);
+    sqlite3_backup *backup =
+        code == SQLITE_OK ? sqlite3_backup_init(copy.db, "main", session->db, "main") : NULL;
+    if (backup) {
+        (void)sqlite3_backup_step(backup, -1);
+        code = sqlite3_backup_finish(backup);
+    } else if (copy.db) {
+        code = sqlite3_errcode(copy.db);
+    }
+    bool ok = code == SQLITE_OK || session_fail(&copy, code, err);
+    ok = ok && session_exec(&copy, "PRAGMA journal_mode = DELETE; VACUUM", err);
+    (void)sqlite3_close(copy.db);
+    return ok;
 }
 
 static bool give_new_id(const char *path, struct err *err)
@@ -59,7 +73,7 @@ bool session_copy(struct session *session, const char *path, struct err *err)
     struct buf beside = {0};
     buf_add_format(&beside, "%s%s.%ld.tmp", path[0] == '/' ? "" : "./", path, (long)getpid());
     (void)unlink(beside.data);
-    bool ok = vacuum_into(session, beside.data, err) && give_new_id(beside.data, err) &&
+    bool ok = copy_pages(session, beside.data, err) && give_new_id(beside.data, err) &&
               sync_path(beside.data, err);
     if (ok && rename(beside.data, path) != 0)
         ok = err_set(err, ERR_IO, "cannot write: %s", strerror(errno));

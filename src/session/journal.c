@@ -188,7 +188,11 @@ static bool resume_options(const struct session_origin *origin,
                            struct search_options *out, struct err *err)
 {
     *out = *given;
-    return journal_options(origin->settings, out, layers, err);
+    if (!journal_options(origin->settings, out, layers, err))
+        return false;
+    if (given->iterations > 0)
+        out->iterations = given->iterations;
+    return true;
 }
 
 struct journal *journal_resume(struct session *session, struct model *model,
@@ -352,6 +356,13 @@ bool journal_redo(struct journal *journal, struct err *err)
         return true;
     (void)search_undo(journal->search, &undone);
     return false;
+}
+
+bool journal_can_redo(struct journal *journal)
+{
+    struct session_step step;
+    struct err ignored;
+    return head_step(journal, &step, &ignored) && step.redo >= 0;
 }
 
 /* Steps that two ways have in common. */

@@ -34,8 +34,8 @@ struct journal *journal_begin(struct session *session, struct model *model,
                               cancel_flag *cancel, struct err *err);
 
 /* Go on with a session: the model must be the one it was made with (both hashes are
- * named if not), inputs and options those of its origin; threads and memory are taken
- * from `options`, the rest from the session. */
+ * named if not), inputs and options those of its origin; threads and memory, and
+ * iterations where they are not 0, are taken from `options`, the rest from the session. */
 struct journal *journal_resume(struct session *session, struct model *model,
                                const struct search_inputs *inputs,
                                const struct search_options *options, const char *version,
@@ -57,6 +57,7 @@ bool journal_reject(struct journal *journal, struct search_try *out, struct err 
 /* ERR_USAGE if there is nothing to undo or redo. */
 bool journal_undo(struct journal *journal, struct err *err);
 bool journal_redo(struct journal *journal, struct err *err);
+bool journal_can_redo(struct journal *journal);
 /* Any step of the tree. */
 bool journal_goto(struct journal *journal, int64_t step, struct err *err);
 

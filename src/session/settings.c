@@ -34,7 +34,10 @@ json_t *journal_settings(const struct search_options *options)
     (void)json_object_set_new(object, "method", json_string("greedy"));
     (void)json_object_set_new(object, "layers", layers_json(options));
     (void)json_object_set_new(object, "proj", projs_json(options->projs));
-    (void)json_object_set_new(object, "iterations", json_integer((json_int_t)options->iterations));
+    (void)json_object_set_new(object, "iterations",
+                              options->iterations > INT64_MAX
+                                  ? json_null() /* no limit */
+                                  : json_integer((json_int_t)options->iterations));
     (void)json_object_set_new(object, "penalty", json_real(options->penalty));
     (void)json_object_set_new(object, "fitness",
                               json_string(options->fitness == FITNESS_MIN ? "min" : "mean"));
@@ -102,19 +105,31 @@ static bool read_words(const json_t *settings, struct search_options *options, s
     return true;
 }
 
+static bool read_iterations(const json_t *settings, struct search_options *options,
+                            struct err *err)
+{
+    int64_t iterations = 0;
+    options->iterations = UINT64_MAX;
+    if (json_is_null(json_object_get(settings, "iterations")))
+        return true;
+    if (!json_field_int(settings, "settings", "iterations", 0, INT64_MAX, &iterations, err))
+        return false;
+    options->iterations = (uint64_t)iterations;
+    return true;
+}
+
 bool journal_options(const json_t *settings, struct search_options *options,
                      int32_t layers[SESSION_LAYERS_MAX], struct err *err)
 {
-    int64_t iterations = 0, seed = 0;
+    int64_t seed = 0;
     const json_t *penalty = json_object_get(settings, "penalty");
     if (!read_layers(settings, options, layers, err) || !read_projs(settings, options, err) ||
         !read_words(settings, options, err) ||
-        !json_field_int(settings, "settings", "iterations", 0, INT64_MAX, &iterations, err) ||
+        !read_iterations(settings, options, err) ||
         !json_field_int(settings, "settings", "seed", 0, INT64_MAX, &seed, err))
         return false;
     if (!json_is_number(penalty) || !(json_number_value(penalty) >= 0))
         return json_refuse(penalty, "settings", "penalty", "a number of at least 0", err);
-    options->iterations = (uint64_t)iterations;
     options->seed = (uint64_t)seed;
     options->penalty = json_number_value(penalty);
     return true;

@@ -271,6 +271,8 @@ static void command_run__working_commands__post_jobs(void **state)
         {"try", VIEW_SEARCH, JOB_TRY, 0, ""},
         {"keep 1.gate.3", VIEW_MAP, JOB_KEEP, 0, ""},
         {"undo", VIEW_MAP, JOB_UNDO, 0, ""},
+        {"state 3", VIEW_MAP, JOB_GOTO, 3, ""},
+        {"state 0", VIEW_PROBES, JOB_GOTO, 0, ""},
         {"answers", VIEW_MAP, JOB_ANSWERS, 0, ""},
         {"heldout", VIEW_MAP, JOB_HELDOUT, 0, ""},
         {"gen  two words ", VIEW_COMPARE, JOB_TEXT, 0, "two words "},
@@ -450,6 +452,8 @@ static void command_run__nothing_to_judge__says_so(void **state)
     says(app, "reject", "no candidate was tried yet; s tries the next one");
     app->search.accepted_count = 0;
     says(app, "undo", "nothing to undo: no flip is accepted");
+    says(app, "redo", "nothing to redo");
+    says(app, "state x", "state cannot take 'x': expected the number of a step");
     says(app, "w", "w has nothing to write: no flip is accepted");
     says(app, "w x", "w has nothing to write: no flip is accepted");
     says(app, "pause", "nothing is running");
@@ -591,7 +595,7 @@ static void command_complete__names__are_found(void **state)
 {
     (void)state;
     struct app *app = new_app();
-    completes(app, "s", "screen source step suspend");
+    completes(app, "s", "screen source state step suspend");
     completes(app, "th", "theme");
     completes(app, "xyz", "");
     completes(app, "view ", "map search probes compare");

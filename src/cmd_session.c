@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <string.h>
+
+#include "src/session_actions.h"
+
+extern const struct command command_session;
+
+static const struct {
+    const char *name;
+    bool needs_file;
+    int (*run)(const struct session_request *request, struct err *err);
+} actions[] = {
+    {"list", false, session_list},     {"show", true, session_show},
+    {"log", true, session_log},        {"verify", true, session_check},
+    {"replay", true, session_replay},  {"export", true, session_export},
+    {"prune", false, session_prune},
+};
+
+static int run(struct arguments *arguments, struct err *err)
+{
+    const char *action = arguments_positional(arguments, 0);
+    int64_t days = 0;
+    struct session_request request = {
+        .path = arguments_positional(arguments, 1),
+        .output = arguments_text(arguments, "output", NULL),
+        .model = arguments_text(arguments, "model", NULL),
+        .threads = arguments_threads(arguments),
+        .json = arguments_json(arguments),
+    };
+    if (!arguments_int(arguments, "days", 0, 36500, 30, &days, err))
+        return cli_fail(err);
+    request.days = (uint64_t)days;
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(action, actions[i].name) != 0)
+            continue;
+        if (actions[i].needs_file == (request.path != NULL))
+            return actions[i].run(&request, err);
+        (void)err_set(err, ERR_USAGE,
+                      actions[i].needs_file ? "no session given, expected: bankai session %s FILE"
+                                            : "too many arguments, expected: bankai session %s",
+                      action);
+        return cli_fail(err);
+    }
+    (void)err_set(err, ERR_USAGE,
+                  "unknown action '%s', expected list, show, log, verify, replay, export or prune",
+                  action);
+    return cli_fail(err);
+}
+
+static const struct option_spec options[] = {
+    {"output", 'o', "FILE", "export: where to write it"},
+    {"model", 'm', "MODEL", "replay: the model, where it is not at its old place"},
+    {"days", 0, "N", "prune: sessions of the state folder older than N days (30)"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct command command_session = {
+    .name = "session",
+    .synopsis = "list|show|log|verify|replay|export|prune [FILE]",
+    .summary = "Look at sessions, check them, run them again",
+    .details = "list shows the sessions of the state folder.  show says where a session came\n"
+               "from and what it holds, log prints its events in order.  verify checks the file.\n"
+               "replay measures every candidate again, in order, on the model, and stops at the\n"
+               "first number that is not the stored one: exit status 1.  export writes a clean\n"
+               "copy of a session, also of one that is open or crashed.  prune removes sessions\n"
+               "of the state folder that are old and open nowhere.",
+    .options = options,
+    .positional_min = 1,
+    .positional_max = 2,
+    .takes_model = false,
+    .run = run,
+};

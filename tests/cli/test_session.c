@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Sessions from the command line: what was shown is kept, whatever ends the program,
+ * and a search goes on to the bit where it stopped.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "src/base/rng.h"
+#include "tests/cli/look.h"
+#include "tests/cli/run.h"
+#include "tests/document.h"
+#include "tests/t.h"
+
+#define BEGIN "search", "nano", "--target", "math", "--control", "code", "--seed", "6"
+#define ITERATIONS "40"
+
+static void same_files(const char *a, const char *b)
+{
+    struct buf left = document_read(a), right = document_read(b);
+    assert_int_equal(left.len, right.len);
+    assert_memory_equal(left.data, right.data, left.len);
+    buf_free(&left);
+    buf_free(&right);
+}
+
+/* A search too short to accept anything, perhaps: exit status 0 or 1. */
+static void begin_short(const char *path, const char *iterations, const char *patch)
+{
+    struct run *run = run_bankai(NULL, BEGIN, "-s", path, "--iters", iterations, "-o", patch, NULL);
+    assert_in_range(run->status, 0, 1);
+    run_free(run);
+}
+
+/* The patch of a search that nobody stopped. */
+static const char *whole_patch(void)
+{
+    const char *path = run_path("whole.json");
+    if (access(path, F_OK) != 0)
+        run_free(run_ok(BEGIN, "--iters", ITERATIONS, "-o", path, NULL));
+    return path;
+}
+
+static size_t accepted_shown(const struct run *run)
+{
+    size_t count = 0;
+    for (const char *at = run->out.data; (at = strstr(at, "\"accepted\": true")); at++)
+        count++;
+    return count;
+}
+
+static int64_t steps_of(const char *path)
+{
+    struct run *run = run_ok("session", "show", path, "--json", NULL);
+    json_t *shown = run_json(run);
+    int64_t steps = look_int(shown, "steps");
+    json_decref(shown);
+    run_free(run);
+    return steps;
+}
+
+/* kill -9 at a random moment of a search, again and again, until it is done: every flip
+ * that was printed is there each time, and the patch is that of an unbroken search. */
+static void search__killed_again_and_again__same_patch_in_the_end(void **state)
+{
+    (void)state;
+    const char *soak = getenv("BANKAI_SOAK");
+    size_t rounds = soak ? (size_t)strtoul(soak, NULL, 10) / 10 + 1 : 2, kills = 0;
+    struct rng rng;
+    rng_seed(&rng, 20);
+    for (size_t round = 0; round < rounds; round++) {
+        char name[48], patch_name[48];
+        (void)snprintf(name, sizeof name, "killed-%zu.bankai", round);
+        (void)snprintf(patch_name, sizeof patch_name, "killed-%zu.json", round);
+        const char *path = run_path(name), *patch = run_path(patch_name);
+        uint64_t next = 0;
+        for (bool done = false; !done;) {
+            char after[32];
+            next += 1 + rng_below(&rng, 9);
+            (void)snprintf(after, sizeof after, "\"number\": %d,", (int)next);
+            struct run_options options = {.interrupt_after = next == 1 ? "" : after,
+                                          .interrupt_signal = SIGKILL};
+            bool begun = access(path, F_OK) == 0 && steps_of(path) >= 0;
+            int64_t before = begun ? steps_of(path) : 0;
+            struct run *run =
+                begun ? run_bankai(&options, "search", "-s", path, "--iters", ITERATIONS, "-o",
+                                   patch, "--json", NULL)
+                      : run_bankai(&options, BEGIN, "-s", path, "--iters", ITERATIONS, "-o",
+                                   patch, "--json", NULL);
+            done = run->killed_by == 0;
+            if (!done)
+                kills++;
+            else
+                run_expect_status(run, 0);
+            struct run *check = run_bankai(NULL, "session", "verify", path, NULL);
+            if (check->status == 0) {
+                int64_t now = steps_of(path);
+                assert_in_range(now, before + (int64_t)accepted_shown(run),
+                                before + (int64_t)accepted_shown(run) + 1);
+            } else { /* killed before it had begun: nothing was shown */
+                assert_int_equal(accepted_shown(run), 0);
+                (void)unlink(path);
+            }
+            run_free(check);
+            run_free(run);
+        }
+        same_files(patch, whole_patch());
+    }
+    print_message("%zu kills\n", kills);
+    assert_true(kills >= 4);
+}
+
+static void session_replay__after_stops__every_number_as_it_was(void **state)
+{
+    (void)state;
+    const char *path = run_path("replay.bankai"), *patch = run_path("replay.json");
+    begin_short(path, "7", patch);
+    run_free(run_ok("search", "-s", path, "--iters", ITERATIONS, "-o", patch, NULL));
+    same_files(patch, whole_patch());
+    struct run *run = run_ok("session", "replay", path, "--json", NULL);
+    json_t *outcome = run_json(run);
+    assert_true(look_bool(outcome, "ok"));
+    assert_true(look_int(outcome, "events") > 40);
+    json_decref(outcome);
+    run_free(run);
+    const char *copy = run_path("copy.bankai");
+    run_free(run_ok("session", "export", path, "-o", copy, NULL));
+    run_free(run_ok("session", "verify", copy, NULL));
+    assert_int_equal(steps_of(copy), steps_of(path));
+    run = run_ok("session", "log", path, "--json", NULL);
+    json_t *events = run_json_lines(run);
+    size_t tried = 0, i;
+    json_t *event;
+    json_array_foreach(events, i, event) {
+        tried += strcmp(look_text(event, "event"), "tried") == 0;
+        assert_int_equal(look_int(event, "seq"), (int64_t)i + 1);
+    }
+    assert_int_equal(tried, 40);
+    json_decref(events);
+    run_free(run);
+}
+
+static void session__wrong_use__one_clear_line(void **state)
+{
+    (void)state;
+    const char *path = run_path("wrong.bankai"), *patch = run_path("wrong.json");
+    const char *text = run_write_text("text.bankai", "this is no session at all, it is text\n");
+    begin_short(path, "3", patch);
+    run_refused("usage", "--seed is decided by the session", "search", "-s", path, "--seed", "7",
+                "-o", patch, NULL);
+    run_refused("usage", "unknown action 'frob'", "session", "frob", path, NULL);
+    run_refused("usage", "no session given", "session", "show", NULL);
+    run_refused("usage", "no output given", "session", "export", path, NULL);
+    run_refused("format", "text.bankai", "session", "show", text, NULL);
+    run_refused("usage", "nowhere.bankai", "session", "log", run_path("nowhere.bankai"), NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(search__killed_again_and_again__same_patch_in_the_end),
+        cmocka_unit_test(session_replay__after_stops__every_number_as_it_was),
+        cmocka_unit_test(session__wrong_use__one_clear_line),
+    };
+    return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}

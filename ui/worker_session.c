@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The worker's session: begun or gone on with when the workbench opens, and left as
+ * one file when it closes.  Without a name it lies in the folder `sessions` of the state
+ * folder; one in which nothing happened is taken away again.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/base/file.h"
+#include "ui/worker_int.h"
+
+/* "sessions/20261120-221530-4711.bankai": by the clock, so that they sort; the number
+ * is that of the process, or the next that is free. */
+static bool new_path(struct buf *path, struct err *err)
+{
+    char name[96];
+    time_t now = time(NULL);
+    struct tm parts;
+    (void)gmtime_r(&now, &parts);
+    size_t used = strftime(name, sizeof name, "sessions/%Y%m%d-%H%M%S", &parts);
+    for (long number = (long)getpid();; number++) {
+        (void)snprintf(name + used, sizeof name - used, "-%ld.bankai", number);
+        buf_clear(path);
+        if (!file_state_path(name, path, err))
+            return false;
+        if (access(path->data, F_OK) != 0)
+            return true;
+    }
+}
+
+bool worker_session_open(struct worker *worker, struct err *err)
+{
+    struct buf path = {0};
+    const char *named = worker->options.session;
+    if (named)
+        buf_add_text(&path, named);
+    else if (!new_path(&path, err)) {
+        buf_free(&path);
+        return false;
+    }
+    worker->session = session_open(path.data, SESSION_WRITE, err);
+    buf_free(&path);
+    return worker->session != NULL;
+}
+
+static bool going_on(const struct worker *worker)
+{
+    return !session_is_new(worker->session);
+}
+
+/* Everything but the model may come from the session; the model too, if none is named. */
+bool worker_session_inputs(struct worker *worker, struct err *err)
+{
+    struct worker_options *options = &worker->options;
+    if (!going_on(worker))
+        return search_inputs_load(&worker->probes, options->targets, options->controls,
+                                  options->heldout, err);
+    const struct session_origin *origin = session_origin(worker->session, err);
+    int32_t *layers = x_new(SESSION_LAYERS_MAX, sizeof *layers);
+    struct search_options search = options->search;
+    if (!origin || !journal_options(origin->settings, &search, layers, err)) {
+        free(layers);
+        return false;
+    }
+    free((int32_t *)(uintptr_t)options->search.layers);
+    options->search = search;
+    if (search.layers != layers)
+        free(layers); /* the model's default layers */
+    search_inputs_copy(&worker->probes, origin->probes, origin->target_count,
+                       origin->control_count);
+    return true;
+}
+
+const char *worker_session_model(struct worker *worker, struct err *err)
+{
+    if (worker->options.model || !going_on(worker))
+        return worker->options.model ? worker->options.model : "nano";
+    const struct session_origin *origin = session_origin(worker->session, err);
+    return origin ? origin->model_path : NULL;
+}
+
+static bool put_names(struct worker *worker, struct err *err)
+{
+    const struct worker_options *options = &worker->options;
+    return session_put(worker->session, "targets", options->targets, err) &&
+           session_put(worker->session, "controls", options->controls ? options->controls : "",
+                       err) &&
+           session_put(worker->session, "heldout", options->heldout ? options->heldout : "", err);
+}
+
+bool worker_session_begin(struct worker *worker, struct err *err)
+{
+    const struct search_options *search = &worker->options.search;
+    if (going_on(worker))
+        worker->journal = journal_resume(worker->session, worker->model, &worker->probes, search,
+                                         BANKAI_VERSION, err);
+    else if (put_names(worker, err))
+        worker->journal = journal_begin(worker->session, worker->model, &worker->probes, search,
+                                        BANKAI_VERSION, &worker->cancel, err);
+    if (!worker->journal)
+        return false;
+    worker->search = journal_search(worker->journal);
+    return true;
+}
+
+/* Opened and closed again: nobody wants to be offered that. */
+static bool nothing_happened(struct session *session)
+{
+    return session_step_count(session) <= 1 && session_event_count(session) <= 1;
+}
+
+void worker_session_close(struct worker *worker)
+{
+    if (!worker->session)
+        return;
+    bool drop = !worker->options.session && nothing_happened(worker->session);
+    char *path = x_copy(session_path(worker->session), strlen(session_path(worker->session)));
+    journal_free(worker->journal);
+    session_close(worker->session);
+    struct buf lock = {0};
+    buf_add_format(&lock, "%s.lock", path);
+    if (drop && unlink(path) == 0)
+        (void)unlink(lock.data);
+    buf_free(&lock);
+    free(path);
+    worker->journal = NULL;
+    worker->session = NULL;
+}
+
+bool worker_session_note(struct worker *worker, enum session_kind kind, const char *text,
+                         json_t *data, struct err *err)
+{
+    struct session_event event = {
+        .kind = kind,
+        .step = session_head(worker->session),
+        .fitness = (double)NAN,
+        .text = text,
+        .data = data,
+    };
+    bool ok = session_add_event(worker->session, &event, err);
+    json_decref(data);
+    return ok;
+}
