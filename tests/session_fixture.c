@@ -38,14 +38,22 @@ static void make_folder(void)
         abort();
 }
 
+const char *fixture_with(const char *path, const char *ending)
+{
+    static char paths[64][160];
+    static unsigned count;
+    char text[160]; /* path may be one of the kept ones */
+    (void)snprintf(text, sizeof text, "%s%s", path, ending);
+    return memcpy(paths[count++ % countof(paths)], text, sizeof text);
+}
+
 const char *fixture_path(const char *ending)
 {
-    static char paths[64][128]; /* of the last ones */
     static unsigned count;
+    char path[100];
     make_folder();
-    char *path = paths[count % countof(paths)];
-    (void)snprintf(path, sizeof paths[0], "%s/%u%s", folder, count++, ending);
-    return path;
+    (void)snprintf(path, sizeof path, "%s/%u", folder, count++);
+    return fixture_with(path, ending);
 }
 
 struct session *fixture_open(const char *path, enum session_mode mode)

@@ -14,6 +14,8 @@ enum { FIXTURE_TARGETS = 2, FIXTURE_CONTROLS = 1, FIXTURE_HELDOUT = 1, FIXTURE_G
 
 /* A path in the folder, a new one for each call; the file is not there yet. */
 const char *fixture_path(const char *ending);
+/* The path of a file beside: "-wal", ".lock"; the last 64 such texts are kept. */
+const char *fixture_with(const char *path, const char *ending);
 
 /* Opened; the test ends if it cannot be. */
 struct session *fixture_open(const char *path, enum session_mode mode);

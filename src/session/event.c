@@ -124,8 +124,6 @@ static struct session_event row_event(struct query *query, uint64_t expected,
     event.stopped = row_bool(query, 12);
     event.fitness = row_real(query, 13);
     bool has_gaps = row_numbers(query, 14, gaps);
-    if (has_gaps && !gaps->data)
-        *gaps = (struct numbers){.data = x_new(1, sizeof *gaps->data), .capacity = 1};
     event.gaps = has_gaps ? gaps->data : NULL;
     event.gap_count = gaps->count;
     event.text = row_text_or_null(query, 15);

@@ -20,7 +20,9 @@
 #include "src/base/num.h"
 #include "src/session/session_int.h"
 
-enum { BUSY_MS = 5000, TEXT_BYTES_MAX = 1 << 28 };
+enum { BUSY_MS = 2000, TEXT_BYTES_MAX = 1 << 28 };
+
+static const int64_t count_max = (int64_t)1 << 53; /* of steps and of events */
 
 int64_t session_clock_ms(void)
 {
@@ -121,6 +123,8 @@ static bool open_database(struct session *session, bool immutable, struct err *e
     (void)sprintf(session->wal_path, "%s-wal", real);
     if (stat(session->real_path, &session->file) != 0)
         return err_set(err, ERR_IO, "cannot open: %s", strerror(errno));
+    if (session->mode == SESSION_WRITE && sqlite3_db_readonly(session->db, "main") == 1)
+        return session_fail(session, SQLITE_READONLY, err);
     return make_safe(session, err);
 }
 
@@ -144,6 +148,18 @@ static bool can_be_immutable(const struct session *session)
            (stat(session->wal_path, &wal) != 0 || wal.st_size == 0);
 }
 
+/* Why files of a session could not be opened, in more useful words; returns false. */
+static bool explain(const struct session *session, struct err *err)
+{
+    int kind = session->last_code & 0xFF;
+    if (!session->wal_path || (kind != SQLITE_CANTOPEN && kind != SQLITE_READONLY))
+        return false;
+    if (session->mode == SESSION_WRITE)
+        return err_set(err, ERR_IO, "it or its folder cannot be written to; use -R to look at it");
+    return err_set(err, ERR_IO, "was not closed cleanly, and its folder cannot be written to: copy "
+                   "it together with its -wal file to look at it");
+}
+
 static bool open_and_check(struct session *session, bool *is_new, struct err *err)
 {
     struct stat there;
@@ -151,16 +167,15 @@ static bool open_and_check(struct session *session, bool *is_new, struct err *er
         return err_set(err, ERR_USAGE, "is a folder or a device, expected a file");
     if (open_database(session, false, err) && session_schema_check(session, is_new, err))
         return true;
-    if (can_be_immutable(session)) {
-        close_database(session);
-        return open_database(session, true, err) && session_schema_check(session, is_new, err);
-    }
-    bool stuck = session->mode == SESSION_READ && session->wal_path &&
-                 stat(session->wal_path, &there) == 0 &&
-                 (session->last_code & 0xFF) == SQLITE_CANTOPEN;
-    return stuck ? err_set(err, ERR_IO, "was not closed cleanly, and its folder cannot be written "
-                           "to: copy it together with its -wal file to look at it")
-                 : false;
+    if (!can_be_immutable(session))
+        return explain(session, err);
+    close_database(session);
+    return open_database(session, true, err) && session_schema_check(session, is_new, err);
+}
+
+void session_checkpoint(struct session *session)
+{
+    (void)sqlite3_wal_checkpoint_v2(session->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 static bool use_wal(struct session *session, struct err *err)
@@ -189,9 +204,9 @@ bool session_load(struct session *session, struct err *err)
     struct session_progress now = {0};
     if (query.ok) {
         memcpy(session->id, id, SESSION_ID_LEN);
-        now.steps = (uint64_t)row_int(&query, 2, 0, INT64_MAX);
+        now.steps = (uint64_t)row_int(&query, 2, 0, count_max);
         now.head = row_int(&query, 1, 0, (int64_t)now.steps);
-        now.events = (uint64_t)row_int(&query, 3, 0, INT64_MAX);
+        now.events = (uint64_t)row_int(&query, 3, 0, count_max);
         session->has_origin = row_int(&query, 4, 0, 1) == 1;
     }
     if (!query_end(&query))
@@ -223,6 +238,8 @@ static bool open_all(struct session *session, struct err *err)
         return false;
     if (!session_schema_migrate(session, err) || !session_load(session, err))
         return false;
+    if (is_new)
+        session_checkpoint(session); /* the id is there whatever happens to the -wal file */
     session_counter_open(session);
     return true;
 }
@@ -250,9 +267,13 @@ void session_close(struct session *session)
 {
     if (!session)
         return;
-    /* The files of these names may be somebody else's by now: leave them alone. */
-    if (session->db && session->real_path && !session_in_place(session, NULL))
-        (void)sqlite3_db_config(session->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (session->db && session->real_path) {
+        /* The files of these names may be somebody else's by now: leave them alone. */
+        if (!session_in_place(session, NULL))
+            (void)sqlite3_db_config(session->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        else if (session->mode == SESSION_WRITE)
+            session_checkpoint(session); /* closing does it only when nobody reads */
+    }
     close_database(session);
     close_fd(session->counter_fd);
     close_fd(session->lock_fd);

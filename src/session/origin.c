@@ -133,8 +133,11 @@ bool session_set_origin(struct session *session, const struct session_origin *or
     }
     if (!session_begin(session, true, err))
         return false;
-    session->has_origin = session_end(session, insert_all(session, origin, err), err);
-    return session->has_origin;
+    if (!session_end(session, insert_all(session, origin, err), err))
+        return false;
+    session->has_origin = true;
+    session_checkpoint(session);
+    return true;
 }
 
 bool session_set_model_path(struct session *session, const char *path, struct err *err)

@@ -18,8 +18,9 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_STATE] = "SELECT id, coalesce(head, 0), (SELECT coalesce(max(id), 0) FROM step),"
-                  " (SELECT coalesce(max(seq), 0) FROM event), (SELECT count(*) FROM origin)"
+    [SQL_STATE] = "SELECT id, coalesce(head, 0) AS head, (SELECT coalesce(max(id), 0) FROM step)"
+                  " AS steps, (SELECT coalesce(max(seq), 0) FROM event) AS events,"
+                  " (SELECT count(*) FROM origin) AS origins"
                   " FROM session",
     [SQL_TRIED] = "SELECT coalesce((SELECT number FROM event WHERE kind = 'tried'"
                   " ORDER BY seq DESC LIMIT 1), 0),"
@@ -61,6 +62,7 @@ bool session_fail(struct session *session, int code, struct err *err)
 {
     session->last_code = code;
     const char *said = session->db ? sqlite3_errmsg(session->db) : sqlite3_errstr(code);
+    int system = session->db ? sqlite3_system_errno(session->db) : 0;
     if (is_full(session, code))
         return err_set(err, ERR_IO, "cannot write: no space left on the disk");
     if (code == SQLITE_IOERR_NOMEM || (code & 0xFF) == SQLITE_NOMEM)
@@ -78,8 +80,11 @@ bool session_fail(struct session *session, int code, struct err *err)
         return err_set(err, ERR_IO, "is being written to by another program");
     case SQLITE_CONSTRAINT:
         return err_set(err, ERR_MISMATCH, "does not fit what the session holds: %s", said);
+    case SQLITE_IOERR:
+        return err_set(err, ERR_IO, "cannot read or write: %s",
+                       system ? strerror(system) : sqlite3_errstr(code));
     default:
-        return err_set(err, ERR_IO, "cannot read or write: %s (%s)", sqlite3_errstr(code), said);
+        return err_set(err, ERR_IO, "cannot be used: %s", said);
     }
 }
 

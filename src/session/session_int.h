@@ -161,6 +161,8 @@ struct session {
 /* open.c */
 bool session_in_place(struct session *session, struct err *err);
 bool session_load(struct session *session, struct err *err);
+/* Bring what is in the -wal file into the file itself, as far as readers allow. */
+void session_checkpoint(struct session *session);
 int64_t session_clock_ms(void);
 
 /* lock.c */

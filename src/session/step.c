@@ -4,6 +4,7 @@
  * climbs arrives at the root, whatever the file says.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +167,11 @@ static bool mark_way(struct session *session, int64_t from, int64_t to, struct e
 
 bool session_move_head(struct session *session, int64_t step, const char *text, struct err *err)
 {
-    struct session_event moved = {.kind = EVENT_KIND_HEAD, .text = text};
+    struct session_event moved = {
+        .kind = EVENT_KIND_HEAD,
+        .fitness = (double)NAN,
+        .text = text,
+    };
     if (!session_needs_origin(session, err) || !has_step(session, step, err) ||
         !session_begin(session, false, err))
         return false;

@@ -46,13 +46,13 @@ void numbers_print(struct buf *out, const double *data, size_t count)
     buf_add_text(out, "]");
 }
 
-static void add_number(struct numbers *out, double value)
+/* Room for one more; an empty list has some memory too: NULL is no list. */
+static void make_room(struct numbers *out)
 {
-    if (out->count == out->capacity) {
-        out->capacity = out->capacity ? out->capacity * 2 : 128;
-        out->data = x_grow(out->data, out->capacity, sizeof *out->data);
-    }
-    out->data[out->count++] = value;
+    if (out->count < out->capacity)
+        return;
+    out->capacity = out->capacity ? out->capacity * 2 : 128;
+    out->data = x_grow(out->data, out->capacity, sizeof *out->data);
 }
 
 /* One number at text, which a zero byte ends; returns its end, or NULL. */
@@ -71,6 +71,7 @@ static const char *parse_number(const char *text, double *out)
 bool numbers_parse(const char *text, size_t len, struct numbers *out)
 {
     out->count = 0;
+    make_room(out);
     const char *end = text + len;
     if (len < 2 || text[0] != '[' || end[-1] != ']')
         return false;
@@ -82,7 +83,8 @@ bool numbers_parse(const char *text, size_t len, struct numbers *out)
         at = parse_number(at, &value);
         if (!at || at >= end)
             return false;
-        add_number(out, value);
+        make_room(out);
+        out->data[out->count++] = value;
         if (*at != ',')
             return at == end - 1;
     }
