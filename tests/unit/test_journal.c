@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A search and its session stay in step [N1], whatever a person does, and what is
+ * opened again is what was closed [N2].
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "src/base/rng.h"
+#include "src/session/journal.h"
+#include "tests/simple.h"
+#include "tests/t.h"
+#include "tests/tiny.h"
+
+enum { TARGETS = 4, CONTROLS = 2, PROBES = TARGETS + CONTROLS };
+
+static char folder[64];
+
+struct desk {
+    struct probe probes[PROBES];
+    struct probe_set targets, controls, heldout;
+    struct search_inputs inputs;
+    struct search_options options;
+    struct model *model;
+    struct session *session;
+    struct journal *journal;
+    char path[128];
+};
+
+static void desk_probes(struct desk *desk)
+{
+    static const char *const texts[PROBES][3] = {
+        {"ab", "c", "d"},   {"xy z", "1", "2"}, {"hello", " w", " v"},
+        {"3+4=", "7", "8"}, {"the", " a", " b"}, {"q", "u", "r"},
+    };
+    for (size_t i = 0; i < PROBES; i++) {
+        desk->probes[i] = simple_probe(texts[i][0], texts[i][1], texts[i][2]);
+        desk->probes[i].name = desk->probes[i].prompt;
+        desk->probes[i].set = (char *)(uintptr_t)(i < TARGETS ? "targets" : "controls");
+    }
+    desk->targets = simple_set(desk->probes, TARGETS);
+    desk->controls = simple_set(desk->probes + TARGETS, CONTROLS);
+    desk->heldout = (struct probe_set){0};
+    desk->inputs = (struct search_inputs){&desk->targets, &desk->controls, &desk->heldout,
+                                          simple_set(desk->probes, PROBES)};
+    desk->options = search_default_options();
+    desk->options.threads = 1;
+}
+
+static void desk_open(struct desk *desk)
+{
+    struct err err;
+    desk->model = simple_model(&tiny_default);
+    desk->session = session_open(desk->path, SESSION_WRITE, &err);
+    t_ok(desk->session != NULL, &err);
+    desk->journal = session_is_new(desk->session)
+                        ? journal_begin(desk->session, desk->model, &desk->inputs, &desk->options,
+                                        "test", NULL, &err)
+                        : journal_resume(desk->session, desk->model, &desk->inputs,
+                                         &desk->options, "test", &err);
+    t_ok(desk->journal != NULL, &err);
+}
+
+static void desk_close(struct desk *desk)
+{
+    search_free(journal_search(desk->journal));
+    journal_free(desk->journal);
+    session_close(desk->session);
+    model_free(desk->model);
+}
+
+static void desk_set_up(struct desk *desk, const char *name)
+{
+    desk_probes(desk);
+    (void)snprintf(desk->path, sizeof desk->path, "%s/%s.bankai", folder, name);
+    desk_open(desk);
+}
+
+/* The model holds the flips on the way to the head, and the search knows their gaps. */
+static void check(struct desk *desk)
+{
+    struct err err;
+    struct search *search = journal_search(desk->journal);
+    struct model *other = simple_model(&tiny_default);
+    int64_t *ids = NULL;
+    size_t count = 0, accepted = 0;
+    double gaps[PROBES];
+    t_ok(session_way(desk->session, session_head(desk->session), &ids, &count, &err), &err);
+    (void)search_accepted(search, &accepted);
+    assert_int_equal(accepted, count);
+    for (size_t i = 0; i < count; i++) {
+        struct session_step step;
+        t_ok(session_step(desk->session, ids[i], &step, &err), &err);
+        model_flip(other, &step.flips[0]);
+        if (i + 1 == count)
+            assert_memory_equal(step.gaps, search_gaps_now(search), sizeof gaps);
+    }
+    assert_int_equal(simple_bytes_hash(other), simple_bytes_hash(desk->model));
+    free(ids);
+    model_free(other);
+}
+
+static struct flip random_row(struct rng *rng)
+{
+    return (struct flip){(int32_t)rng_below(rng, 2), rng_below(rng, 2) ? PROJ_UP : PROJ_O,
+                         (uint32_t)rng_below(rng, 128), FLIP_WHOLE_ROW, {0, 0}};
+}
+
+/* One thing a person may do; refusals are part of it. */
+static void act(struct desk *desk, struct rng *rng)
+{
+    struct err err = {0};
+    struct search_try tried;
+    struct flip flip = random_row(rng);
+    double gaps[PROBES], fitness = 0;
+    uint64_t steps = session_step_count(desk->session);
+    switch (rng_below(rng, 10)) {
+    case 0: (void)journal_keep(desk->journal, &flip, &tried, NULL, &err); break;
+    case 1: (void)journal_undo(desk->journal, &err); break;
+    case 2: (void)journal_redo(desk->journal, &err); break;
+    case 3: (void)journal_goto(desk->journal, (int64_t)rng_below(rng, steps + 1), &err); break;
+    case 4: (void)journal_accept(desk->journal, &tried, NULL, &err); break;
+    case 5: (void)journal_reject(desk->journal, &tried, &err); break;
+    case 6: (void)journal_measure(desk->journal, &flip, gaps, &fitness, NULL, &err); break;
+    default: assert_int_equal(journal_step(desk->journal, &tried, NULL, &err), SEARCH_TRIED);
+    }
+    if (err.code != ERR_NONE && err.code != ERR_USAGE && err.code != ERR_RANGE)
+        t_ok(false, &err);
+    assert_true(session_step_count(desk->session) >= steps); /* nothing is thrown away */
+}
+
+static void journal__anything_in_any_order__file_and_search_agree(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 51);
+    struct desk desk;
+    desk_set_up(&desk, "anything");
+    for (size_t i = 0; i < 150; i++) {
+        act(&desk, &rng);
+        check(&desk);
+        if (rng_below(&rng, 12) == 0) {
+            uint64_t tried = search_tried(journal_search(desk.journal));
+            double fitness = search_fitness(journal_search(desk.journal));
+            desk_close(&desk);
+            desk_open(&desk);
+            check(&desk);
+            assert_int_equal(search_tried(journal_search(desk.journal)), tried);
+            assert_true(search_fitness(journal_search(desk.journal)) == fitness);
+        }
+    }
+    assert_true(session_step_count(desk.session) > 10);
+    desk_close(&desk);
+}
+
+static void journal_redo__after_undo_and_restart__the_same_step(void **state)
+{
+    (void)state;
+    struct err err;
+    struct rng rng;
+    rng_seed(&rng, 52);
+    struct desk desk;
+    struct search_try tried;
+    desk_set_up(&desk, "redo");
+    assert_false(journal_can_redo(desk.journal));
+    assert_false(journal_redo(desk.journal, &err));
+    t_err_is(&err, ERR_USAGE, "", "nothing to redo");
+    assert_false(journal_undo(desk.journal, &err));
+    t_err_is(&err, ERR_USAGE, "", "nothing to undo: no flip is accepted");
+    for (int i = 0; i < 3; i++) {
+        struct flip flip = random_row(&rng);
+        t_ok(journal_keep(desk.journal, &flip, &tried, NULL, &err), &err);
+    }
+    uint64_t hash = simple_bytes_hash(desk.model);
+    t_ok(journal_undo(desk.journal, &err), &err);
+    t_ok(journal_undo(desk.journal, &err), &err);
+    assert_int_equal(session_head(desk.session), 1);
+    desk_close(&desk);
+    desk_open(&desk);
+    t_ok(journal_redo(desk.journal, &err), &err);
+    t_ok(journal_redo(desk.journal, &err), &err);
+    assert_int_equal(session_head(desk.session), 3);
+    assert_int_equal(simple_bytes_hash(desk.model), hash);
+    t_ok(journal_goto(desk.journal, 1, &err), &err); /* a branch */
+    struct flip flip = random_row(&rng);
+    t_ok(journal_keep(desk.journal, &flip, &tried, NULL, &err), &err);
+    assert_int_equal(session_head(desk.session), 4);
+    t_ok(journal_goto(desk.journal, 3, &err), &err); /* the old one is still there */
+    assert_int_equal(simple_bytes_hash(desk.model), hash);
+    check(&desk);
+    desk_close(&desk);
+}
+
+static void journal_resume__other_model__refused_with_both_hashes(void **state)
+{
+    (void)state;
+    struct err err;
+    struct desk desk;
+    desk_set_up(&desk, "other");
+    desk_close(&desk);
+    struct tiny shape = tiny_default;
+    shape.seed++;
+    struct model *model = simple_model(&shape);
+    desk.session = session_open(desk.path, SESSION_WRITE, &err);
+    t_ok(desk.session != NULL, &err);
+    assert_null(journal_resume(desk.session, model, &desk.inputs, &desk.options, "test", &err));
+    assert_int_equal(err.code, ERR_MISMATCH);
+    assert_non_null(strstr(err.message, model_sha256(model, &err)));
+    session_close(desk.session);
+    model_free(model);
+}
+
+static void journal_settings__there_and_back__the_same(void **state)
+{
+    (void)state;
+    struct err err;
+    const int32_t some[] = {3, 1};
+    int32_t layers[SESSION_LAYERS_MAX];
+    struct search_options options = search_default_options(), back = {0};
+    options.layers = some;
+    options.layer_count = 2;
+    options.penalty = 0.1;
+    options.metric = METRIC_TOKEN_GAP;
+    options.fitness = FITNESS_MIN;
+    options.projs = 1u << PROJ_EMBED | 1u << PROJ_Q;
+    options.iterations = UINT64_MAX;
+    options.seed = 12345678901;
+    json_t *settings = journal_settings(&options);
+    t_ok(journal_options(settings, &back, layers, &err), &err);
+    assert_int_equal(back.layer_count, 2);
+    assert_int_equal(back.layers[0], 3);
+    assert_int_equal(back.layers[1], 1);
+    assert_true(back.penalty == options.penalty && back.seed == options.seed);
+    assert_true(back.metric == options.metric && back.fitness == options.fitness);
+    assert_true(back.projs == options.projs && back.iterations == UINT64_MAX);
+    (void)json_object_set_new(settings, "penalty", json_real(-1));
+    assert_false(journal_options(settings, &back, layers, &err));
+    (void)json_object_set_new(settings, "penalty", json_real(1));
+    (void)json_object_set_new(settings, "metric", json_string("vibes"));
+    assert_false(journal_options(settings, &back, layers, &err));
+    assert_non_null(strstr(err.message, "vibes"));
+    json_decref(settings);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "/tmp/bankai-journal-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    return setenv("XDG_STATE_HOME", folder, 1);
+}
+
+static int drop_folder(void **state)
+{
+    (void)state;
+    char command[96];
+    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command); /* a name of our own making */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(journal__anything_in_any_order__file_and_search_agree),
+        cmocka_unit_test(journal_redo__after_undo_and_restart__the_same_step),
+        cmocka_unit_test(journal_resume__other_model__refused_with_both_hashes),
+        cmocka_unit_test(journal_settings__there_and_back__the_same),
+    };
+    return cmocka_run_group_tests_name("journal", tests, make_folder, drop_folder);
+}
