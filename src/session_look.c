@@ -166,7 +166,7 @@ int session_log(const struct session_request *request, struct err *err)
     return ok ? EXIT_DONE : cli_fail(err);
 }
 
-/* ---- verify, export --------------------------------------------------------------------------- */
+/* ---- verify, export ---- */
 
 int session_check(const struct session_request *request, struct err *err)
 {

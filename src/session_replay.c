@@ -161,7 +161,7 @@ static bool each(void *user, const struct session_event *event)
     return ok;
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static bool compare_before(struct replay *replay, const struct session_origin *origin)
 {

@@ -277,7 +277,7 @@ enum search_status journal_step(struct journal *journal, struct search_try *out,
     return SEARCH_FAILED;
 }
 
-/* ---- a person's hand -------------------------------------------------------------------------- */
+/* ---- a person's hand ---- */
 
 bool journal_measure(struct journal *journal, const struct flip *flip, double *gaps,
                      double *fitness, cancel_flag *cancel, struct err *err)
