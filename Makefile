@@ -142,8 +142,9 @@ $(B)/cross/compare_kernels: $(CROSSED) $(wildcard engine/kernel/*.h) | $(B)/deps
 	$(Q)aarch64-linux-gnu-gcc -std=c11 -D_GNU_SOURCE -I. -ffp-contract=off $(KERNEL_FLAGS) \
 	    @tests/tools/warnings-gcc.txt $(WERROR) -static $(CROSSED) -o $@ -lm
 
-$(B)/tests/fuzz/make_corpus_gguf: $(B)/tests/fuzz/make_corpus_gguf.o $(TOOLS:%.c=$(B)/%.o) \
-                                  $(B)/libbankai.a
+CORPORA := $(patsubst tests/fuzz/make_corpus_%.c,%,$(sort $(wildcard tests/fuzz/make_corpus_*.c)))
+CORPUS_RUNS := $(CORPORA:%=$(B)/tests/fuzz/make_corpus_%)
+$(CORPUS_RUNS): $(B)/%: $(B)/%.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS) cmocka) -lm
 
@@ -168,8 +169,8 @@ deps: ## install what building and testing need
 .PHONY: tests
 tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
-.PHONY: lint check-model check-san check-neon fuzz corpus golden bench bench-peer nano install
-.PHONY: clean help
+.PHONY: lint check-model check-san check-neon fuzz soak corpus golden bench bench-peer
+.PHONY: nano install clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install check lint
 	@MAKE="$(MAKE)" B=$(B) sh tests/tools/lint.sh
@@ -195,8 +196,15 @@ fuzz: ## libFuzzer on every fuzz target, T seconds each
 	@sh tests/tools/deps.sh --install lint
 	@T=$(T) B=$(B) sh tests/tools/fuzz.sh
 
-corpus: $(B)/tests/fuzz/make_corpus_gguf ## write the seeds of the GGUF fuzzer again
-	$(B)/tests/fuzz/make_corpus_gguf tests/fuzz/corpus/gguf
+# Tests whose long form is asked for by BANKAI_SOAK: how often a process is killed.
+SOAKS := $(addprefix $(B)/tests/unit/test_session_,kill fault)
+N ?= 1000
+soak: $(SOAKS) ## the long form of tests that kill and break: N=1000 kills
+	@for run in $(SOAKS); do BANKAI_SOAK=$(N) $$run || exit 1; done
+
+corpus: $(CORPUS_RUNS) ## write the seeds of the GGUF and session fuzzers again
+	@for name in $(CORPORA); do \
+	    $(B)/tests/fuzz/make_corpus_$$name tests/fuzz/corpus/$$name || exit 1; done
 
 golden: $(B)/tests/unit/test_golden ## write the golden screens again: read the difference
 	@mkdir -p tests/golden
