@@ -53,6 +53,9 @@ void session_counter_open(struct session *session)
     if (session->counter_fd < 0)
         return;
     uint64_t steps = read_steps(session);
+    /* A writer beside a reader may have added some since the reader looked. */
+    if (steps > session->now.steps && !writes && !session_load(session, NULL))
+        return;
     session->missing = steps > session->now.steps ? steps - session->now.steps : 0;
 }
 

@@ -126,6 +126,7 @@ bool session_set_origin(struct session *session, const struct session_origin *or
 {
     size_t count = origin->target_count + origin->control_count + origin->heldout_count;
     BUG_ON(count != (origin->probes ? origin->probes->count : 0));
+    BUG_ON(!origin->gaps_before && origin->target_count + origin->control_count > 0);
     BUG_ON(!json_is_object(origin->shape) || !json_is_object(origin->settings));
     if (session->has_origin) {
         (void)err_set(err, ERR_USAGE, "the session has an origin already");
@@ -253,7 +254,7 @@ static bool check_gaps(const struct origin *origin, struct err *err)
 {
     const struct session_origin *view = &origin->view;
     size_t expected = view->target_count + view->control_count;
-    if (!view->gaps_before || origin->gaps.count == expected)
+    if (origin->gaps.count == expected)
         return true;
     (void)err_set(err, ERR_FORMAT, "has %zu numbers, expected %zu: one for each target and control",
                   origin->gaps.count, expected);

@@ -408,7 +408,18 @@ static void session_copy__open_session__whole_with_its_own_id(void **state)
     t_ok(session_copy(session, to, &err), &err);
     assert_false(session_copy(session, to, &err));
     t_err_is(&err, ERR_USAGE, "", "exists already, and may be a session: nothing is written");
+    assert_false(session_copy(session, "/dev/null/x", &err));
+    t_err_is(&err, ERR_IO, "", "cannot open: Not a directory");
+    assert_string_equal(err.file, "/dev/null/x");
     t_ok(fixture_add_step(session, 2, NULL, &err), &err);
+    struct session *reader = fixture_open(path, SESSION_READ);
+    const char *second = fixture_path(".bankai");
+    t_ok(session_copy(reader, second, &err), &err);
+    session_close(reader);
+    session_close(session);
+    session = fixture_open(second, SESSION_READ);
+    assert_int_equal(session_head(session), 2);
+    fixture_verify(session);
     session_close(session);
     session = fixture_open(to, SESSION_WRITE);
     assert_int_equal(session_head(session), 1);

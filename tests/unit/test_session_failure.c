@@ -246,6 +246,8 @@ static const struct {
     {"UPDATE origin SET shape = 'x'", "origin, shape: is a text (x), expected a JSON object\n"},
     {"UPDATE origin SET gaps_before = '[]'", "origin, gaps_before: has 0 numbers, expected 3: one "
      "for each target and control\n"},
+    {"UPDATE origin SET gaps_before = NULL", "origin, gaps_before: has 0 numbers, expected 3: one "
+     "for each target and control\n"},
     {"PRAGMA foreign_keys = OFF; INSERT INTO answer VALUES(9, 0, 'x', 0)",
      "names something that is not there: answer"},
     {"INSERT INTO answer VALUES(1, 0, 'x', 7)",
