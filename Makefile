@@ -197,10 +197,10 @@ fuzz: ## libFuzzer on every fuzz target, T seconds each
 	@T=$(T) B=$(B) sh tests/tools/fuzz.sh
 
 # Tests whose long form is asked for by BANKAI_SOAK: how often a process is killed.
-SOAKS := $(addprefix $(B)/tests/unit/test_session_,kill fault)
+SOAKS := $(addprefix $(B)/tests/unit/test_session_,kill fault) $(B)/tests/cli/test_session
 N ?= 1000
-soak: $(SOAKS) ## the long form of tests that kill and break: N=1000 kills
-	@for run in $(SOAKS); do BANKAI_SOAK=$(N) $$run || exit 1; done
+soak: $(B)/bankai $(SOAKS) ## the long form of tests that kill and break: N=1000 kills
+	@for run in $(SOAKS); do BANKAI_SOAK=$(N) BANKAI=$(abspath $(B))/bankai $$run || exit 1; done
 
 corpus: $(CORPUS_RUNS) ## write the seeds of the GGUF and session fuzzers again
 	@for name in $(CORPORA); do \

@@ -95,11 +95,13 @@ static bool read_words(const struct arguments *arguments, struct search_options 
 static bool read_numbers(const struct arguments *arguments, struct search_options *options,
                          struct err *err)
 {
-    int64_t seed = 0;
-    if (!arguments_int(arguments, "seed", 0, INT64_MAX, (int64_t)options->seed, &seed, err) ||
+    int64_t seed = 0, keep = -1;
+    if (!arguments_int(arguments, "keep", 0, INT32_MAX, -1, &keep, err) ||
+        !arguments_int(arguments, "seed", 0, INT64_MAX, (int64_t)options->seed, &seed, err) ||
         !arguments_double(arguments, "penalty", 0, 1e6, options->penalty, &options->penalty, err))
         return false;
     options->seed = (uint64_t)seed;
+    options->keep_bytes = keep < 0 ? SEARCH_KEEP_DEFAULT : (uint64_t)keep << 20;
     options->threads = arguments_threads(arguments);
     options->plain = arguments_has(arguments, "plain-eval");
     options->early_stop = !options->plain;

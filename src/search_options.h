@@ -30,6 +30,7 @@ enum {
     {"fitness", 0, "F", "mean (default) or min of the targets' gains"},                       \
     {"metric", 0, "M", "seq_logprob (default) or token_gap"},                                 \
     {"seed", 0, "N", "of the draws (42)"},                                                    \
+    {"keep", 0, "MIB", "memory for what evaluations leave behind (half of what is free)"},    \
     {"plain-eval", 0, NULL, "measure every candidate by a full pass: same flips, slower"}
 
 /* A session decides what its search does: none of these may be given with one that is

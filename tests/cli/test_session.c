@@ -33,12 +33,12 @@ static void begin_short(const char *path, const char *iterations, const char *pa
     run_free(run);
 }
 
-/* The patch of a search that nobody stopped. */
+/* The patch of a search that nobody stopped, and that keeps nothing. */
 static const char *whole_patch(void)
 {
     const char *path = run_path("whole.json");
     if (access(path, F_OK) != 0)
-        run_free(run_ok(BEGIN, "--iters", ITERATIONS, "-o", path, NULL));
+        run_free(run_ok(BEGIN, "--iters", ITERATIONS, "--keep", "0", "-o", path, NULL));
     return path;
 }
 
