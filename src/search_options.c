@@ -121,7 +121,7 @@ bool search_options_read(const struct arguments *arguments, struct search_option
 bool search_options_leave_session(const struct arguments *arguments, struct err *err)
 {
     static const char *const decided[] = {"target", "control", "heldout", "layers", "proj",
-                                          "penalty", "fitness", "metric", "seed", "method"};
+                                          "penalty", "fitness", "metric", "seed"};
     for (size_t i = 0; i < countof(decided); i++)
         if (arguments_has(arguments, decided[i]))
             return err_set(err, ERR_USAGE,

@@ -141,6 +141,34 @@ static void session_replay__after_stops__every_number_as_it_was(void **state)
     run_free(run);
 }
 
+/* The workbench, too, opens a session where it was left. */
+static void open__a_session__as_it_was_left(void **state)
+{
+    (void)state;
+    const char *path = run_path("open.bankai"), *patch = run_path("open.json");
+    const char *first = run_write_text("first.script",
+                                       "wait idle\nstep 30\nwait idle\nundo\nwait idle\n");
+    const char *then = run_write_text("then.script", "wait idle\nredo\nwait idle\nstate 1\nwait idle\n");
+    run_free(run_ok("open", "-s", path, "-o", patch, "--script", first, "--headless", "80x24",
+                    NULL));
+    int64_t steps = steps_of(path);
+    assert_true(steps > 1);
+    run_free(run_ok("open", "-s", path, "-o", patch, "--script", then, "--headless", "80x24",
+                    NULL));
+    assert_int_equal(steps_of(path), steps);
+    struct run *run = run_ok("session", "show", path, "--json", NULL);
+    json_t *shown = run_json(run);
+    assert_int_equal(look_int(shown, "head"), 1);
+    assert_int_equal(look_int(shown, "tried"), 30);
+    json_decref(shown);
+    run_free(run);
+    run = run_ok("session", "replay", path, NULL);
+    run_expect_out(run, "every number as it was");
+    run_free(run);
+    run_refused("usage", "--seed is decided by the session", "open", "-s", path, "--seed", "1",
+                "--script", then, "--headless", "80x24", NULL);
+}
+
 static void session__wrong_use__one_clear_line(void **state)
 {
     (void)state;
@@ -161,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search__killed_again_and_again__same_patch_in_the_end),
         cmocka_unit_test(session_replay__after_stops__every_number_as_it_was),
+        cmocka_unit_test(open__a_session__as_it_was_left),
         cmocka_unit_test(session__wrong_use__one_clear_line),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
