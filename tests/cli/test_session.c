@@ -148,7 +148,8 @@ static void open__a_session__as_it_was_left(void **state)
     const char *path = run_path("open.bankai"), *patch = run_path("open.json");
     const char *first = run_write_text("first.script",
                                        "wait idle\nstep 30\nwait idle\nundo\nwait idle\n");
-    const char *then = run_write_text("then.script", "wait idle\nredo\nwait idle\nstate 1\nwait idle\n");
+    const char *then = run_write_text("then.script",
+                                      "wait idle\nredo\nwait idle\nstate 1\nwait idle\n");
     run_free(run_ok("open", "-s", path, "-o", patch, "--script", first, "--headless", "80x24",
                     NULL));
     int64_t steps = steps_of(path);
