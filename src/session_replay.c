@@ -40,7 +40,10 @@ static bool diverge(struct replay *replay, const struct session_event *event, co
 /* Bits, so that NaN equals NaN and -0 is not 0. */
 static bool same_number(double a, double b)
 {
-    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+    uint64_t bits_a = 0, bits_b = 0;
+    memcpy(&bits_a, &a, sizeof bits_a);
+    memcpy(&bits_b, &b, sizeof bits_b);
+    return bits_a == bits_b || (isnan(a) && isnan(b));
 }
 
 static bool same_flip(const struct flip *a, const struct flip *b)
