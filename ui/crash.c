@@ -16,7 +16,7 @@ enum { STACK_BYTES = 1 << 16 };
 
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 static struct sigaction before[countof(fatal)];
-static char line[4400]; /* what is said; made before it is needed */
+static char line[8800]; /* what is said; made before it is needed */
 static char *stack;     /* for a handler when the program's own has run over */
 
 /* Only calls that a signal handler may make: write, sigaction, raise. */
@@ -47,11 +47,15 @@ void crash_guard(void)
     bug_set_hook(on_bug);
 }
 
-void crash_set_patch(const char *path)
+void crash_set_files(const char *patch, const char *session)
 {
     struct buf text = {0};
     buf_add_text(&text, "bankai: crashed; the accepted flips are in ");
-    text_visible(&text, path, strlen(path));
+    text_visible(&text, patch, strlen(patch));
+    if (session) {
+        buf_add_text(&text, "\nbankai: go on with: bankai open -s ");
+        text_visible(&text, session, strlen(session));
+    }
     buf_add_text(&text, "\n");
     if (text.len < sizeof line)
         memcpy(line, text.data, text.len + 1);

@@ -9,8 +9,9 @@
  * where the accepted flips are.  The signal then does what it did before. */
 void crash_guard(void);
 
-/* The patch file; what is not known is not said. */
-void crash_set_patch(const char *path);
+/* The patch file and the session (or NULL); what is not known is not said.  Neither is
+ * ever written to by a handler. */
+void crash_set_files(const char *patch, const char *session);
 
 void crash_unguard(void);
 

@@ -162,7 +162,7 @@ static void take_event(struct loop *loop, struct event *event)
     }
     app_event(loop->app, event);
     if (event->type == EVENT_OPENED && loop->app->output)
-        crash_set_patch(loop->app->output);
+        crash_set_files(loop->app->output, loop->app->session);
     event_free(event);
     loop->reported = true;
 }
