@@ -198,6 +198,24 @@ class WorkbenchInTmux(unittest.TestCase):
         terminal.line("clear; stty -g | cmp - before && echo the same")
         terminal.wait("^the same")
 
+    def test_crashed(self):
+        """An abort gives the terminal back, and the session opens as it was shown."""
+        terminal = self.start()
+        terminal.open("-s", "crash.bankai")
+        terminal.key("s", "s", "s", "s", "s")
+        terminal.wait("accepted 1/5")
+        terminal.idle()
+        os.kill(terminal.pid_of_workbench(), signal.SIGABRT)
+        terminal.wait(r"go on with: bankai open -s crash\.bankai")
+        terminal.shell_is_back()
+        terminal.line(f"clear; {PROGRAM} open -s crash.bankai")
+        terminal.wait("accepted 1/5")
+        terminal.idle()
+        terminal.key("u")
+        terminal.wait("accepted 0/5")
+        terminal.key("C-r")
+        terminal.wait("accepted 1/5")
+
     def test_suspended(self):
         """Ctrl-Z gives the shell back, fg draws the screen again."""
         terminal = self.start()
