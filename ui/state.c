@@ -88,6 +88,7 @@ static void take_opened(struct app *app, const struct event_opened *opened)
     state_set_text(&app->output, opened->output, opened->output ? strlen(opened->output) : 0);
     state_set_text(&app->session, opened->session,
                    opened->session ? strlen(opened->session) : 0);
+    app->heldout_looks = opened->heldout_looks;
     if (opened->missing_steps > 0)
         app_complain(app, "the session's last %llu steps are lost with its -wal file",
                      (unsigned long long)opened->missing_steps);

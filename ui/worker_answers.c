@@ -126,7 +126,8 @@ bool worker_answer(struct worker *worker, bool heldout, struct err *err)
     if (!answer_base(worker, heldout, &share, err))
         return false;
     share.before = share.total - count;
-    if (!answer_now(worker, heldout, &share, err))
+    if (!answer_now(worker, heldout, &share, err) ||
+        !worker_session_answers(worker, heldout, err))
         return false;
     struct event *event = event_new(EVENT_ANSWERS, worker->job);
     event->answers = (struct event_answers){
@@ -200,8 +201,10 @@ bool worker_text(struct worker *worker, const char *text, struct err *err)
     bool ok = encode(worker, text, &prompt, err) && text_base(worker, text, &prompt, err) &&
               text_now(worker, &prompt, &now, err);
     ids_free(&prompt);
-    if (!ok)
+    if (!ok || !worker_session_text(worker, text, &worker->text_base, &now, err)) {
+        generation_free(&now);
         return false;
+    }
     worker->text_state = model_state(worker->model);
     struct event *event = event_new(EVENT_TEXT, worker->job);
     event->text.prompt = x_copy(text, strlen(text));

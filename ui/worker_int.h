@@ -117,9 +117,12 @@ bool worker_session_inputs(struct worker *worker, struct err *err);
 const char *worker_session_model(struct worker *worker, struct err *err);
 bool worker_session_begin(struct worker *worker, struct err *err);
 void worker_session_close(struct worker *worker);
-/* An event without a flip; data (or NULL) is taken. */
-bool worker_session_note(struct worker *worker, enum session_kind kind, const char *text,
-                         json_t *data, struct err *err);
+/* What was answered and continued; how often somebody looked at held-out answers. */
+bool worker_session_answers(struct worker *worker, bool heldout, struct err *err);
+bool worker_session_text(struct worker *worker, const char *prompt,
+                         const struct generation *base, const struct generation *now,
+                         struct err *err);
+uint64_t worker_session_looks(struct worker *worker);
 
 /* ---- worker_jobs.c, worker_answers.c ---------------------------------------------- */
 

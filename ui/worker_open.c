@@ -44,6 +44,7 @@ static void emit_opened(struct worker *worker)
         .output = x_copy(worker->output.data, worker->output.len),
         .session = x_copy(session_path(worker->session), strlen(session_path(worker->session))),
         .missing_steps = session_missing_steps(worker->session),
+        .heldout_looks = worker_session_looks(worker),
     };
     worker_emit(worker, event);
 }

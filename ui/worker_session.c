@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/base/file.h"
+#include "src/base/json.h"
 #include "ui/worker_int.h"
 
 /* "sessions/20261120-221530-4711.bankai": by the clock, so that they sort; the number
@@ -108,10 +109,20 @@ bool worker_session_begin(struct worker *worker, struct err *err)
     return true;
 }
 
+/* Answers that were kept fresh by themselves [W5] are nothing a person did. */
+static bool is_deed(void *user, const struct session_event *event)
+{
+    bool unasked = event->data && json_is_true(json_object_get(event->data, "unasked"));
+    *(bool *)user = event->kind != EVENT_KIND_OPEN && !unasked;
+    return !*(bool *)user;
+}
+
 /* Opened and closed again: nobody wants to be offered that. */
 static bool nothing_happened(struct session *session)
 {
-    return session_step_count(session) <= 1 && session_event_count(session) <= 1;
+    bool deed = false;
+    struct err ignored;
+    return session_each_event(session, 1, is_deed, &deed, &ignored) && !deed;
 }
 
 void worker_session_close(struct worker *worker)
@@ -132,17 +143,88 @@ void worker_session_close(struct worker *worker)
     worker->session = NULL;
 }
 
-bool worker_session_note(struct worker *worker, enum session_kind kind, const char *text,
-                         json_t *data, struct err *err)
+/* ---- what was generated ---------------------------------------------------------- */
+
+/* An event without a flip; data is taken. */
+static bool note(struct worker *worker, enum session_kind kind, json_t *data, struct err *err)
 {
     struct session_event event = {
         .kind = kind,
         .step = session_head(worker->session),
         .fitness = (double)NAN,
-        .text = text,
         .data = data,
     };
     bool ok = session_add_event(worker->session, &event, err);
     json_decref(data);
     return ok;
+}
+
+/* first: the first probe's place among all. */
+static bool add_answers(struct worker *worker, const struct evaluation *evaluation, size_t first,
+                        int64_t step, struct err *err)
+{
+    struct session_answer *answers = x_new(evaluation->count, sizeof *answers);
+    for (size_t i = 0; i < evaluation->count; i++) {
+        const struct buf *text = &evaluation->generation[i].text;
+        answers[i] = (struct session_answer){
+            .step = step,
+            .probe = first + i,
+            .text = text->data ? text->data : "",
+            .text_len = text->len,
+            .right = evaluation->right[i],
+        };
+    }
+    bool ok = session_add_answers(worker->session, answers, evaluation->count, err);
+    free(answers);
+    return ok;
+}
+
+static json_int_t count_right(const struct evaluation *evaluation)
+{
+    size_t right = 0;
+    for (size_t i = 0; i < evaluation->count; i++)
+        right += evaluation->right[i];
+    return (json_int_t)right;
+}
+
+bool worker_session_answers(struct worker *worker, bool heldout, struct err *err)
+{
+    const struct worker_answers *answers = &worker->answers[heldout];
+    size_t first = heldout ? worker_searched(worker) : 0;
+    int64_t head = session_head(worker->session);
+    json_t *data = json_pack("{s:I, s:I, s:I, s:b}", "n", (json_int_t)answers->base->count,
+                             "right_base", count_right(answers->base), "right_now",
+                             count_right(answers->now), "unasked", (int)worker->unasked);
+    if (!note(worker, heldout ? EVENT_KIND_HELDOUT : EVENT_KIND_ANSWERS, data, err) ||
+        !add_answers(worker, answers->base, first, SESSION_ROOT, err))
+        return false;
+    return head == SESSION_ROOT || add_answers(worker, answers->now, first, head, err);
+}
+
+bool worker_session_text(struct worker *worker, const char *prompt,
+                         const struct generation *base, const struct generation *now,
+                         struct err *err)
+{
+    const struct buf *texts[] = {&base->text, &now->text};
+    json_t *data = json_object();
+    (void)json_object_set_new(data, "prompt", json_text(prompt, strlen(prompt)));
+    for (size_t i = 0; i < 2; i++)
+        (void)json_object_set_new(data, i ? "now" : "base",
+                                  json_text(texts[i]->data ? texts[i]->data : "", texts[i]->len));
+    (void)json_object_set_new(data, "unasked", json_boolean(worker->unasked));
+    return note(worker, EVENT_KIND_TEXT, data, err);
+}
+
+static bool count_look(void *user, const struct session_event *event)
+{
+    *(uint64_t *)user += event->kind == EVENT_KIND_HELDOUT;
+    return true;
+}
+
+uint64_t worker_session_looks(struct worker *worker)
+{
+    uint64_t looks = 0;
+    struct err ignored;
+    (void)session_each_event(worker->session, 1, count_look, &looks, &ignored);
+    return looks;
 }

@@ -149,7 +149,8 @@ static void open__a_session__as_it_was_left(void **state)
     const char *first = run_write_text("first.script",
                                        "wait idle\nstep 30\nwait idle\nundo\nwait idle\n");
     const char *then = run_write_text("then.script",
-                                      "wait idle\nredo\nwait idle\nstate 1\nwait idle\n");
+                                      "wait idle\nredo\nwait idle\nstate 1\nwait idle\n"
+                                      "heldout\nwait idle\ngen one two\nwait idle\n");
     run_free(run_ok("open", "-s", path, "-o", patch, "--script", first, "--headless", "80x24",
                     NULL));
     int64_t steps = steps_of(path);
@@ -162,6 +163,10 @@ static void open__a_session__as_it_was_left(void **state)
     assert_int_equal(look_int(shown, "head"), 1);
     assert_int_equal(look_int(shown, "tried"), 30);
     json_decref(shown);
+    run_free(run);
+    run = run_ok("session", "log", path, NULL);
+    run_expect_out(run, "heldout");
+    run_expect_out(run, "text");
     run_free(run);
     run = run_ok("session", "replay", path, NULL);
     run_expect_out(run, "every number as it was");
