@@ -3,7 +3,6 @@
  * The sessions of the state folder: what is there, and clearing it up.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,20 +150,9 @@ int session_list(const struct session_request *request, struct err *err)
 /* Opening to write takes the lock: whoever has it open keeps it. */
 static bool remove_session(const char *path)
 {
-    static const char *const parts[] = {"", "-wal", "-shm", ".lock"};
     struct err ignored;
     struct session *session = session_open(path, SESSION_WRITE, &ignored);
-    if (!session)
-        return false;
-    session_close(session);
-    bool gone = false;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        struct buf file = {0};
-        buf_add_format(&file, "%s%s", path, parts[i]);
-        gone |= unlink(file.data) == 0;
-        buf_free(&file);
-    }
-    return gone;
+    return session && session_remove(session);
 }
 
 int session_prune(const struct session_request *request, struct err *err)
@@ -175,7 +163,7 @@ int session_prune(const struct session_request *request, struct err *err)
         return cli_fail(err);
     int64_t limit = (int64_t)time(NULL) - (int64_t)request->days * 86400;
     for (size_t i = 0; i < folder.count; i++)
-        removed += folder.found[i].changed < limit && remove_session(folder.found[i].path);
+        removed += folder.found[i].changed <= limit && remove_session(folder.found[i].path);
     if (request->json) {
         cli_print_json(json_pack("{s:I, s:I}", "removed", (json_int_t)removed, "kept",
                                  (json_int_t)(folder.count - removed)),

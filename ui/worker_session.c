@@ -130,15 +130,11 @@ void worker_session_close(struct worker *worker)
     if (!worker->session)
         return;
     bool drop = !worker->options.session && nothing_happened(worker->session);
-    char *path = x_copy(session_path(worker->session), strlen(session_path(worker->session)));
     journal_free(worker->journal);
-    session_close(worker->session);
-    struct buf lock = {0};
-    buf_add_format(&lock, "%s.lock", path);
-    if (drop && unlink(path) == 0)
-        (void)unlink(lock.data);
-    buf_free(&lock);
-    free(path);
+    if (drop)
+        (void)session_remove(worker->session);
+    else
+        session_close(worker->session);
     worker->journal = NULL;
     worker->session = NULL;
 }

@@ -39,16 +39,31 @@ static uint64_t read_steps(const struct session *session)
     return ok && strcmp(strchr(line, ' '), strchr(same, ' ')) == 0 ? steps : 0;
 }
 
+static bool counter_path(const char *id, struct buf *path)
+{
+    struct buf name = {0};
+    struct err ignored = {0};
+    buf_add_format(&name, "sessions/%s", id); /* 32 hex digits: no path */
+    bool ok = file_state_path(name.data, path, &ignored);
+    buf_free(&name);
+    return ok;
+}
+
+void session_counter_remove(const char *id)
+{
+    struct buf path = {0};
+    if (counter_path(id, &path))
+        (void)unlink(path.data);
+    buf_free(&path);
+}
+
 void session_counter_open(struct session *session)
 {
-    struct buf name = {0}, path = {0};
-    struct err ignored = {0};
+    struct buf path = {0};
     bool writes = session->mode == SESSION_WRITE;
-    buf_add_format(&name, "sessions/%s", session->id); /* 32 hex digits: no path */
-    if (file_state_path(name.data, &path, &ignored))
+    if (counter_path(session->id, &path))
         session->counter_fd = open(path.data, (writes ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC,
                                    0600);
-    buf_free(&name);
     buf_free(&path);
     if (session->counter_fd < 0)
         return;

@@ -287,6 +287,27 @@ void session_close(struct session *session)
     free(session);
 }
 
+bool session_remove(struct session *session)
+{
+    static const char *const beside[] = {"-wal", "-shm", ".lock"};
+    char id[sizeof session->id];
+    char *path = x_copy(session->path, strlen(session->path));
+    BUG_ON(session->mode != SESSION_WRITE);
+    memcpy(id, session->id, sizeof id);
+    session_close(session);
+    bool gone = unlink(path) == 0;
+    for (size_t i = 0; gone && i < countof(beside); i++) {
+        struct buf file = {0};
+        buf_add_format(&file, "%s%s", path, beside[i]);
+        (void)unlink(file.data);
+        buf_free(&file);
+    }
+    if (gone)
+        session_counter_remove(id);
+    free(path);
+    return gone;
+}
+
 /* ---- looking ---------------------------------------------------------------- */
 
 const char *session_path(const struct session *session)

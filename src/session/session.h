@@ -47,6 +47,10 @@ struct session *session_open(const char *path, enum session_mode mode, struct er
 /* Writes everything into the one file.  NULL is fine. */
 void session_close(struct session *session);
 
+/* Close a session that is open to WRITE and take away all that is of it: the file, what
+ * lies beside it, and its counter.  False if the file is still there. */
+bool session_remove(struct session *session);
+
 const char *session_path(const struct session *session);
 /* Has it an origin (below), or was it only just created? */
 bool session_is_new(const struct session *session);

@@ -171,6 +171,7 @@ bool session_lock(struct session *session, struct err *err);
 /* counter.c: failures are silent, nothing depends on it */
 void session_counter_open(struct session *session);
 void session_counter_set(struct session *session);
+void session_counter_remove(const char *id);
 
 /* schema.c */
 bool session_schema_check(struct session *session, bool *is_new, struct err *err);

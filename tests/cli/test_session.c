@@ -175,6 +175,35 @@ static void open__a_session__as_it_was_left(void **state)
                 "--script", then, "--headless", "80x24", NULL);
 }
 
+/* One in which something happened is kept in the state folder, others are not. */
+static void session_list_prune__state_folder__kept_until_pruned(void **state)
+{
+    (void)state;
+    const char *idle = run_write_text("idle.script", "wait idle\n");
+    const char *busy = run_write_text("busy.script", "wait idle\nstep 5\nwait idle\n");
+    run_free(run_ok("open", "--script", idle, "--headless", "80x24", NULL));
+    struct run *run = run_ok("session", "list", "--json", NULL);
+    json_t *list = run_json(run);
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
+    run_free(run);
+    run = run_ok("open", "--script", busy, "--headless", "80x24", NULL);
+    run_expect_out(run, "go on with: bankai open -s ");
+    run_free(run);
+    run = run_ok("session", "list", "--json", NULL);
+    list = run_json(run);
+    assert_int_equal(json_array_size(list), 1);
+    assert_int_equal(look_int(json_array_get(list, 0), "tried"), 5);
+    json_decref(list);
+    run_free(run);
+    const char *const prunes[][2] = {{"30", "0 removed, 1 kept"}, {"0", "1 removed, 0 kept"}};
+    for (size_t i = 0; i < countof(prunes); i++) {
+        run = run_ok("session", "prune", "--days", prunes[i][0], NULL);
+        run_expect_out(run, prunes[i][1]);
+        run_free(run);
+    }
+}
+
 static void session__wrong_use__one_clear_line(void **state)
 {
     (void)state;
@@ -196,6 +225,7 @@ int main(void)
         cmocka_unit_test(search__killed_again_and_again__same_patch_in_the_end),
         cmocka_unit_test(session_replay__after_stops__every_number_as_it_was),
         cmocka_unit_test(open__a_session__as_it_was_left),
+        cmocka_unit_test(session_list_prune__state_folder__kept_until_pruned),
         cmocka_unit_test(session__wrong_use__one_clear_line),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
