@@ -232,6 +232,7 @@ enum search_status search_step(struct search *search, struct search_try *out,
     *out = (struct search_try){.flip = search->candidates[index], .number = search->tried + 1};
     if (!trial_candidate(search, out, cancel, err)) {
         draw_return(search->draw, index, search_row_weight(search->model, &out->flip));
+        search->last_measured = false; /* its gaps may have been written over [G2] */
         return SEARCH_FAILED;
     }
     search->rng_before = search->rng;

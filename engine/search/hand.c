@@ -120,6 +120,7 @@ static bool measure_last(struct search *search, cancel_flag *cancel, struct err 
     if (search->last_measured && state_name_equal(search->last_below, state))
         return true;
     double fitness = 0;
+    search->last_measured = false; /* a failure leaves half of them [G2] */
     if (!search_measure(search, &search->last.flip, search->trial, &fitness, cancel, err))
         return false;
     search->last.fitness = fitness;

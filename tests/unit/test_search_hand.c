@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engine/model/model_int.h"
 #include "engine/search/search.h"
 #include "src/base/rng.h"
 #include "tests/simple.h"
@@ -356,6 +357,48 @@ static void search_reject__not_accepted_or_not_on_top__refused(void **state)
     tear_down(&fixture);
 }
 
+/* The scale of the first group of a token's embedding. */
+static uint8_t *embedding_of(const struct fixture *fixture, int32_t id)
+{
+    const struct matrix *embed = &fixture->model->embed;
+    return embed->blocks + (size_t)id * embed->groups * GROUP_BYTES;
+}
+
+/* A step that fails between targets and controls has measured half of its gaps: they
+ * are not those of the candidate before, which is still the last. */
+static void search_accept__after_a_step_failed_half_way__its_own_gaps(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct err err;
+    struct search_try tried = {0}, failed;
+    set_up(&fixture, 5);
+    search_free(fixture.search);
+    fixture.options.keep_bytes = 0; /* every measurement begins at the embedding */
+    fixture.search = search_new(fixture.model, &fixture.targets, &fixture.controls,
+                                &fixture.options, NULL, &err);
+    t_ok(fixture.search != NULL, &err);
+    struct ids ids = simple_encode(fixture.model, "q"); /* of a control alone */
+    uint8_t *scale = embedding_of(&fixture, ids.data[0]);
+    const uint8_t good[2] = {scale[0], scale[1]}, infinite[2] = {0x00, 0x7C};
+    enum search_status status = SEARCH_TRIED;
+    while (status == SEARCH_TRIED) {
+        do
+            tried = step(&fixture);
+        while (tried.screened || tried.accepted);
+        memcpy(scale, infinite, sizeof infinite);
+        status = search_step(fixture.search, &failed, NULL, &err);
+        memcpy(scale, good, sizeof good);
+    }
+    assert_int_equal(status, SEARCH_FAILED);
+    assert_int_equal(err.code, ERR_NUMERIC);
+    t_ok(search_accept(fixture.search, &failed, NULL, &err), &err);
+    assert_int_equal(failed.number, tried.number);
+    check_state(&fixture);
+    ids_free(&ids);
+    tear_down(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +409,7 @@ int main(void)
         cmocka_unit_test(search__flip_outside_or_cancelled__refused_and_unchanged),
         cmocka_unit_test(search_accept__screened_out__measured_first),
         cmocka_unit_test(search_accept__other_flips_since__measured_on_top_of_them),
+        cmocka_unit_test(search_accept__after_a_step_failed_half_way__its_own_gaps),
         cmocka_unit_test(search_reject__not_accepted_or_not_on_top__refused),
     };
     return cmocka_run_group_tests_name("search, steered", tests, NULL, NULL);
