@@ -223,21 +223,21 @@ enum search_status search_step(struct search *search, struct search_try *out,
                                cancel_flag *cancel, struct err *err)
 {
     size_t index = 0;
-    struct rng rng = search->rng; /* a step that fails can be repeated [S2] */
+    struct rng before = search->rng; /* a step that fails can be repeated [S2] */
     if (search->tried >= search->options.iterations)
         return SEARCH_FINISHED;
-    if (!draw_next(search->draw, &rng, &index))
+    if (!draw_next(search->draw, &search->rng, &index))
         return SEARCH_FINISHED;
     struct state_name below = model_state(search->model);
     *out = (struct search_try){.flip = search->candidates[index], .number = search->tried + 1};
     if (!trial_candidate(search, out, cancel, err)) {
         draw_return(search->draw, index, search_row_weight(search->model, &out->flip));
+        search->rng = before;
         search->last_measured = false; /* its gaps may have been written over [G2] */
         return SEARCH_FAILED;
     }
-    search->rng_before = search->rng;
+    search->rng_before = before;
     search->last_index = index;
-    search->rng = rng;
     search->tried++;
     search->screened += out->screened;
     search->last = *out;

@@ -103,12 +103,12 @@ static bool screen_ahead(struct search *search, const struct flip *flip, cancel_
     struct screened *ahead = &search->ahead;
     size_t most = measure_at_once(search->screen);
     most = most < AHEAD_MAX ? most : AHEAD_MAX;
+    uint64_t tries = search->options.iterations - search->tried; /* this one included */
+    most = most < tries ? most : (size_t)tries;
+    most = search->last.accepted ? 1 : most; /* accepted flips come in runs */
     ahead->count = 0;
-    size_t count = search_peek(search, most, ahead->flips, NULL);
-    if (count == 0 || !same_flip(&ahead->flips[0], flip)) {
-        ahead->flips[0] = *flip;
-        count = 1;
-    }
+    ahead->flips[0] = *flip; /* it is drawn already */
+    size_t count = 1 + search_peek(search, most - 1, ahead->flips + 1, NULL);
     if (!measure_try(search->screen, ahead->flips, count, ahead->gaps, cancel, err))
         return false;
     ahead->below = model_state(search->model);

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "engine/model/model_int.h"
-#include "engine/search/search.h"
+#include "engine/search/search_int.h"
 #include "src/base/clock.h"
 #include "tests/simple.h"
 #include "tests/slow_search.h"
@@ -308,7 +308,7 @@ static void search_step__cancelled_anywhere__as_if_never_begun(void **state)
     for (size_t i = 0; i < 12; i++) {
         struct search_try tried = {0}, expected = step(undisturbed);
         uint64_t bytes = simple_bytes_hash(model);
-        bool cancelled = cancelled_step(search, (long)(i * i) * 300 + 1, &tried, &latency);
+        bool cancelled = cancelled_step(search, (long)(i * i) * 60 + 1, &tried, &latency);
         if (cancelled) {
             stopped++;
             assert_int_equal(simple_bytes_hash(model), bytes);
@@ -330,6 +330,39 @@ static void search_step__cancelled_anywhere__as_if_never_begun(void **state)
     model_free(other);
     probe_set_free(target);
     probe_set_free(control);
+}
+
+/* Candidates are screened along with those before them while nothing is accepted. */
+static void search_step__nothing_accepted__next_ones_are_screened_already(void **state)
+{
+    (void)state;
+    struct tiny shape = small_shape();
+    struct model *model = simple_model(&shape);
+    struct search_options options = search_default_options();
+    options.threads = 1;
+    options.iterations = 60;
+    struct search *search = start_tiny(model, &options);
+    size_t drawn = 0, ahead = 0;
+    for (bool known = false; search_left(search) > 0; drawn++) {
+        struct flip next;
+        (void)search_peek(search, 1, &next, NULL);
+        struct state_name below = model_state(model);
+        struct flip first = search->ahead.flips[0];
+        (void)step(search);
+        bool again = memcmp(&first, &search->ahead.flips[0], sizeof first) != 0;
+        assert_true(known != again); /* what is known is not measured again */
+        ahead += known;
+        struct flip following;
+        known = false;
+        if (search_peek(search, 1, &following, NULL) == 1 &&
+            state_name_equal(below, model_state(model)))
+            for (size_t i = 0; i < search->ahead.count; i++)
+                known |= memcmp(&search->ahead.flips[i], &following, sizeof following) == 0;
+    }
+    print_message("%zu of %zu were screened ahead\n", ahead, drawn);
+    assert_true(ahead * 4 > drawn);
+    search_free(search);
+    model_free(model);
 }
 
 static void search_new__cancelled__fails(void **state)
@@ -549,6 +582,7 @@ int main(void)
         cmocka_unit_test(search__threads_and_kernels__same_bits),
         cmocka_unit_test(search__plain_kept_or_stopped_early__same_flips_same_bits),
         cmocka_unit_test(search_step__cancelled_anywhere__as_if_never_begun),
+        cmocka_unit_test(search_step__nothing_accepted__next_ones_are_screened_already),
         cmocka_unit_test(search_new__cancelled__fails),
         cmocka_unit_test(search__more_iterations_than_rows__each_row_once),
         cmocka_unit_test(search__rows_without_scale__never_drawn),
