@@ -362,6 +362,7 @@ bool batch_logits(struct batch *batch, int world, size_t first, size_t count, fl
 bool batch_logits_of(struct batch *batch, int world, size_t row, const int32_t *ids, size_t count,
                      float *out, struct err *err)
 {
+    batch->work.cancel = NULL; /* that of an earlier call may be gone */
     load_rows(batch, world, row, 1);
     bool ok = head_logits_of(&batch->work, ids, count, out, err);
     batch->work.virtual = NULL;

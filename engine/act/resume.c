@@ -178,8 +178,8 @@ static bool own_queries(struct own *own, struct err *err)
         !layer_queries(work, own->layer, kv_head * shared, shared, err))
         return false;
     load_mixed(own);
-    layer_attend(work, kv_head, 1);
-    return layer_output(work, own->layer, err) && layer_mlp(work, own->layer, NULL, err);
+    return layer_attend(work, kv_head, 1, err) && layer_output(work, own->layer, err) &&
+           layer_mlp(work, own->layer, NULL, err);
 }
 
 static bool own_block(struct own *own, struct err *err)

@@ -170,7 +170,7 @@ static void attend_heads(struct work *work, uint32_t kv_head, size_t t)
     work->kernel->attend(&attention);
 }
 
-void layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count)
+bool layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count, struct err *err)
 {
     size_t products = 0; /* of a query and a key */
     for (size_t t = 0; t < work->n; t++)
@@ -182,7 +182,9 @@ void layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count)
 #pragma omp parallel for collapse(2) num_threads(work->threads) if (threads) schedule(dynamic, 4)
     for (uint32_t h = first_kv_head; h < first_kv_head + count; h++)
         for (size_t t = 0; t < work->n; t++)
-            attend_heads(work, h, t);
+            if (!work_is_cancelled(work))
+                attend_heads(work, h, t);
+    return !work_cancelled(work, err);
 }
 
 bool layer_output(struct work *work, uint32_t layer, struct err *err)
@@ -248,8 +250,8 @@ bool layer_forward(struct work *work, uint32_t layer, const struct layer_trace *
 {
     if (!layer_norm_quantize(work, layer, false, err) || !queries_keys_values(work, layer, err))
         return false;
-    layer_attend(work, 0, work->model->shape.kv_heads);
-    return after_attention(work, layer, trace, err);
+    return layer_attend(work, 0, work->model->shape.kv_heads, err) &&
+           after_attention(work, layer, trace, err);
 }
 
 bool layer_keys_values(struct work *work, uint32_t layer, struct err *err)
@@ -264,8 +266,8 @@ bool layer_rest(struct work *work, uint32_t layer, const struct layer_trace *tra
     if (!layer_norm_quantize(work, layer, false, err) ||
         !layer_queries(work, layer, 0, work->model->shape.heads, err))
         return false;
-    layer_attend(work, 0, work->model->shape.kv_heads);
-    return after_attention(work, layer, trace, err);
+    return layer_attend(work, 0, work->model->shape.kv_heads, err) &&
+           after_attention(work, layer, trace, err);
 }
 
 /* ---- the head ---------------------------------------------------------------------- */

@@ -28,13 +28,7 @@ enum {
 
 bool work_cancelled(const struct work *work, struct err *err)
 {
-    bool cancelled = work->cancel && atomic_load_explicit(work->cancel, memory_order_relaxed);
-    return cancelled && !err_set(err, ERR_CANCELLED, "interrupted");
-}
-
-static bool is_cancelled(const struct work *work)
-{
-    return work->cancel && atomic_load_explicit(work->cancel, memory_order_relaxed);
+    return work_is_cancelled(work) && !err_set(err, ERR_CANCELLED, "interrupted");
 }
 
 /* ---- quantization ------------------------------------------------------------- */
@@ -186,7 +180,7 @@ static void multiply_slice(const struct work *work, struct activations *x,
         }
 #pragma omp for schedule(dynamic, 1)
         for (size_t piece = 0; piece < pieces; piece++)
-            if (!is_cancelled(work))
+            if (!work_is_cancelled(work))
                 multiply_any_piece(work, x, outputs, piece, token);
     }
     for (size_t i = 0; i < count; i++)

@@ -150,6 +150,11 @@ bool multiply(struct work *work, const struct activations *x, const struct outpu
 /* The embedding of one token, the virtual flip included. */
 void embed_token(const struct work *work, int32_t id, float *out);
 
+/* Threads skip what is left of a step; whoever called it then asks work_cancelled. */
+static inline bool work_is_cancelled(const struct work *work)
+{
+    return work->cancel && atomic_load_explicit(work->cancel, memory_order_relaxed);
+}
 bool work_cancelled(const struct work *work, struct err *err);
 
 /* A copy of the row with the flip's bits changed, for virtual_flip.blocks.
@@ -184,7 +189,7 @@ bool layer_queries(struct work *work, uint32_t layer, uint32_t first, uint32_t c
                    struct err *err);
 bool layer_keys(struct work *work, uint32_t layer, uint32_t first, uint32_t count,
                 struct err *err);
-void layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count);
+bool layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count, struct err *err);
 /* o of work->mixed, added to x. */
 bool layer_output(struct work *work, uint32_t layer, struct err *err);
 /* The MLP of x, added to x. */

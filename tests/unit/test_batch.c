@@ -299,6 +299,27 @@ static void pack__shared_beginnings__counted_once_in_any_order(void **state)
     }
 }
 
+/* A flag is borrowed for its call only. */
+static void batch_logits_of__flag_of_an_earlier_run__not_looked_at(void **state)
+{
+    (void)state;
+    struct err err;
+    struct model *model = simple_model(&shapes[0]);
+    int32_t ids[] = {1, 2};
+    struct sequence sequence = {ids, 2, 1};
+    struct batch_options options = {.threads = 1};
+    struct batch *batch = batch_new(model, &sequence, 1, &options, &err);
+    t_ok(batch != NULL, &err);
+    cancel_flag flag = false;
+    float logit = 0;
+    t_ok(batch_run(batch, &flag, &err), &err);
+    atomic_store(&flag, true);
+    t_ok(batch_run(batch, NULL, &err), &err); /* nothing is left to do */
+    t_ok(batch_logits_of(batch, BATCH_MODEL, 0, ids, 1, &logit, &err), &err);
+    batch_free(batch);
+    model_free(model);
+}
+
 static void batch_new__bad_token_or_no_memory__refused(void **state)
 {
     (void)state;
@@ -320,6 +341,7 @@ int main(void)
         cmocka_unit_test(batch_run__flips_come_and_go__same_bits_and_no_more_work),
         cmocka_unit_test(batch_run__cancelled__can_be_repeated),
         cmocka_unit_test(pack__shared_beginnings__counted_once_in_any_order),
+        cmocka_unit_test(batch_logits_of__flag_of_an_earlier_run__not_looked_at),
         cmocka_unit_test(batch_new__bad_token_or_no_memory__refused),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
