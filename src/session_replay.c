@@ -134,7 +134,8 @@ static bool replay_head(struct replay *replay, const struct session_event *event
     bool ok = true;
     for (size_t i = shared; ok && i < count; i++) {
         struct session_step step;
-        ok = session_step(replay->session, ids[i], &step, replay->err);
+        ok = session_step(replay->session, ids[i], &step, replay->err) &&
+             journal_step_fits(&step, replay->model, replay->probe_count, replay->err);
         if (ok)
             search_redo(replay->search, &step.flips[0], step.gaps, step.fitness);
         if (ok)

@@ -10,6 +10,7 @@
 
 struct journal {
     struct session *session;
+    const struct model *model;
     struct search *search;
     size_t probes;     /* targets and controls */
 };
@@ -31,13 +32,14 @@ void journal_free(struct journal *journal)
 
 /* ---- opening ------------------------------------------------------------------------ */
 
-static struct journal *journal_new(struct session *session, struct search *search,
-                                   const struct search_inputs *inputs)
+static struct journal *journal_new(struct session *session, const struct model *model,
+                                   struct search *search, const struct search_inputs *inputs)
 {
     if (!search)
         return NULL;
     struct journal *journal = x_new(1, sizeof *journal);
     journal->session = session;
+    journal->model = model;
     journal->search = search;
     journal->probes = inputs->targets->count + inputs->controls->count;
     return journal;
@@ -67,7 +69,8 @@ static bool set_origin(struct session *session, struct model *model, const char 
                        const struct search_inputs *inputs, const struct search_options *options,
                        const struct search *search, const char *version, struct err *err)
 {
-    char *real = realpath(model_path(model), NULL); /* NULL for "nano" */
+    bool is_file = strcmp(model_path(model), "nano") != 0; /* whatever is in this folder */
+    char *real = is_file ? realpath(model_path(model), NULL) : NULL;
     struct session_origin origin = {
         .program_version = version,
         .model_path = real ? real : model_path(model),
@@ -99,7 +102,7 @@ struct journal *journal_begin(struct session *session, struct model *model,
                                    : NULL;
     if (search && set_origin(session, model, sha256, inputs, options, search, version, err) &&
         note_opening(session, version, err))
-        return journal_new(session, search, inputs);
+        return journal_new(session, model, search, inputs);
     search_free(search);
     return NULL;
 }
@@ -122,8 +125,9 @@ static void past_free(struct past *past)
 }
 
 /* A step of a search is one flip; others (imports) are taken apart into one step each
- * when they are added. */
-static bool one_flip(const struct session_step *step, size_t probes, struct err *err)
+ * when they are added.  What a file says of it is proven before it is put on. */
+bool journal_step_fits(const struct session_step *step, const struct model *model, size_t probes,
+                       struct err *err)
 {
     if (step->flip_count != 1)
         return err_set(err, ERR_FORMAT, "step %lld has %zu flips, expected 1",
@@ -131,19 +135,21 @@ static bool one_flip(const struct session_step *step, size_t probes, struct err 
     if (step->gap_count != probes)
         return err_set(err, ERR_FORMAT, "step %lld has %zu gaps, expected %zu",
                        (long long)step->id, step->gap_count, probes);
-    return true;
+    return model_flip_fits(model, &step->flips[0], err) ||
+           err_where(err, "step %lld", (long long)step->id);
 }
 
 /* The steps ids[0..count) in memory, so that nothing can fail on the way. */
-static bool load_steps(struct session *session, const int64_t *ids, size_t count,
-                       size_t probes, struct past *out, struct err *err)
+static bool load_steps(struct session *session, const struct model *model, const int64_t *ids,
+                       size_t count, size_t probes, struct past *out, struct err *err)
 {
     out->flips = x_new(count, sizeof *out->flips);
     out->fitness = x_new(count, sizeof *out->fitness);
     out->gaps = x_new(count * probes, sizeof *out->gaps);
     for (size_t i = 0; i < count; i++) {
         struct session_step step;
-        if (!session_step(session, ids[i], &step, err) || !one_flip(&step, probes, err))
+        if (!session_step(session, ids[i], &step, err) ||
+            !journal_step_fits(&step, model, probes, err))
             return false;
         out->flips[i] = step.flips[0];
         out->fitness[i] = step.fitness;
@@ -152,12 +158,13 @@ static bool load_steps(struct session *session, const int64_t *ids, size_t count
     return true;
 }
 
-static bool load_past(struct session *session, size_t probes, struct past *out, struct err *err)
+static bool load_past(struct session *session, const struct model *model, size_t probes,
+                      struct past *out, struct err *err)
 {
     int64_t *ids = NULL;
     size_t count = 0;
     bool ok = session_way(session, session_head(session), &ids, &count, err) &&
-              load_steps(session, ids, count, probes, out, err);
+              load_steps(session, model, ids, count, probes, out, err);
     free(ids);
     out->past = (struct search_past){
         .tried = session_tried(session),
@@ -207,7 +214,7 @@ struct journal *journal_resume(struct session *session, struct model *model,
     size_t probes = inputs->targets->count + inputs->controls->count;
     bool ok = origin && same_model(origin, model, err) &&
               resume_options(origin, options, layers, &merged, err) &&
-              load_past(session, probes, &past, err);
+              load_past(session, model, probes, &past, err);
     struct search *search = NULL;
     if (ok) {
         past.past.gaps_before = origin->gaps_before;
@@ -215,7 +222,7 @@ struct journal *journal_resume(struct session *session, struct model *model,
     }
     past_free(&past);
     if (search && note_opening(session, version, err))
-        return journal_new(session, search, inputs);
+        return journal_new(session, model, search, inputs);
     search_free(search);
     return NULL;
 }
@@ -335,7 +342,7 @@ static bool put_step(struct journal *journal, int64_t id, struct err *err)
 {
     struct session_step step;
     if (!session_step(journal->session, id, &step, err) ||
-        !one_flip(&step, journal->probes, err))
+        !journal_step_fits(&step, journal->model, journal->probes, err))
         return false;
     search_redo(journal->search, &step.flips[0], step.gaps, step.fitness);
     return true;
@@ -383,7 +390,8 @@ bool journal_goto(struct journal *journal, int64_t step, struct err *err)
     bool ok = session_way(session, session_head(session), &from, &from_count, err) &&
               session_way(session, step, &to, &to_count, err);
     size_t shared = ok ? common(from, from_count, to, to_count) : 0;
-    ok = ok && load_steps(session, to + shared, to_count - shared, journal->probes, &ahead, err) &&
+    ok = ok && load_steps(session, journal->model, to + shared, to_count - shared,
+                          journal->probes, &ahead, err) &&
          session_move_head(session, step, "goto", err);
     for (size_t i = from_count; ok && i > shared; i--) {
         struct flip undone;

@@ -27,6 +27,11 @@ json_t *journal_settings(const struct search_options *options);
 bool journal_options(const json_t *settings, struct search_options *options,
                      int32_t layers[SESSION_LAYERS_MAX], struct err *err);
 
+/* Is the step one flip that the model has, with as many gaps as there are targets and
+ * controls? */
+bool journal_step_fits(const struct session_step *step, const struct model *model, size_t probes,
+                       struct err *err);
+
 /* Begin a new session: measures the probes.  model, inputs and session are borrowed. */
 struct journal *journal_begin(struct session *session, struct model *model,
                               const struct search_inputs *inputs,

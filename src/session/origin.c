@@ -227,6 +227,9 @@ static void row_probe(struct query *query, struct probe *probe)
                       &probe->prompt, &probe->correct, &probe->wrong};
     for (size_t i = 0; i < countof(texts); i++)
         *texts[i] = copy_text(row_text(query, 2 + (int)i, NULL));
+    for (int column = 5; column <= 6; column++) /* prompt and right answer, as in any probe */
+        if (query->ok && row_text(query, column, NULL)[0] == '\0')
+            (void)row_refuse(query, column, "text");
     row_alternates(query, 8, probe);
 }
 

@@ -8,6 +8,7 @@
 
 #include "src/base/rng.h"
 #include "src/session/journal.h"
+#include "tests/session_fixture.h"
 #include "tests/simple.h"
 #include "tests/t.h"
 #include "tests/tiny.h"
@@ -191,6 +192,37 @@ static void journal_redo__after_undo_and_restart__the_same_step(void **state)
     desk_close(&desk);
 }
 
+/* A step is on another branch of a file that somebody changed: nothing is put on. */
+static void journal__step_the_model_has_not__refused_and_unchanged(void **state)
+{
+    (void)state;
+    static const char *const changes[] = {"UPDATE step_flip SET row = 99999 WHERE step = 2",
+                                          "DELETE FROM step_flip WHERE step = 2"};
+    for (size_t i = 0; i < countof(changes); i++) {
+        struct err err;
+        struct rng rng;
+        rng_seed(&rng, 53);
+        struct desk desk;
+        struct search_try tried;
+        desk_set_up(&desk, i == 0 ? "outside" : "empty");
+        for (int steps = 0; steps < 2; steps++) {
+            struct flip flip = random_row(&rng);
+            t_ok(journal_keep(desk.journal, &flip, &tried, NULL, &err), &err);
+        }
+        t_ok(journal_undo(desk.journal, &err), &err);
+        desk_close(&desk);
+        fixture_sql(desk.path, changes[i]);
+        desk_open(&desk);
+        assert_false(journal_redo(desk.journal, &err));
+        assert_int_equal(err.code, i == 0 ? ERR_RANGE : ERR_FORMAT);
+        assert_false(journal_goto(desk.journal, 2, &err));
+        assert_int_equal(err.code, i == 0 ? ERR_RANGE : ERR_FORMAT);
+        assert_int_equal(session_head(desk.session), 1);
+        check(&desk);
+        desk_close(&desk);
+    }
+}
+
 static void journal_resume__other_model__refused_with_both_hashes(void **state)
 {
     (void)state;
@@ -263,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(journal__anything_in_any_order__file_and_search_agree),
         cmocka_unit_test(journal_redo__after_undo_and_restart__the_same_step),
+        cmocka_unit_test(journal__step_the_model_has_not__refused_and_unchanged),
         cmocka_unit_test(journal_resume__other_model__refused_with_both_hashes),
         cmocka_unit_test(journal_settings__there_and_back__the_same),
     };
