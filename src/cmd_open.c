@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "src/cli_int.h"
 #include "src/search_options.h"
@@ -43,7 +42,7 @@ static int run(struct arguments *arguments, struct err *err)
 {
     const char *model = arguments_positional(arguments, 0);
     const char *session = arguments_text(arguments, "session", NULL);
-    bool going_on = session && access(session, F_OK) == 0;
+    bool going_on = search_options_going_on(session);
     int32_t layers[SEARCH_LAYERS_MAX];
     if (going_on && !search_options_leave_session(arguments, err))
         return cli_fail(err);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
-#include <unistd.h>
 
 #include "src/search_job.h"
 #include "src/search_options.h"
@@ -33,7 +32,7 @@ static int run(struct arguments *arguments, struct err *err)
         .options = search_default_options(),
         .json = arguments_json(arguments),
     };
-    bool going_on = request.session && access(request.session, F_OK) == 0;
+    bool going_on = search_options_going_on(request.session);
     if (going_on ? !search_options_leave_session(arguments, err) : !names_inputs(&request, err))
         return cli_fail(err);
     if (strcmp(method, "greedy") != 0) {

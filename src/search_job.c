@@ -27,6 +27,7 @@ struct job {
     struct evaluation *base;
     struct evaluation *now;
     double seconds; /* of the search alone */
+    uint64_t tried_before; /* by earlier runs of the session */
     struct progress line;
 };
 
@@ -149,6 +150,15 @@ static bool begin_journal(struct job *job, struct err *err)
     return true;
 }
 
+/* What an earlier run of the session accepted, as it wrote it then. */
+static bool write_patch_again(struct job *job, struct err *err)
+{
+    struct session_step head;
+    return session_step(job->session, session_head(job->session), &head, err) &&
+           search_patch_write_again(job->patch, job->search, head.tried, head.screened,
+                                    job->output.data, err);
+}
+
 /* The gaps before the search; of a big model that takes a while. */
 static bool prepare(struct job *job, struct err *err)
 {
@@ -165,8 +175,8 @@ static bool prepare(struct job *job, struct err *err)
     job->patch = new_patch(job);
     size_t count = 0;
     (void)search_accepted(job->search, &count);
-    search_patch_fill(job->patch, job->search, count); /* of an earlier run */
-    return true;
+    job->tried_before = search_tried(job->search);
+    return count == 0 || write_patch_again(job, err);
 }
 
 /* ---- the search ---------------------------------------------------------------------- */
@@ -319,7 +329,7 @@ static void print_end(const struct job *job)
                    " screened out), fitness %+.4f, %.1f s, %.1f candidates/s\n",
                    job->patch->flip_count, tried, search_screened(job->search),
                    search_fitness(job->search), job->seconds,
-                   job->seconds > 0 ? (double)tried / job->seconds : 0.0);
+                   job->seconds > 0 ? (double)(tried - job->tried_before) / job->seconds : 0.0);
     if (job->patch->flip_count > 0) {
         buf_add_text(&out, "patch: ");
         text_visible(&out, job->output.data, job->output.len);

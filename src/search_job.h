@@ -6,7 +6,8 @@
  * [J1] an accepted flip is in the patch file (written, synced, renamed) before
  *      it is printed: whatever was shown survives a crash.
  *      With a session it is committed there before that.
- * [J2] the patch file is not touched before the first accepted flip.
+ * [J2] the patch file is not touched before there is an accepted flip: that of an
+ *      earlier run of the session is in it before anything is tried.
  */
 #ifndef SRC_SEARCH_JOB_H
 #define SRC_SEARCH_JOB_H

@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/base/buf.h"
 #include "src/base/num.h"
+#include "src/session/session.h"
 
 /* ---- lists ---------------------------------------------------------------------------- */
 
@@ -116,6 +118,17 @@ bool search_options_read(const struct arguments *arguments, struct search_option
     options->layers = list ? layers : NULL;
     return read_words(arguments, options, err) && read_numbers(arguments, options, err) &&
            parse_layers(list, layers, &options->layer_count, err);
+}
+
+bool search_options_going_on(const char *session)
+{
+    struct err ignored;
+    if (!session || access(session, F_OK) != 0)
+        return false;
+    struct session *opened = session_open(session, SESSION_READ, &ignored);
+    bool begun = !opened || !session_is_new(opened);
+    session_close(opened);
+    return begun;
 }
 
 bool search_options_leave_session(const struct arguments *arguments, struct err *err)

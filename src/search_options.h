@@ -33,6 +33,10 @@ enum {
     {"keep", 0, "MIB", "memory for what evaluations leave behind (half of what is free)"},    \
     {"plain-eval", 0, NULL, "measure every candidate by a full pass: same flips, slower"}
 
+/* Is there a session that was begun?  A file that cannot be read counts: whoever opens it
+ * will say why. */
+bool search_options_going_on(const char *session);
+
 /* A session decides what its search does: none of these may be given with one that is
  * there already. */
 bool search_options_leave_session(const struct arguments *arguments, struct err *err);

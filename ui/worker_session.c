@@ -69,6 +69,8 @@ bool worker_session_inputs(struct worker *worker, struct err *err)
         return false;
     }
     free((int32_t *)(uintptr_t)options->search.layers);
+    if (options->search.iterations > 0)
+        search.iterations = options->search.iterations; /* as journal_resume has it */
     options->search = search;
     if (search.layers != layers)
         free(layers); /* the model's default layers */

@@ -310,8 +310,9 @@ void search_patch_fill(struct patch *patch, const struct search *search, size_t 
     patch->bits_flipped = patch_totals(patch, search->model).bits_flipped;
 }
 
-bool search_patch_write(struct patch *patch, const struct search *search, size_t count,
-                        const char *path, struct err *err)
+/* candidates: tried and screened out by then. */
+static bool write_as_of(struct patch *patch, const struct search *search, size_t count,
+                        const uint64_t candidates[2], const char *path, struct err *err)
 {
     double fitness = count > 0 ? search->history[count - 1] : 0;
     const char *sha256 = model_sha256(search->model, err);
@@ -319,9 +320,23 @@ bool search_patch_write(struct patch *patch, const struct search *search, size_t
         return false;
     patch_set_text(&patch->base_sha256, sha256);
     search_patch_fill(patch, search, count);
-    (void)json_object_set_new(patch->metadata, "tried", json_integer((json_int_t)search->tried));
+    (void)json_object_set_new(patch->metadata, "tried", json_integer((json_int_t)candidates[0]));
     (void)json_object_set_new(patch->metadata, "screened_out",
-                              json_integer((json_int_t)search->screened));
+                              json_integer((json_int_t)candidates[1]));
     (void)json_object_set_new(patch->metadata, "final_fitness", json_real(fitness));
     return patch_write(patch, path, err);
+}
+
+bool search_patch_write(struct patch *patch, const struct search *search, size_t count,
+                        const char *path, struct err *err)
+{
+    const uint64_t candidates[2] = {search->tried, search->screened};
+    return write_as_of(patch, search, count, candidates, path, err);
+}
+
+bool search_patch_write_again(struct patch *patch, const struct search *search, uint64_t tried,
+                              uint64_t screened, const char *path, struct err *err)
+{
+    const uint64_t candidates[2] = {tried, screened};
+    return write_as_of(patch, search, search->accepted_count, candidates, path, err);
 }

@@ -51,5 +51,8 @@ void search_patch_fill(struct patch *patch, const struct search *search, size_t 
  * which the first of these may have to wait. */
 bool search_patch_write(struct patch *patch, const struct search *search, size_t count,
                         const char *path, struct err *err);
+/* All accepted flips, as they were written when so many candidates were tried. */
+bool search_patch_write_again(struct patch *patch, const struct search *search, uint64_t tried,
+                              uint64_t screened, const char *path, struct err *err);
 
 #endif

@@ -111,6 +111,31 @@ static void search__killed_again_and_again__same_patch_in_the_end(void **state)
     assert_true(kills >= 4);
 }
 
+/* Nothing is left to try, but what was accepted is wanted in a file that is not there. */
+static void search__gone_on_with_at_its_end__patch_written(void **state)
+{
+    (void)state;
+    const char *path = run_path("end.bankai"), *patch = run_path("end.json");
+    const char *other = run_path("end-other.json");
+    run_free(run_ok(BEGIN, "-s", path, "--iters", ITERATIONS, "-o", patch, NULL));
+    struct run *run = run_ok("search", "-s", path, "-o", other, NULL);
+    assert_non_null(strstr(run->out.data, ", 0.0 candidates/s"));
+    run_free(run);
+    same_files(other, whole_patch());
+}
+
+/* Stopped before the first gaps were measured: the file is there, but holds nothing yet. */
+static void search__session_without_origin__begun_by_the_same_command(void **state)
+{
+    (void)state;
+    const char *path = run_path("early.bankai"), *patch = run_path("early.json");
+    run_refused("usage", "nothing-like-it", "search", "nano", "--target", "nothing-like-it", "-s",
+                path, "-o", patch, NULL);
+    assert_int_equal(access(path, F_OK), 0);
+    begin_short(path, "3", patch);
+    run_free(run_ok("session", "verify", path, NULL));
+}
+
 static void session_replay__after_stops__every_number_as_it_was(void **state)
 {
     (void)state;
@@ -223,6 +248,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search__killed_again_and_again__same_patch_in_the_end),
+        cmocka_unit_test(search__gone_on_with_at_its_end__patch_written),
+        cmocka_unit_test(search__session_without_origin__begun_by_the_same_command),
         cmocka_unit_test(session_replay__after_stops__every_number_as_it_was),
         cmocka_unit_test(open__a_session__as_it_was_left),
         cmocka_unit_test(session_list_prune__state_folder__kept_until_pruned),
