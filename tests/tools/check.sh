@@ -12,6 +12,7 @@ set -u
 # Threads that spin while they wait cost a busy machine more than the work
 # (src/main.c does the same for the program).
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
+export GOMP_SPINCOUNT="${GOMP_SPINCOUNT:-1000}"
 
 BUILD=${BUILD:-build}
 report=$BUILD/check.out # of the program that runs now
