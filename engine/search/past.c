@@ -11,6 +11,12 @@
 
 #include "engine/search/search_int.h"
 
+static bool same_flip(const struct flip *a, const struct flip *b)
+{
+    return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
+           a->group == b->group && memcmp(a->mask, b->mask, sizeof a->mask) == 0;
+}
+
 static bool draw_past(struct search *search, uint64_t tried, struct err *err)
 {
     for (search->tried = 0; search->tried < tried; search->tried++) {
@@ -61,6 +67,13 @@ struct search *search_resume(struct model *model, const struct probe_set *target
 void search_redo(struct search *search, const struct flip *flip, const double *gaps,
                  double fitness)
 {
+    bool is_last = search->last.number > 0 && search->last_at == NOT_ACCEPTED &&
+                   same_flip(flip, &search->last.flip) &&
+                   state_name_equal(search->last_below, model_state(search->model));
     model_flip(search->model, flip);
+    if (is_last) { /* what was undone is accepted again [G2] */
+        search->last_at = search->accepted_count;
+        search->last.accepted = true;
+    }
     search_push(search, flip, gaps, fitness);
 }

@@ -134,6 +134,33 @@ static void search_redo__after_undo__same_gaps_and_bytes(void **state)
     model_free(model);
 }
 
+/* The last candidate, accepted, undone and put back, is the last accepted one again. */
+static void search_redo__last_candidate__accepted_again(void **state)
+{
+    (void)state;
+    struct err err;
+    struct search_options options = search_default_options();
+    struct model *model = simple_model(&tiny_default);
+    struct search *search = search_new(model, &targets, &controls, &options, NULL, &err);
+    t_ok(search != NULL, &err);
+    struct search_try tried = {0};
+    while (!tried.accepted)
+        assert_int_equal(search_step(search, &tried, NULL, &err), SEARCH_TRIED);
+    double gaps[PROBES], fitness = search_fitness(search);
+    memcpy(gaps, search_gaps_now(search), sizeof gaps);
+    struct flip undone;
+    assert_true(search_undo(search, &undone));
+    search_redo(search, &undone, gaps, fitness);
+    assert_false(search_accept(search, &tried, NULL, &err));
+    t_err_is(&err, ERR_USAGE, "", "the last candidate is accepted already");
+    t_ok(search_reject(search, &tried, &err), &err);
+    size_t count = 1;
+    (void)search_accepted(search, &count);
+    assert_int_equal(count, 0);
+    search_free(search);
+    model_free(model);
+}
+
 static void search_resume__past_that_does_not_fit__refused(void **state)
 {
     (void)state;
@@ -157,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_resume__after_every_step__as_never_stopped),
         cmocka_unit_test(search_redo__after_undo__same_gaps_and_bytes),
+        cmocka_unit_test(search_redo__last_candidate__accepted_again),
         cmocka_unit_test(search_resume__past_that_does_not_fit__refused),
     };
     return cmocka_run_group_tests_name("search past", tests, make_probes, NULL);
