@@ -193,8 +193,11 @@ static bool undo(struct worker *worker, struct err *err)
         return err_set(err, ERR_USAGE, "nothing to undo: no flip is accepted");
     if (!save(worker, count - 1, err))
         return false;
-    if (!journal_undo(worker->journal, err))
+    if (!journal_undo(worker->journal, err)) {
+        struct err ignored;
+        (void)save(worker, count, &ignored);
         return false;
+    }
     if (worker->hand.any && worker->hand.kept_at == count - 1)
         worker->hand.kept_at = NOT_KEPT;
     return true;
@@ -233,23 +236,34 @@ static bool reject(struct worker *worker, struct err *err)
 
 /* ---- back and forth in the session -------------------------------------------------- */
 
-/* The session moves first: the patch file only shows where it is. */
+/* The session moves first, and back if the patch file cannot follow [W1]. */
 static bool redo(struct worker *worker, struct err *err)
 {
+    struct err ignored;
     worker->hand.any = false;
     if (!journal_redo(worker->journal, err))
         return false;
+    if (!save(worker, accepted_count(worker), err)) {
+        (void)journal_undo(worker->journal, &ignored);
+        return false;
+    }
     worker_emit_flips(worker);
-    return save(worker, accepted_count(worker), err);
+    return true;
 }
 
 static bool go_to(struct worker *worker, int64_t step, struct err *err)
 {
+    struct err ignored;
+    int64_t before = session_head(worker->session);
     worker->hand.any = false;
     if (!journal_goto(worker->journal, step, err))
         return false;
+    if (!save(worker, accepted_count(worker), err)) {
+        (void)journal_goto(worker->journal, before, &ignored);
+        return false;
+    }
     worker_emit_flips(worker);
-    return save(worker, accepted_count(worker), err);
+    return true;
 }
 
 /* ---- a patch file of another name --------------------------------------------------------- */

@@ -587,6 +587,7 @@ static void any_flip__patch_cannot_be_written__nothing_changed(void **state)
     other.row = 6;
     const struct job jobs[] = {
         {.type = JOB_KEEP, .flip = other}, {.type = JOB_UNDO}, {.type = JOB_REJECT},
+        {.type = JOB_GOTO, .count = 0},
         {.type = JOB_STEP, .count = 0}, /* ends at its first acceptance */
         {.type = JOB_ACCEPT},
     };
