@@ -66,6 +66,9 @@ struct flip {
 
 static const uint64_t flip_mask_all[2] = {UINT64_MAX, UINT64_MAX};
 
+/* Do they name the same weights in the same words? */
+bool flip_equal(const struct flip *a, const struct flip *b);
+
 /* "q_proj", ..., "embed", "head". */
 const char *proj_name(enum proj proj);
 

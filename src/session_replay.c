@@ -46,12 +46,6 @@ static bool same_number(double a, double b)
     return bits_a == bits_b || (isnan(a) && isnan(b));
 }
 
-static bool same_flip(const struct flip *a, const struct flip *b)
-{
-    return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
-           a->group == b->group && memcmp(a->mask, b->mask, sizeof a->mask) == 0;
-}
-
 static bool compare_gaps(struct replay *replay, const struct session_event *event,
                          const double *now)
 {
@@ -79,7 +73,7 @@ static bool replay_tried(struct replay *replay, const struct session_event *even
     if (status == SEARCH_FINISHED)
         return diverge(replay, event, "the number of candidates", (double)event->number,
                        (double)search_tried(replay->search));
-    if (!same_flip(&tried.flip, &event->flip))
+    if (!flip_equal(&tried.flip, &event->flip))
         return diverge(replay, event, "the row drawn", event->flip.row, tried.flip.row);
     if (!same_number(event->fitness, tried.fitness))
         return diverge(replay, event, "the fitness", event->fitness, tried.fitness);

@@ -8,16 +8,10 @@
 
 #include "ui/state_int.h"
 
-static bool same_flip(const struct flip *a, const struct flip *b)
-{
-    return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
-           a->group == b->group && a->mask[0] == b->mask[0] && a->mask[1] == b->mask[1];
-}
-
 bool search_holds(const struct flip *flips, size_t count, const struct flip *flip)
 {
     for (size_t i = 0; i < count; i++)
-        if (same_flip(&flips[i], flip))
+        if (flip_equal(&flips[i], flip))
             return true;
     return false;
 }
@@ -27,7 +21,7 @@ static struct event_tried last_of(const struct search_state *search,
                                   const struct event_tried *tried, enum job_type job)
 {
     struct event_tried last = *tried;
-    if (job == JOB_REJECT && search->has_last && same_flip(&search->last.flip, &tried->flip)) {
+    if (job == JOB_REJECT && search->has_last && flip_equal(&search->last.flip, &tried->flip)) {
         last.fitness = search->last.fitness;
         last.fitness_before = search->last.fitness_before;
     }
@@ -55,7 +49,7 @@ static size_t common_start(const struct search_state *search, const struct event
 {
     size_t common = 0;
     while (common < search->accepted_count && common < flips->count &&
-           same_flip(&search->accepted[common], &flips->flips[common]))
+           flip_equal(&search->accepted[common], &flips->flips[common]))
         common++;
     return common;
 }

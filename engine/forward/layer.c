@@ -78,12 +78,13 @@ static void store_keys_values(struct work *work, uint32_t layer, uint32_t first,
     }
 }
 
-static void turn_queries(struct work *work, uint32_t layer, uint32_t count, size_t stride,
+static void turn_queries(struct work *work, uint32_t layer, uint32_t first, uint32_t count,
                          size_t t)
 {
     size_t dim = work->model->shape.head_dim;
-    for (uint32_t h = 0; h < count; h++)
-        norm_and_turn(work, work->q + t * stride + h * dim, work->model->layers[layer].q_norm, t);
+    float *heads = work->q + t * work->model->shape.heads * dim;
+    for (uint32_t h = first; h < first + count; h++)
+        norm_and_turn(work, heads + h * dim, work->model->layers[layer].q_norm, t);
 }
 
 /* Rows of heads first to first + count - 1; y is the first head's place. */
@@ -98,16 +99,14 @@ bool layer_queries(struct work *work, uint32_t layer, uint32_t first, uint32_t c
                    struct err *err)
 {
     const struct model_shape *shape = &work->model->shape;
-    size_t dim = shape->head_dim, stride = (size_t)shape->heads * dim;
+    size_t dim = shape->head_dim;
     struct output output = head_rows(work, layer, PROJ_Q, first, count, work->q + first * dim,
                                      shape->heads);
     if (!multiply(work, &work->quantized, &output, 1, err))
         return false;
 #pragma omp parallel for num_threads(work->threads) if (worth_threads(work, count * dim))
     for (size_t t = 0; t < work->n; t++)
-        for (uint32_t h = first; h < first + count; h++)
-            norm_and_turn(work, work->q + t * stride + h * dim, work->model->layers[layer].q_norm,
-                          t);
+        turn_queries(work, layer, first, count, t);
     return true;
 }
 
@@ -141,7 +140,7 @@ static bool queries_keys_values(struct work *work, uint32_t layer, struct err *e
         return false;
 #pragma omp parallel for num_threads(work->threads) if (worth_threads(work, q_dim))
     for (size_t t = 0; t < work->n; t++) {
-        turn_queries(work, layer, shape->heads, q_dim, t);
+        turn_queries(work, layer, 0, shape->heads, t);
         store_keys_values(work, layer, 0, shape->kv_heads, t);
     }
     return true;

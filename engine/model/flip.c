@@ -29,6 +29,12 @@ static const struct {
     [PROJ_HEAD] = {"head", "head", "output"},
 };
 
+bool flip_equal(const struct flip *a, const struct flip *b)
+{
+    return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
+           a->group == b->group && a->mask[0] == b->mask[0] && a->mask[1] == b->mask[1];
+}
+
 const char *proj_name(enum proj proj)
 {
     BUG_ON((unsigned)proj >= PROJ_COUNT);

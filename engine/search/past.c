@@ -11,12 +11,6 @@
 
 #include "engine/search/search_int.h"
 
-static bool same_flip(const struct flip *a, const struct flip *b)
-{
-    return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
-           a->group == b->group && memcmp(a->mask, b->mask, sizeof a->mask) == 0;
-}
-
 static bool draw_past(struct search *search, uint64_t tried, struct err *err)
 {
     for (search->tried = 0; search->tried < tried; search->tried++) {
@@ -68,7 +62,7 @@ void search_redo(struct search *search, const struct flip *flip, const double *g
                  double fitness)
 {
     bool is_last = search->last.number > 0 && search->last_at == NOT_ACCEPTED &&
-                   same_flip(flip, &search->last.flip) &&
+                   flip_equal(flip, &search->last.flip) &&
                    state_name_equal(search->last_below, model_state(search->model));
     model_flip(search->model, flip);
     if (is_last) { /* what was undone is accepted again [G2] */

@@ -88,12 +88,6 @@ bool trial_flip_gaps(struct search *search, const struct flip *flip, double *gap
 
 /* ---- screening --------------------------------------------------------------------- */
 
-static bool same_flip(const struct flip *a, const struct flip *b)
-{
-    return a->layer == b->layer && a->proj == b->proj && a->row == b->row &&
-           a->group == b->group && memcmp(a->mask, b->mask, sizeof a->mask) == 0;
-}
-
 /* The candidates that will be drawn next are screened along with this one, as many
  * as fill a block; most are rejected, so that the model is still the same when
  * their turn comes. */
@@ -126,7 +120,7 @@ static bool screen_gaps(struct search *search, const struct flip *flip, double *
     if (!state_name_equal(ahead->below, model_state(search->model)))
         ahead->count = 0;
     size_t i = 0;
-    while (i < ahead->count && !same_flip(&ahead->flips[i], flip))
+    while (i < ahead->count && !flip_equal(&ahead->flips[i], flip))
         i++;
     if (i == ahead->count) {
         if (!screen_ahead(search, flip, cancel, err))
