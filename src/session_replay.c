@@ -95,22 +95,31 @@ static bool replay_measured(struct replay *replay, const struct session_event *e
 }
 
 /* What the search accepted is on already; what a person kept is put on here. */
+static bool put_on(struct replay *replay, const struct session_step *step)
+{
+    struct search_try kept;
+    if (search_levels(replay->search) > replay->way_count)
+        return true;
+    if (step->flip_count == 1)
+        return search_keep(replay->search, &step->flips[0], &kept, &cli_cancel, replay->err);
+    return search_keep_all(replay->search, step->flips, step->flip_count, &cli_cancel,
+                           replay->err);
+}
+
 static bool replay_step(struct replay *replay, const struct session_event *event)
 {
     struct session_step step;
-    struct search_try kept;
-    if (!session_step(replay->session, event->step, &step, replay->err))
+    if (!session_step(replay->session, event->step, &step, replay->err) ||
+        !journal_step_fits(&step, replay->model, replay->probe_count, replay->err) ||
+        !put_on(replay, &step))
         return false;
-    size_t accepted = 0;
-    (void)search_accepted(replay->search, &accepted);
-    bool on = accepted > replay->way_count;
-    for (size_t i = 0; !on && i < step.flip_count; i++)
-        if (!search_keep(replay->search, &step.flips[i], &kept, &cli_cancel, replay->err))
-            return false;
     push_way(replay, event->step);
     double fitness = search_fitness(replay->search);
-    return same_number(step.fitness, fitness) ||
-           diverge(replay, event, "the fitness", step.fitness, fitness);
+    if (!same_number(step.fitness, fitness))
+        return diverge(replay, event, "the fitness", step.fitness, fitness);
+    struct session_event kept = {.seq = event->seq, .gaps = step.gaps,
+                                 .gap_count = step.gap_count};
+    return compare_gaps(replay, &kept, search_gaps_now(replay->search));
 }
 
 /* Undo, redo, goto: gaps of known steps were compared when they were made. */
@@ -131,7 +140,8 @@ static bool replay_head(struct replay *replay, const struct session_event *event
         ok = session_step(replay->session, ids[i], &step, replay->err) &&
              journal_step_fits(&step, replay->model, replay->probe_count, replay->err);
         if (ok)
-            search_redo(replay->search, &step.flips[0], step.gaps, step.fitness);
+            search_redo(replay->search, step.flips, step.flip_count, step.gaps,
+                        step.fitness);
         if (ok)
             push_way(replay, ids[i]);
     }

@@ -191,7 +191,7 @@ static bool undo(struct worker *worker, struct err *err)
     size_t count = accepted_count(worker);
     if (count == 0)
         return err_set(err, ERR_USAGE, "nothing to undo: no flip is accepted");
-    if (!save(worker, count - 1, err))
+    if (!save(worker, count - search_newest(worker->search), err))
         return false;
     if (!journal_undo(worker->journal, err)) {
         struct err ignored;

@@ -213,6 +213,7 @@ void search_free(struct search *search)
     free(search->trial);
     free(search->accepted);
     free(search->history);
+    free(search->level_first);
     free(search->gaps_below);
     free(search);
 }
@@ -246,7 +247,7 @@ enum search_status search_step(struct search *search, struct search_try *out,
     search->last_at = out->accepted ? search->accepted_count : NOT_ACCEPTED;
     if (out->accepted) {
         model_flip(search->model, &out->flip);
-        search_push(search, &out->flip, search->trial, out->fitness);
+        search_push(search, &out->flip, 1, search->trial, out->fitness);
     }
     return SEARCH_TRIED;
 }

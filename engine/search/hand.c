@@ -7,6 +7,7 @@
  * sequence of candidates is that of an untouched search.  Gaps are kept with each
  * accepted flip: taking it back puts them back instead of measuring again.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,35 +68,107 @@ bool search_measure(struct search *search, const struct flip *flip, double *gaps
 
 /* ---- the stack of accepted flips [G1] ------------------------------------------ */
 
-void search_push(struct search *search, const struct flip *flip, const double *gaps,
-                 double fitness)
+static void push_flips(struct search *search, const struct flip *flips, size_t count,
+                       double fitness)
 {
-    size_t at = search->accepted_count++, n = search->probe_count;
-    search->accepted = x_grow(search->accepted, at + 1, sizeof *search->accepted);
-    search->history = x_grow(search->history, at + 1, sizeof *search->history);
+    size_t first = search->accepted_count;
+    search->accepted_count += count;
+    search->accepted =
+        x_grow(search->accepted, search->accepted_count, sizeof *search->accepted);
+    search->history = x_grow(search->history, search->accepted_count, sizeof *search->history);
+    memcpy(search->accepted + first, flips, count * sizeof *flips);
+    for (size_t i = first; i + 1 < search->accepted_count; i++)
+        search->history[i] = (double)NAN;
+    search->history[search->accepted_count - 1] = fitness;
+    search->fitness = fitness;
+}
+
+void search_push(struct search *search, const struct flip *flips, size_t count,
+                 const double *gaps, double fitness)
+{
+    BUG_ON(count == 0);
+    size_t at = search->level_count++, n = search->probe_count;
+    search->level_first = x_grow(search->level_first, at + 1, sizeof *search->level_first);
     search->gaps_below = x_grow(search->gaps_below, (at + 1) * n, sizeof *search->gaps_below);
-    search->accepted[at] = *flip;
-    search->history[at] = fitness;
+    search->level_first[at] = search->accepted_count;
     memcpy(search->gaps_below + at * n, search->now, n * sizeof *search->now);
     memcpy(search->now, gaps, n * sizeof *search->now);
-    search->fitness = fitness;
+    push_flips(search, flips, count, fitness);
+}
+
+size_t search_newest(const struct search *search)
+{
+    size_t levels = search->level_count;
+    return levels > 0 ? search->accepted_count - search->level_first[levels - 1] : 0;
 }
 
 bool search_undo(struct search *search, struct flip *which)
 {
-    if (search->accepted_count == 0)
+    if (search->level_count == 0)
         return false;
-    size_t at = --search->accepted_count, n = search->probe_count;
-    *which = search->accepted[at];
-    model_flip(search->model, which);
+    size_t at = --search->level_count, n = search->probe_count;
+    size_t first = search->level_first[at];
+    *which = search->accepted[search->accepted_count - 1];
+    while (search->accepted_count > first)
+        model_flip(search->model, &search->accepted[--search->accepted_count]);
     memcpy(search->now, search->gaps_below + at * n, n * sizeof *search->now);
-    search->fitness = at > 0 ? search->history[at - 1] : 0;
-    if (search->last_at == at) {
+    search->fitness = first > 0 ? search->history[first - 1] : 0;
+    if (search->last_at != NOT_ACCEPTED && search->last_at >= first) {
         search->last_at = NOT_ACCEPTED;
         search->last.accepted = false;
     }
     return true;
 }
+
+/* ---- flips that come together ---- */
+
+static void flip_all(struct search *search, const struct flip *flips, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        model_flip(search->model, &flips[i]);
+}
+
+static bool all_fit(const struct search *search, const struct flip *flips, size_t count,
+                    struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!model_flip_fits(search->model, &flips[i], err))
+            return err_where(err, "flips[%zu]", i);
+    return count > 0 || err_set(err, ERR_USAGE, "there are no flips, expected one or more");
+}
+
+bool search_measure_alone(struct search *search, const struct flip *flips, size_t count,
+                          double *gaps, double *fitness, cancel_flag *cancel, struct err *err)
+{
+    if (!all_fit(search, flips, count, err))
+        return false;
+    flip_all(search, search->accepted, search->accepted_count);
+    flip_all(search, flips, count);
+    bool ok = trial_gaps(search, gaps, cancel, err);
+    flip_all(search, flips, count);
+    flip_all(search, search->accepted, search->accepted_count);
+    if (ok)
+        *fitness = search_judge(search, gaps);
+    return ok;
+}
+
+bool search_keep_all(struct search *search, const struct flip *flips, size_t count,
+                     cancel_flag *cancel, struct err *err)
+{
+    if (!all_fit(search, flips, count, err))
+        return false;
+    double *gaps = x_new(search->probe_count, sizeof *gaps);
+    flip_all(search, flips, count);
+    bool ok = trial_gaps(search, gaps, cancel, err);
+    if (ok)
+        search_push(search, flips, count, gaps, search_judge(search, gaps));
+    else
+        flip_all(search, flips, count);
+    free(gaps);
+    return ok;
+}
+
+/* ---- one flip ---- */
 
 bool search_keep(struct search *search, const struct flip *flip, struct search_try *out,
                  cancel_flag *cancel, struct err *err)
@@ -104,7 +177,7 @@ bool search_keep(struct search *search, const struct flip *flip, struct search_t
     bool ok = search_measure(search, flip, gaps, &fitness, cancel, err);
     if (ok) {
         model_flip(search->model, flip);
-        search_push(search, flip, gaps, fitness);
+        search_push(search, flip, 1, gaps, fitness);
         *out = (struct search_try){.flip = *flip, .accepted = true, .fitness = fitness};
     }
     free(gaps);
@@ -143,7 +216,7 @@ bool search_accept(struct search *search, struct search_try *out, cancel_flag *c
     search->last.accepted = true;
     search->last.screened = false;
     search->last.stopped = false;
-    search_push(search, &search->last.flip, search->trial, search->last.fitness);
+    search_push(search, &search->last.flip, 1, search->trial, search->last.fitness);
     *out = search->last;
     return true;
 }
@@ -181,6 +254,11 @@ const struct flip *search_accepted(const struct search *search, size_t *count)
 {
     *count = search->accepted_count;
     return search->accepted;
+}
+
+size_t search_levels(const struct search *search)
+{
+    return search->level_count;
 }
 
 const double *search_history(const struct search *search)

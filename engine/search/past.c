@@ -23,16 +23,28 @@ static bool draw_past(struct search *search, uint64_t tried, struct err *err)
     return true;
 }
 
+static bool fit_all(const struct search *search, const struct flip *flips, size_t count,
+                    struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!model_flip_fits(search->model, &flips[i], err))
+            return false;
+    return true;
+}
+
 static bool put_past(struct search *search, const struct search_past *past, struct err *err)
 {
-    size_t count = search->probe_count;
-    memcpy(search->before, past->gaps_before, count * sizeof *search->before);
-    memcpy(search->now, search->before, count * sizeof *search->now);
+    size_t probes = search->probe_count;
+    const struct flip *flips = past->accepted;
+    memcpy(search->before, past->gaps_before, probes * sizeof *search->before);
+    memcpy(search->now, search->before, probes * sizeof *search->now);
     search->screened = past->screened;
     for (size_t i = 0; i < past->accepted_count; i++) {
-        if (!model_flip_fits(search->model, &past->accepted[i], err))
+        size_t count = past->flip_counts ? past->flip_counts[i] : 1;
+        if (!fit_all(search, flips, count, err))
             return false;
-        search_redo(search, &past->accepted[i], past->gaps + i * count, past->fitness[i]);
+        search_redo(search, flips, count, past->gaps + i * probes, past->fitness[i]);
+        flips += count;
     }
     return true;
 }
@@ -58,16 +70,17 @@ struct search *search_resume(struct model *model, const struct probe_set *target
     return NULL;
 }
 
-void search_redo(struct search *search, const struct flip *flip, const double *gaps,
-                 double fitness)
+void search_redo(struct search *search, const struct flip *flips, size_t count,
+                 const double *gaps, double fitness)
 {
-    bool is_last = search->last.number > 0 && search->last_at == NOT_ACCEPTED &&
-                   flip_equal(flip, &search->last.flip) &&
+    bool is_last = count == 1 && search->last.number > 0 && search->last_at == NOT_ACCEPTED &&
+                   flip_equal(flips, &search->last.flip) &&
                    state_name_equal(search->last_below, model_state(search->model));
-    model_flip(search->model, flip);
+    for (size_t i = 0; i < count; i++)
+        model_flip(search->model, &flips[i]);
     if (is_last) { /* what was undone is accepted again [G2] */
         search->last_at = search->accepted_count;
         search->last.accepted = true;
     }
-    search_push(search, flip, gaps, fitness);
+    search_push(search, flips, count, gaps, fitness);
 }

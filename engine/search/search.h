@@ -81,10 +81,11 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
 struct search_past {
     const double *gaps_before; /* [targets + controls] */
     uint64_t tried, screened;
-    const struct flip *accepted; /* [accepted_count] in order */
+    const struct flip *accepted; /* in order: flip_counts[0] of them, flip_counts[1], ... */
     const double *fitness;       /* [accepted_count] after each */
     const double *gaps;          /* [accepted_count][targets + controls] with each */
     size_t accepted_count;
+    const size_t *flip_counts;   /* [accepted_count], each > 0; NULL: one flip each */
 };
 
 /* Go on where a search with the same probes and options stopped, on a model without
@@ -95,10 +96,10 @@ struct search *search_resume(struct model *model, const struct probe_set *target
                              const struct search_options *options,
                              const struct search_past *past, struct err *err);
 
-/* Put a flip back whose gaps and fitness are known from when it was accepted on the
- * same flips: redo. */
-void search_redo(struct search *search, const struct flip *flip, const double *gaps,
-                 double fitness);
+/* Put flips back, which came together, whose gaps and fitness are known from when they
+ * were accepted on the same flips: redo.  They must fit, and be one or more. */
+void search_redo(struct search *search, const struct flip *flips, size_t count,
+                 const double *gaps, double fitness);
 
 enum search_status { SEARCH_TRIED, SEARCH_FINISHED, SEARCH_FAILED };
 
@@ -132,9 +133,14 @@ const double *search_gaps_now(const struct search *search);
 const double *search_gaps_last(const struct search *search);
 
 /* Accepted flips in order (a row that was taken off by keeping it once more is
- * there twice) and the fitness after each.  Valid until one more or less is. */
+ * there twice) and the fitness after each (NAN but for the last of those that came
+ * together).  Valid until one more or less is. */
 const struct flip *search_accepted(const struct search *search, size_t *count);
 const double *search_history(const struct search *search);
+/* How often flips were accepted: each a flip, or several that came together. */
+size_t search_levels(const struct search *search);
+/* Flips that search_undo would take back; 0: none are accepted. */
+size_t search_newest(const struct search *search);
 
 /* ---- a person's hand: hand.c ------------------------------------------------- */
 
@@ -165,8 +171,17 @@ bool search_accept(struct search *search, struct search_try *out, cancel_flag *c
 bool search_reject(struct search *search, struct search_try *out, struct err *err);
 bool search_can_reject(const struct search *search, struct err *err);
 
-/* Take back the last accepted flip, to the bit; false if there is none. */
+/* Take back the last accepted flip and those that came with it, to the bit; false if
+ * there is none. */
 bool search_undo(struct search *search, struct flip *which);
+
+/* What flips do together on a model without the accepted ones, which stay as they are;
+ * nothing is kept. */
+bool search_measure_alone(struct search *search, const struct flip *flips, size_t count,
+                          double *gaps, double *fitness, cancel_flag *cancel, struct err *err);
+/* Accept flips together, as one, on top of the accepted ones, whatever they do. */
+bool search_keep_all(struct search *search, const struct flip *flips, size_t count,
+                     cancel_flag *cancel, struct err *err);
 
 void search_free(struct search *search);
 

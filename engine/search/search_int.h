@@ -3,9 +3,9 @@
  * engine/search/search_int.h - the inside of a search: what greedy.c (which draws
  * and judges) and hand.c (which a person steers with) share.
  *
- * [G1] accepted flips are a stack: accepted[i] was put on the model on top of
- *      those before it, gaps_below[i] are the gaps without it, history[i] is the
- *      fitness with it.
+ * [G1] accepted flips are a stack of levels: level i are the flips from level_first[i]
+ *      on, which came together on top of those before them; gaps_below[i] are the gaps
+ *      without them, history at the last of them is the fitness with them.
  * [G2] last_at is the place of the last candidate in the stack, or NOT_ACCEPTED;
  *      trial are its gaps where last_measured, on a model in state last_below.
  */
@@ -50,9 +50,11 @@ struct search {
     uint64_t screened;
 
     struct flip *accepted; /* [accepted_count] in order, a row that went off again twice [G1] */
-    double *history;       /* [accepted_count] */
-    double *gaps_below;    /* [accepted_count][probe_count] */
+    double *history;       /* [accepted_count] NAN inside a level */
     size_t accepted_count;
+    size_t *level_first;   /* [level_count] */
+    double *gaps_below;    /* [level_count][probe_count] */
+    size_t level_count;
 
     struct rng rng_before; /* of the last step, for search_untry */
     size_t last_index;
@@ -92,8 +94,8 @@ bool trial_candidate(struct search *search, struct search_try *out, cancel_flag 
 /* The weight of a row in the draw. */
 uint64_t search_row_weight(const struct model *model, const struct flip *flip);
 
-/* The flip, which is on the model already, becomes the newest accepted one. */
-void search_push(struct search *search, const struct flip *flip, const double *gaps,
-                 double fitness);
+/* Flips that are on the model already become the newest level. */
+void search_push(struct search *search, const struct flip *flips, size_t count,
+                 const double *gaps, double fitness);
 
 #endif

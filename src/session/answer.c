@@ -48,6 +48,15 @@ bool session_each_answer(struct session *session, int64_t step,
 
 /* ---- names, view state ------------------------------------------------------ */
 
+bool session_insert_name(struct session *session, const char *name, int64_t step,
+                         struct err *err)
+{
+    struct query query = query_use(session, SQL_SET_NAME, err);
+    query_text(&query, name);
+    query_int(&query, step);
+    return query_run(&query);
+}
+
 bool session_name_step(struct session *session, const char *name, int64_t step, struct err *err)
 {
     if (!session_needs_origin(session, err) || !session_begin(session, false, err))
@@ -56,13 +65,23 @@ bool session_name_step(struct session *session, const char *name, int64_t step, 
     if (!ok)
         (void)err_set(err, ERR_RANGE, "there is no step %" PRId64 ", expected 0 to %" PRIu64,
                       step, session->now.steps);
-    if (ok) {
-        struct query query = query_use(session, SQL_SET_NAME, err);
-        query_text(&query, name);
-        query_int(&query, step);
-        ok = query_run(&query);
+    return session_end(session, ok && session_insert_name(session, name, step, err), err);
+}
+
+bool session_each_name(struct session *session,
+                       bool (*each)(void *user, const char *name, int64_t step), void *user,
+                       struct err *err)
+{
+    struct query query =
+        query_new(session, "SELECT name, step FROM name ORDER BY step, name", err);
+    (void)snprintf(query.place, sizeof query.place, "names");
+    while (query_next(&query)) {
+        int64_t step = row_int(&query, 1, 0, (int64_t)session->now.steps);
+        const char *name = row_text(&query, 0, NULL);
+        if (!query.ok || !each(user, name, step))
+            break;
     }
-    return session_end(session, ok, err);
+    return query_end(&query) || err_file(err, session->path);
 }
 
 bool session_named(struct session *session, const char *name, int64_t *step, struct err *err)

@@ -2,18 +2,11 @@
  *
  * Search and session in step: memory first, then the file, and back if that fails.
  */
-#include "src/session/journal.h"
+#include "src/session/journal_int.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct journal {
-    struct session *session;
-    const struct model *model;
-    struct search *search;
-    size_t probes;     /* targets and controls */
-};
 
 struct search *journal_search(struct journal *journal)
 {
@@ -32,7 +25,7 @@ void journal_free(struct journal *journal)
 
 /* ---- opening ------------------------------------------------------------------------ */
 
-static struct journal *journal_new(struct session *session, const struct model *model,
+static struct journal *journal_new(struct session *session, struct model *model,
                                    struct search *search, const struct search_inputs *inputs)
 {
     if (!search)
@@ -113,6 +106,8 @@ struct journal *journal_begin(struct session *session, struct model *model,
 struct past {
     struct search_past past;
     struct flip *flips;
+    size_t *counts; /* of flips, by step */
+    size_t flip_count;
     double *fitness;
     double *gaps;
 };
@@ -120,30 +115,40 @@ struct past {
 static void past_free(struct past *past)
 {
     free(past->flips);
+    free(past->counts);
     free(past->fitness);
     free(past->gaps);
 }
 
-/* A step of a search is one flip; others (imports) are taken apart into one step each
- * when they are added.  What a file says of it is proven before it is put on. */
+/* What a file says of a step is proven before it is put on. */
 bool journal_step_fits(const struct session_step *step, const struct model *model, size_t probes,
                        struct err *err)
 {
-    if (step->flip_count != 1)
-        return err_set(err, ERR_FORMAT, "step %lld has %zu flips, expected 1",
-                       (long long)step->id, step->flip_count);
+    if (step->flip_count == 0)
+        return err_set(err, ERR_FORMAT, "step %lld has no flips, expected one or more",
+                       (long long)step->id);
     if (step->gap_count != probes)
         return err_set(err, ERR_FORMAT, "step %lld has %zu gaps, expected %zu",
                        (long long)step->id, step->gap_count, probes);
-    return model_flip_fits(model, &step->flips[0], err) ||
-           err_where(err, "step %lld", (long long)step->id);
+    for (size_t i = 0; i < step->flip_count; i++)
+        if (!model_flip_fits(model, &step->flips[i], err))
+            return err_where(err, "step %lld", (long long)step->id);
+    return true;
+}
+
+static void add_flips(struct past *past, const struct session_step *step)
+{
+    size_t first = past->flip_count;
+    past->flip_count += step->flip_count;
+    past->flips = x_grow(past->flips, past->flip_count, sizeof *past->flips);
+    memcpy(past->flips + first, step->flips, step->flip_count * sizeof *past->flips);
 }
 
 /* The steps ids[0..count) in memory, so that nothing can fail on the way. */
 static bool load_steps(struct session *session, const struct model *model, const int64_t *ids,
                        size_t count, size_t probes, struct past *out, struct err *err)
 {
-    out->flips = x_new(count, sizeof *out->flips);
+    out->counts = x_new(count, sizeof *out->counts);
     out->fitness = x_new(count, sizeof *out->fitness);
     out->gaps = x_new(count * probes, sizeof *out->gaps);
     for (size_t i = 0; i < count; i++) {
@@ -151,7 +156,8 @@ static bool load_steps(struct session *session, const struct model *model, const
         if (!session_step(session, ids[i], &step, err) ||
             !journal_step_fits(&step, model, probes, err))
             return false;
-        out->flips[i] = step.flips[0];
+        add_flips(out, &step);
+        out->counts[i] = step.flip_count;
         out->fitness[i] = step.fitness;
         memcpy(out->gaps + i * probes, step.gaps, probes * sizeof *out->gaps);
     }
@@ -173,6 +179,7 @@ static bool load_past(struct session *session, const struct model *model, size_t
         .fitness = out->fitness,
         .gaps = out->gaps,
         .accepted_count = count,
+        .flip_counts = out->counts,
     };
     return ok;
 }
@@ -344,7 +351,7 @@ static bool put_step(struct journal *journal, int64_t id, struct err *err)
     if (!session_step(journal->session, id, &step, err) ||
         !journal_step_fits(&step, journal->model, journal->probes, err))
         return false;
-    search_redo(journal->search, &step.flips[0], step.gaps, step.fitness);
+    search_redo(journal->search, step.flips, step.flip_count, step.gaps, step.fitness);
     return true;
 }
 
@@ -397,9 +404,9 @@ bool journal_goto(struct journal *journal, int64_t step, struct err *err)
         struct flip undone;
         BUG_ON(!search_undo(journal->search, &undone));
     }
-    for (size_t i = 0; ok && i < to_count - shared; i++)
-        search_redo(journal->search, &ahead.flips[i], ahead.gaps + i * journal->probes,
-                    ahead.fitness[i]);
+    for (size_t i = 0, first = 0; ok && i < to_count - shared; first += ahead.counts[i++])
+        search_redo(journal->search, ahead.flips + first, ahead.counts[i],
+                    ahead.gaps + i * journal->probes, ahead.fitness[i]);
     past_free(&ahead);
     free(from);
     free(to);

@@ -27,8 +27,8 @@ json_t *journal_settings(const struct search_options *options);
 bool journal_options(const json_t *settings, struct search_options *options,
                      int32_t layers[SESSION_LAYERS_MAX], struct err *err);
 
-/* Is the step one flip that the model has, with as many gaps as there are targets and
- * controls? */
+/* Are the step's flips, one or more, some that the model has, with as many gaps as there
+ * are targets and controls? */
 bool journal_step_fits(const struct session_step *step, const struct model *model, size_t probes,
                        struct err *err);
 
@@ -65,6 +65,19 @@ bool journal_redo(struct journal *journal, struct err *err);
 bool journal_can_redo(struct journal *journal);
 /* Any step of the tree. */
 bool journal_goto(struct journal *journal, int64_t step, struct err *err);
+
+/* Bring a patch in beside what is there: a named step below the root, with all of its
+ * flips, measured once, which becomes the head.  Several are open at once; journal_goto
+ * changes between them and measures nothing.  Refused are a patch for another model, a
+ * name that is taken, and one that session_state_name_fits refuses.  The same patch
+ * under the same name is gone to (known). */
+struct journal_imported {
+    int64_t step;
+    bool unstated; /* the patch does not say which model it is for */
+    bool known;
+};
+bool journal_import(struct journal *journal, const struct patch *patch, const char *name,
+                    struct journal_imported *out, cancel_flag *cancel, struct err *err);
 
 /* The session stays open, the search stays. */
 void journal_free(struct journal *journal);

@@ -154,6 +154,11 @@ struct session_step {
 bool session_add_step(struct session *session, struct session_step *step,
                       struct session_event *tried, struct err *err);
 
+/* The same below any step, to which the head goes first; the new step is called by the
+ * name, if there is one. */
+bool session_add_branch(struct session *session, int64_t parent, struct session_step *step,
+                        const char *name, struct err *err);
+
 /* Move the head: text is "undo", "redo" or "goto".  Steps that the head leaves upwards
  * are what redo comes back to. */
 bool session_move_head(struct session *session, int64_t step, const char *text, struct err *err);
@@ -193,6 +198,10 @@ bool session_each_answer(struct session *session, int64_t step,
 /* A named state. */
 bool session_name_step(struct session *session, const char *name, int64_t step, struct err *err);
 bool session_named(struct session *session, const char *name, int64_t *step, struct err *err);
+/* Calls each() in the order of the steps, then of the names, until it returns false. */
+bool session_each_name(struct session *session,
+                       bool (*each)(void *user, const char *name, int64_t step), void *user,
+                       struct err *err);
 
 /* Anything small that a front end wants back: replaced by key, not journaled. */
 bool session_put(struct session *session, const char *key, const char *value, struct err *err);

@@ -186,6 +186,10 @@ bool session_insert_step(struct session *session, const struct session_step *ste
                          struct err *err);
 bool session_set_head(struct session *session, int64_t step, struct err *err);
 
+/* answer.c: inside a transaction */
+bool session_insert_name(struct session *session, const char *name, int64_t step,
+                         struct err *err);
+
 /* origin.c */
 void session_free_origin(struct session *session);
 

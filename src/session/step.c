@@ -82,45 +82,6 @@ static bool set_redo(struct session *session, int64_t parent, int64_t child, str
     return query_run(&query);
 }
 
-/* Everything of a new step inside the transaction. */
-static bool insert_all(struct session *session, const struct session_step *step,
-                       struct session_event *tried, struct err *err)
-{
-    struct session_event added = {
-        .kind = EVENT_KIND_STEP,
-        .time_ms = step->time_ms,
-        .fitness = step->fitness,
-        .text = step->by,
-    };
-    if (tried && !session_insert_event(session, tried, err))
-        return false;
-    if (!session_insert_step(session, step, err) ||
-        !set_redo(session, step->parent, step->id, err) ||
-        !session_set_head(session, step->id, err))
-        return false;
-    session->now.steps++;
-    return session_insert_event(session, &added, err);
-}
-
-bool session_add_step(struct session *session, struct session_step *step,
-                      struct session_event *tried, struct err *err)
-{
-    BUG_ON(!step->by || (tried && tried->kind != EVENT_KIND_TRIED));
-    if (!session_needs_origin(session, err) || !session_begin(session, true, err))
-        return false;
-    struct session_step made = *step;
-    made.id = (int64_t)session->now.steps + 1;
-    made.parent = session->now.head;
-    made.redo = -1;
-    if (made.time_ms == 0)
-        made.time_ms = session_clock_ms();
-    if (!session_end(session, insert_all(session, &made, tried, err), err))
-        return false;
-    *step = made;
-    session_counter_set(session);
-    return true;
-}
-
 /* ---- the head --------------------------------------------------------------- */
 
 /* -1 for the root; redo may be NULL. */
@@ -165,19 +126,91 @@ static bool mark_way(struct session *session, int64_t from, int64_t to, struct e
     return true;
 }
 
-bool session_move_head(struct session *session, int64_t step, const char *text, struct err *err)
+static bool move_head(struct session *session, int64_t step, const char *text, struct err *err)
 {
     struct session_event moved = {
         .kind = EVENT_KIND_HEAD,
         .fitness = (double)NAN,
         .text = text,
     };
+    return mark_way(session, session->now.head, step, err) &&
+           session_set_head(session, step, err) && session_insert_event(session, &moved, err);
+}
+
+bool session_move_head(struct session *session, int64_t step, const char *text, struct err *err)
+{
     if (!session_needs_origin(session, err) || !has_step(session, step, err) ||
         !session_begin(session, false, err))
         return false;
-    bool ok = mark_way(session, session->now.head, step, err) &&
-              session_set_head(session, step, err) && session_insert_event(session, &moved, err);
-    return session_end(session, ok, err);
+    return session_end(session, move_head(session, step, text, err), err);
+}
+
+/* ---- new steps -------------------------------------------------------------- */
+
+/* Everything of a new step inside the transaction; the head is its parent. */
+static bool insert_all(struct session *session, const struct session_step *step,
+                       struct session_event *tried, struct err *err)
+{
+    struct session_event added = {
+        .kind = EVENT_KIND_STEP,
+        .time_ms = step->time_ms,
+        .fitness = step->fitness,
+        .text = step->by,
+    };
+    if (tried && !session_insert_event(session, tried, err))
+        return false;
+    if (!session_insert_step(session, step, err) ||
+        !set_redo(session, step->parent, step->id, err) ||
+        !session_set_head(session, step->id, err))
+        return false;
+    session->now.steps++;
+    return session_insert_event(session, &added, err);
+}
+
+static struct session_step step_below(const struct session *session,
+                                      const struct session_step *step, int64_t parent)
+{
+    struct session_step made = *step;
+    made.id = (int64_t)session->now.steps + 1;
+    made.parent = parent;
+    made.redo = -1;
+    if (made.time_ms == 0)
+        made.time_ms = session_clock_ms();
+    return made;
+}
+
+static bool end_step(struct session *session, bool ok, const struct session_step *made,
+                     struct session_step *step, struct err *err)
+{
+    if (!session_end(session, ok, err))
+        return false;
+    *step = *made;
+    session_counter_set(session);
+    return true;
+}
+
+bool session_add_step(struct session *session, struct session_step *step,
+                      struct session_event *tried, struct err *err)
+{
+    BUG_ON(!step->by || (tried && tried->kind != EVENT_KIND_TRIED));
+    if (!session_needs_origin(session, err) || !session_begin(session, true, err))
+        return false;
+    struct session_step made = step_below(session, step, session->now.head);
+    return end_step(session, insert_all(session, &made, tried, err), &made, step, err);
+}
+
+bool session_add_branch(struct session *session, int64_t parent, struct session_step *step,
+                        const char *name, struct err *err)
+{
+    BUG_ON(!step->by);
+    if (!session_needs_origin(session, err) || !has_step(session, parent, err) ||
+        !session_begin(session, true, err))
+        return false;
+    struct session_step made = step_below(session, step, parent);
+    bool ok = (parent == session->now.head || move_head(session, parent, "goto", err)) &&
+              insert_all(session, &made, NULL, err) &&
+              (!name || session_insert_name(session, name, made.id, err));
+    return end_step(session, ok, &made, step, err);
 }
 
 /* ---- reading ---------------------------------------------------------------- */

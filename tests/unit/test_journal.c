@@ -88,14 +88,17 @@ static void check(struct desk *desk)
     double gaps[PROBES];
     t_ok(session_way(desk->session, session_head(desk->session), &ids, &count, &err), &err);
     (void)search_accepted(search, &accepted);
-    assert_int_equal(accepted, count);
+    assert_int_equal(search_levels(search), count);
     for (size_t i = 0; i < count; i++) {
         struct session_step step;
         t_ok(session_step(desk->session, ids[i], &step, &err), &err);
-        model_flip(other, &step.flips[0]);
+        for (size_t flip = 0; flip < step.flip_count; flip++)
+            model_flip(other, &step.flips[flip]);
+        accepted -= step.flip_count;
         if (i + 1 == count)
             assert_memory_equal(step.gaps, search_gaps_now(search), sizeof gaps);
     }
+    assert_int_equal(accepted, 0);
     assert_int_equal(simple_bytes_hash(other), simple_bytes_hash(desk->model));
     free(ids);
     model_free(other);
@@ -107,6 +110,21 @@ static struct flip random_row(struct rng *rng)
                          (uint32_t)rng_below(rng, 128), FLIP_WHOLE_ROW, {0, 0}};
 }
 
+/* A patch of one to four rows, which may be the same, under a name of its own. */
+static bool import_random(struct desk *desk, struct rng *rng, struct err *err)
+{
+    struct journal_imported imported;
+    struct patch *patch = patch_new();
+    char name[32];
+    (void)snprintf(name, sizeof name, "patch %llu",
+                   (unsigned long long)session_step_count(desk->session));
+    for (uint64_t i = rng_below(rng, 4) + 1; i > 0; i--)
+        patch_add(patch, random_row(rng));
+    bool ok = journal_import(desk->journal, patch, name, &imported, NULL, err);
+    patch_free(patch);
+    return ok;
+}
+
 /* One thing a person may do; refusals are part of it. */
 static void act(struct desk *desk, struct rng *rng)
 {
@@ -115,7 +133,7 @@ static void act(struct desk *desk, struct rng *rng)
     struct flip flip = random_row(rng);
     double gaps[PROBES], fitness = 0;
     uint64_t steps = session_step_count(desk->session);
-    switch (rng_below(rng, 10)) {
+    switch (rng_below(rng, 11)) {
     case 0: (void)journal_keep(desk->journal, &flip, &tried, NULL, &err); break;
     case 1: (void)journal_undo(desk->journal, &err); break;
     case 2: (void)journal_redo(desk->journal, &err); break;
@@ -123,6 +141,7 @@ static void act(struct desk *desk, struct rng *rng)
     case 4: (void)journal_accept(desk->journal, &tried, NULL, &err); break;
     case 5: (void)journal_reject(desk->journal, &tried, &err); break;
     case 6: (void)journal_measure(desk->journal, &flip, gaps, &fitness, NULL, &err); break;
+    case 7: t_ok(import_random(desk, rng, &err), &err); break;
     default: assert_int_equal(journal_step(desk->journal, &tried, NULL, &err), SEARCH_TRIED);
     }
     if (err.code != ERR_NONE && err.code != ERR_USAGE && err.code != ERR_RANGE)
@@ -223,6 +242,167 @@ static void journal__step_the_model_has_not__refused_and_unchanged(void **state)
     }
 }
 
+static struct patch *rows_patch(const uint32_t *rows, size_t count)
+{
+    struct patch *patch = patch_new();
+    for (size_t i = 0; i < count; i++)
+        patch_add(patch, (struct flip){(int32_t)(i % 2), PROJ_UP, rows[i], FLIP_WHOLE_ROW, {0, 0}});
+    return patch;
+}
+
+/* Gaps of a model with these flips and nothing else, by a search of its own. */
+static void gaps_of(struct desk *desk, const struct patch *patch, double gaps[PROBES])
+{
+    struct err err;
+    struct model *model = simple_model(&tiny_default);
+    t_ok(patch_apply(patch, model, &err), &err);
+    struct search *search =
+        search_new(model, &desk->targets, &desk->controls, &desk->options, NULL, &err);
+    t_ok(search != NULL, &err);
+    memcpy(gaps, search_gaps_before(search), PROBES * sizeof *gaps);
+    search_free(search);
+    model_free(model);
+}
+
+static void import(struct desk *desk, const struct patch *patch, const char *name, int64_t step,
+                   bool known)
+{
+    struct err err;
+    struct journal_imported imported;
+    t_ok(journal_import(desk->journal, patch, name, &imported, NULL, &err), &err);
+    assert_int_equal(imported.step, step);
+    assert_int_equal(imported.known, known);
+    assert_true(imported.unstated); /* rows_patch names no model */
+    assert_int_equal(session_head(desk->session), step);
+    check(desk);
+}
+
+static void journal_import__two_patches__named_steps_below_the_root(void **state)
+{
+    (void)state;
+    static const uint32_t rows[] = {3, 17, 99, 4, 5};
+    struct err err;
+    struct desk desk;
+    struct session_step step;
+    struct search_try tried;
+    struct flip flip = {1, PROJ_O, 7, FLIP_WHOLE_ROW, {0, 0}};
+    struct patch *one = rows_patch(rows, 3), *two = rows_patch(rows + 3, 2);
+    double gaps_one[PROBES], gaps_two[PROBES];
+    int64_t named = -1;
+    desk_set_up(&desk, "import");
+    gaps_of(&desk, one, gaps_one);
+    gaps_of(&desk, two, gaps_two);
+    t_ok(journal_keep(desk.journal, &flip, &tried, NULL, &err), &err);
+    import(&desk, one, "one", 2, false);
+    assert_memory_equal(search_gaps_now(journal_search(desk.journal)), gaps_one, sizeof gaps_one);
+    import(&desk, two, "two", 3, false);
+    assert_memory_equal(search_gaps_now(journal_search(desk.journal)), gaps_two, sizeof gaps_two);
+    import(&desk, one, "one", 2, true); /* the same patch again */
+    assert_memory_equal(search_gaps_now(journal_search(desk.journal)), gaps_one, sizeof gaps_one);
+    assert_int_equal(session_step_count(desk.session), 4);
+    t_ok(session_named(desk.session, "two", &named, &err), &err);
+    t_ok(session_step(desk.session, named, &step, &err), &err);
+    assert_int_equal(step.id, 3);
+    assert_int_equal(step.parent, SESSION_ROOT);
+    assert_int_equal(step.flip_count, 2);
+    assert_string_equal(step.by, "import");
+    patch_free(one);
+    patch_free(two);
+    desk_close(&desk);
+}
+
+/* A step on top, undo, redo, restart: three flips are one step throughout. */
+static void journal_import__then_anything__three_flips_are_one_step(void **state)
+{
+    (void)state;
+    static const uint32_t rows[] = {3, 17, 99};
+    struct err err;
+    struct desk desk;
+    struct search_try tried;
+    struct flip flip = {1, PROJ_O, 7, FLIP_WHOLE_ROW, {0, 0}};
+    struct patch *patch = rows_patch(rows, 3);
+    desk_set_up(&desk, "as-one");
+    uint64_t empty = simple_bytes_hash(desk.model);
+    import(&desk, patch, "p", 1, false);
+    uint64_t full = simple_bytes_hash(desk.model);
+    assert_int_equal(search_newest(journal_search(desk.journal)), 3);
+    t_ok(journal_keep(desk.journal, &flip, &tried, NULL, &err), &err);
+    check(&desk);
+    desk_close(&desk);
+    desk_open(&desk);
+    check(&desk);
+    t_ok(journal_undo(desk.journal, &err), &err);
+    assert_int_equal(simple_bytes_hash(desk.model), full);
+    t_ok(journal_undo(desk.journal, &err), &err);
+    assert_int_equal(simple_bytes_hash(desk.model), empty);
+    assert_int_equal(search_newest(journal_search(desk.journal)), 0);
+    check(&desk);
+    t_ok(journal_redo(desk.journal, &err), &err);
+    assert_int_equal(simple_bytes_hash(desk.model), full);
+    check(&desk);
+    patch_free(patch);
+    desk_close(&desk);
+}
+
+static void journal_import__refused__nothing_has_changed(void **state)
+{
+    (void)state;
+    static const uint32_t rows[] = {3, 99999};
+    static const struct {
+        size_t rows;
+        const char *name, *sha256;
+        enum err_code code;
+        const char *where, *message;
+    } cases[] = {
+        {0, "x", "", ERR_FORMAT, "", "the patch has no flips, expected one or more"},
+        {2, "x", "", ERR_RANGE, "flips[1].row", NULL},
+        {1, "p", "", ERR_USAGE, "", "'p' is the name of step 1 already, expected another"},
+        {1, "head", "", ERR_USAGE, "", "'head' means a step already, expected another name"},
+        {1, "x", "00", ERR_MISMATCH, NULL, NULL},
+    };
+    struct desk desk;
+    desk_set_up(&desk, "refused");
+    struct patch *first = rows_patch((const uint32_t[]){8}, 1);
+    import(&desk, first, "p", 1, false);
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct err err = {0};
+        struct journal_imported imported;
+        struct patch *patch = rows_patch(rows, cases[i].rows);
+        patch_set_text(&patch->base_sha256, cases[i].sha256);
+        assert_false(journal_import(desk.journal, patch, cases[i].name, &imported, NULL, &err));
+        assert_int_equal(err.code, cases[i].code);
+        if (cases[i].where)
+            assert_string_equal(err.where, cases[i].where);
+        if (cases[i].message)
+            assert_string_equal(err.message, cases[i].message);
+        assert_int_equal(session_head(desk.session), 1);
+        assert_int_equal(session_step_count(desk.session), 2);
+        check(&desk);
+        patch_free(patch);
+    }
+    patch_free(first);
+    desk_close(&desk);
+}
+
+static void journal_import__cancelled__nothing_has_changed(void **state)
+{
+    (void)state;
+    static const uint32_t rows[] = {3, 17};
+    struct err err = {0};
+    struct desk desk;
+    struct journal_imported imported;
+    cancel_flag cancel = true;
+    desk_set_up(&desk, "cancelled");
+    struct patch *patch = rows_patch(rows, 2);
+    uint64_t events = session_event_count(desk.session);
+    assert_false(journal_import(desk.journal, patch, "p", &imported, &cancel, &err));
+    assert_int_equal(err.code, ERR_CANCELLED);
+    assert_int_equal(session_event_count(desk.session), events);
+    check(&desk);
+    patch_free(patch);
+    desk_close(&desk);
+}
+
 static void journal_resume__other_model__refused_with_both_hashes(void **state)
 {
     (void)state;
@@ -296,6 +476,10 @@ int main(void)
         cmocka_unit_test(journal__anything_in_any_order__file_and_search_agree),
         cmocka_unit_test(journal_redo__after_undo_and_restart__the_same_step),
         cmocka_unit_test(journal__step_the_model_has_not__refused_and_unchanged),
+        cmocka_unit_test(journal_import__two_patches__named_steps_below_the_root),
+        cmocka_unit_test(journal_import__then_anything__three_flips_are_one_step),
+        cmocka_unit_test(journal_import__refused__nothing_has_changed),
+        cmocka_unit_test(journal_import__cancelled__nothing_has_changed),
         cmocka_unit_test(journal_resume__other_model__refused_with_both_hashes),
         cmocka_unit_test(journal_settings__there_and_back__the_same),
     };

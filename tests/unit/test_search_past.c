@@ -121,7 +121,7 @@ static void search_redo__after_undo__same_gaps_and_bytes(void **state)
     for (size_t i = 0; i < 2; i++)
         assert_true(search_undo(search, &undone));
     for (size_t i = count - 2; i < count; i++)
-        search_redo(search, &log.flips[i], log.gaps[i], log.fitness[i]);
+        search_redo(search, &log.flips[i], 1, log.gaps[i], log.fitness[i]);
     assert_int_equal(simple_bytes_hash(model), log.hash);
     double fitness = search_fitness(search);
     assert_memory_equal(&fitness, &log.fitness[count - 1], sizeof fitness);
@@ -150,7 +150,7 @@ static void search_redo__last_candidate__accepted_again(void **state)
     memcpy(gaps, search_gaps_now(search), sizeof gaps);
     struct flip undone;
     assert_true(search_undo(search, &undone));
-    search_redo(search, &undone, gaps, fitness);
+    search_redo(search, &undone, 1, gaps, fitness);
     assert_false(search_accept(search, &tried, NULL, &err));
     t_err_is(&err, ERR_USAGE, "", "the last candidate is accepted already");
     t_ok(search_reject(search, &tried, &err), &err);
@@ -173,7 +173,7 @@ static void search_resume__past_that_does_not_fit__refused(void **state)
     struct model *model = simple_model(&tiny_default);
     assert_null(search_resume(model, &targets, &controls, &options, &past, &err));
     assert_int_equal(err.code, ERR_MISMATCH);
-    past = (struct search_past){zeros, 1, 0, &flip, zeros, zeros, 1};
+    past = (struct search_past){zeros, 1, 0, &flip, zeros, zeros, 1, NULL};
     assert_null(search_resume(model, &targets, &controls, &options, &past, &err));
     t_err_is(&err, ERR_RANGE, "", "layer 99 is outside 0 .. 1");
     model_free(model);
