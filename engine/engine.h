@@ -277,12 +277,14 @@ struct sequence {
     const int32_t *ids;
     size_t count;
     size_t wanted; /* logits are wanted at positions wanted .. count - 1 */
+    uint32_t owner; /* only sequences of one owner have their beginnings in common */
 };
 
 struct batch_options {
     int threads;         /* 0: as many as the machine has */
     uint64_t keep_bytes; /* to keep between evaluations, at most and if the rest leaves
                           * so much; 0: nothing */
+    bool keep_inputs;    /* instead: the input of every layer, and nothing else */
 };
 
 enum { BATCH_MODEL = -1 }; /* the world without a candidate */

@@ -114,7 +114,7 @@ static struct sequence make_sequence(const struct measure *measure, const struct
         ids_add(room, answers->prompt.data[i]);
     for (size_t i = 0; i < more; i++)
         ids_add(room, answer->data[i]);
-    return (struct sequence){room->data, room->count, answers->prompt.count - 1};
+    return (struct sequence){room->data, room->count, answers->prompt.count - 1, 0};
 }
 
 static void add_term(struct measure *measure, size_t row, int32_t id, size_t probe, int side)
@@ -174,7 +174,8 @@ static bool prepare(struct measure *measure, struct err *err)
 {
     struct ids *room = x_new(2 * measure->count, sizeof *room);
     struct sequence *sequences = x_new(2 * measure->count, sizeof *sequences);
-    struct batch_options options = {measure->options.threads, measure->options.keep_bytes};
+    struct batch_options options = {.threads = measure->options.threads,
+                                    .keep_bytes = measure->options.keep_bytes};
     size_t count = make_sequences(measure, room, sequences);
     if (count > 0)
         measure->batch = batch_new(measure->model, sequences, count, &options, err);

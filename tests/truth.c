@@ -94,7 +94,23 @@ static void turn(const struct rope *rope, double *x, size_t dim, size_t position
     }
 }
 
+/* What is added at this position, in this layer; the rest of the file sees one at a time. */
+struct nudging {
+    const struct truth_nudge *what; /* or NULL */
+    size_t position;
+    int32_t layer;
+};
+
+static void nudge(const struct nudging *nudging, enum proj proj, double *y)
+{
+    const struct truth_nudge *what = nudging->what;
+    if (what && what->layer == nudging->layer && what->proj == proj &&
+        what->position == nudging->position)
+        y[what->row] += what->amount;
+}
+
 struct work {
+    struct nudging nudging;
     double *x, *n, *q, *mixed, *out, *gate, *up;
     double *k, *v; /* [layer][position][kv_dim] */
 };
@@ -134,8 +150,11 @@ static void layer_truth(const struct model *model, const struct layer *layer, st
     double eps = (double)model->eps;
     norm(w->x, layer->attn_norm, s->width, eps, w->n);
     times(&layer->matrix[PROJ_Q], w->n, w->q);
+    nudge(&w->nudging, PROJ_Q, w->q);
     times(&layer->matrix[PROJ_K], w->n, k + position * kv_dim);
+    nudge(&w->nudging, PROJ_K, k + position * kv_dim);
     times(&layer->matrix[PROJ_V], w->n, v + position * kv_dim);
+    nudge(&w->nudging, PROJ_V, v + position * kv_dim);
     for (size_t h = 0; h < s->heads; h++) {
         norm(w->q + h * dim, layer->q_norm, dim, eps, w->q + h * dim);
         turn(&model->rope, w->q + h * dim, dim, position);
@@ -147,19 +166,29 @@ static void layer_truth(const struct model *model, const struct layer *layer, st
     }
     attend(s, w, k, v, position);
     times(&layer->matrix[PROJ_O], w->mixed, w->out);
+    nudge(&w->nudging, PROJ_O, w->out);
     for (size_t i = 0; i < s->width; i++)
         w->x[i] += w->out[i];
     norm(w->x, layer->ffn_norm, s->width, eps, w->n);
     times(&layer->matrix[PROJ_GATE], w->n, w->gate);
+    nudge(&w->nudging, PROJ_GATE, w->gate);
     times(&layer->matrix[PROJ_UP], w->n, w->up);
+    nudge(&w->nudging, PROJ_UP, w->up);
     for (size_t i = 0; i < s->ffn; i++)
         w->gate[i] = w->gate[i] / (1 + exp(-w->gate[i])) * w->up[i];
     times(&layer->matrix[PROJ_DOWN], w->gate, w->out);
+    nudge(&w->nudging, PROJ_DOWN, w->out);
     for (size_t i = 0; i < s->width; i++)
         w->x[i] += w->out[i];
 }
 
 void truth_logits(const struct model *model, const int32_t *ids, size_t count, double *out)
+{
+    truth_logits_nudged(model, ids, count, NULL, out);
+}
+
+void truth_logits_nudged(const struct model *model, const int32_t *ids, size_t count,
+                         const struct truth_nudge *nudge_what, double *out)
 {
     const struct model_shape *s = &model->shape;
     size_t kv_dim = (size_t)s->kv_heads * s->head_dim, q_dim = (size_t)s->heads * s->head_dim;
@@ -178,11 +207,17 @@ void truth_logits(const struct model *model, const int32_t *ids, size_t count, d
     for (size_t t = 0; t < count; t++) {
         for (size_t i = 0; i < s->width; i++)
             w.x[i] = weight(&model->embed, (size_t)ids[t], i);
-        for (size_t l = 0; l < s->layers; l++)
+        w.nudging = (struct nudging){nudge_what, t, NO_LAYER};
+        nudge(&w.nudging, PROJ_EMBED, w.x);
+        for (size_t l = 0; l < s->layers; l++) {
+            w.nudging.layer = (int32_t)l;
             layer_truth(model, &model->layers[l], &w, w.k + l * count * kv_dim,
                         w.v + l * count * kv_dim, t);
+        }
+        w.nudging.layer = NO_LAYER;
         norm(w.x, model->final_norm, s->width, (double)model->eps, w.n);
         times(&model->head, w.n, out + t * s->vocab);
+        nudge(&w.nudging, PROJ_HEAD, out + t * s->vocab);
     }
     double *all[] = {w.x, w.n, w.q, w.mixed, w.out, w.gate, w.up, w.k, w.v};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

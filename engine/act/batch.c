@@ -73,7 +73,7 @@ static bool allocate(struct batch *batch, const struct batch_options *options, s
     return work_measure(batch->model, positions, options->threads, &work_bytes, err) &&
            add_world(batch, work_bytes, what, err) &&
            work_open(&batch->work, batch->model, positions, options->threads, err) &&
-           keep_allocate(batch, keep_budget(batch, options->keep_bytes), err);
+           keep_allocate(batch, keep_budget(batch, options->keep_bytes), options->keep_inputs, err);
 }
 
 static bool ids_fit(const struct batch *batch, struct err *err)

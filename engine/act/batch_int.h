@@ -22,6 +22,7 @@ struct packed {
     size_t tokens;
     int32_t *ids;          /* [tokens] */
     uint32_t *positions;   /* [tokens] */
+    uint32_t *owners;      /* [tokens] */
     const int32_t **paths; /* [tokens] slots of the token's sequence up to itself */
     size_t *wanted;        /* [rows] slots, ascending */
     size_t rows;
@@ -80,8 +81,8 @@ struct batch {
 size_t layer_rows(const struct batch *batch, uint32_t layer);
 size_t row_slot(const struct batch *batch, uint32_t layer, size_t row);
 
-/* engine/act/keep.c: what is kept within a budget. */
-bool keep_allocate(struct batch *batch, uint64_t budget, struct err *err);
+/* engine/act/keep.c: what is kept within a budget; or the inputs of all layers. */
+bool keep_allocate(struct batch *batch, uint64_t budget, bool inputs, struct err *err);
 
 /* engine/act/advance.c: some worlds through one layer. */
 

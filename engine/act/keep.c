@@ -75,10 +75,10 @@ static void carve_plan(struct batch *batch, struct plan plan, struct carver *car
     }
 }
 
-bool keep_allocate(struct batch *batch, uint64_t budget, struct err *err)
+bool keep_allocate(struct batch *batch, uint64_t budget, bool inputs, struct err *err)
 {
     batch->kept = x_new(batch->model->shape.layers, sizeof *batch->kept);
-    struct plan plan = make_plan(batch, budget);
+    struct plan plan = inputs ? (struct plan){.stride = 1} : make_plan(batch, budget);
     if (plan.stride == 0)
         return true;
     struct carver carver = {0};

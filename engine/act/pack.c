@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * From sequences to a trie of tokens.  In lexicographic order the longest
+ * From sequences to a trie of tokens for each owner.  In lexicographic order the longest
  * beginning a sequence shares with any earlier one is the one it shares with its
  * predecessor, so that one pass builds the whole trie.
  */
@@ -14,6 +14,8 @@ static int compare_sequences(const void *a, const void *b)
     const struct sequence *left = *(const struct sequence *const *)a;
     const struct sequence *right = *(const struct sequence *const *)b;
     size_t n = left->count < right->count ? left->count : right->count;
+    if (left->owner != right->owner)
+        return left->owner < right->owner ? -1 : 1;
     for (size_t i = 0; i < n; i++)
         if (left->ids[i] != right->ids[i])
             return left->ids[i] < right->ids[i] ? -1 : 1;
@@ -25,7 +27,7 @@ static int compare_sequences(const void *a, const void *b)
 static size_t common(const struct sequence *a, const struct sequence *b)
 {
     size_t n = a->count < b->count ? a->count : b->count, i = 0;
-    while (i < n && a->ids[i] == b->ids[i])
+    while (a->owner == b->owner && i < n && a->ids[i] == b->ids[i])
         i++;
     return i;
 }
@@ -46,6 +48,7 @@ static void allocate(const struct sequence *sequences, size_t count, struct pack
     out->path_memory = x_new(places, sizeof *out->path_memory);
     out->ids = x_new(places, sizeof *out->ids);
     out->positions = x_new(places, sizeof *out->positions);
+    out->owners = x_new(places, sizeof *out->owners);
     out->paths = x_new(places, sizeof *out->paths);
     out->row_of = x_new(places, sizeof *out->row_of);
     out->wanted = x_new(places, sizeof *out->wanted);
@@ -60,6 +63,7 @@ static void add_sequence(struct packed *out, const struct sequence *sequence, in
         path[i] = (int32_t)slot;
         out->ids[slot] = sequence->ids[i];
         out->positions[slot] = (uint32_t)i;
+        out->owners[slot] = sequence->owner;
         out->paths[slot] = path;
         out->row_of[slot] = SIZE_MAX;
     }
@@ -96,6 +100,7 @@ void pack_free(struct packed *packed)
 {
     free(packed->ids);
     free(packed->positions);
+    free(packed->owners);
     free(packed->paths);
     free(packed->wanted);
     free(packed->row_of);

@@ -46,10 +46,10 @@ static void set_up(struct fixture *fixture, const struct tiny *tiny)
         size_t count = LENGTH - rng_below(&rng, 9);
         if (i == SEQUENCES - 1)
             memcpy(fixture->ids[i], fixture->ids[0], sizeof fixture->ids[i]);
-        fixture->sequences[i] = (struct sequence){fixture->ids[i], count, count - 1 - i % 4};
+        fixture->sequences[i] = (struct sequence){fixture->ids[i], count, count - 1 - i % 4, 0};
         fixture->wanted += 1 + i % 4;
     }
-    fixture->sequences[2] = (struct sequence){fixture->ids[0], 5, 2}; /* 3 places as before */
+    fixture->sequences[2] = (struct sequence){fixture->ids[0], 5, 2, 0}; /* 3 places as before */
 }
 
 static struct batch *make_batch(const struct fixture *fixture, uint64_t keep_bytes, int threads)
@@ -280,8 +280,8 @@ static void pack__shared_beginnings__counted_once_in_any_order(void **state)
     (void)state;
     static const int32_t a[] = {1, 2, 3, 4}, b[] = {1, 2, 9}, c[] = {2, 2}, d[] = {1, 2, 3, 7, 8};
     const struct sequence in[2][5] = {
-        {{a, 4, 3}, {b, 3, 0}, {c, 2, 1}, {d, 5, 4}, {a, 2, 1}},
-        {{d, 5, 4}, {a, 2, 1}, {c, 2, 1}, {a, 4, 3}, {b, 3, 0}},
+        {{a, 4, 3, 0}, {b, 3, 0, 0}, {c, 2, 1, 0}, {d, 5, 4, 0}, {a, 2, 1, 0}},
+        {{d, 5, 4, 0}, {a, 2, 1, 0}, {c, 2, 1, 0}, {a, 4, 3, 0}, {b, 3, 0, 0}},
     };
     for (size_t i = 0; i < 2; i++) {
         struct packed packed;
@@ -299,6 +299,21 @@ static void pack__shared_beginnings__counted_once_in_any_order(void **state)
     }
 }
 
+static void pack__sequences_of_two_owners__share_nothing(void **state)
+{
+    (void)state;
+    static const int32_t ids[] = {1, 2, 3, 4};
+    const struct sequence in[] = {{ids, 4, 3, 7}, {ids, 3, 2, 2}, {ids, 2, 1, 7}};
+    struct packed packed;
+    pack_sequences(in, countof(in), &packed);
+    assert_int_equal(packed.tokens, 4 + 3);
+    assert_int_equal(packed.rows, 1 + 1 + 1);
+    for (size_t i = 0; i < countof(in); i++)
+        for (size_t k = packed.starts[i]; k < packed.starts[i + 1]; k++)
+            assert_int_equal(packed.owners[packed.path_memory[k]], in[i].owner);
+    pack_free(&packed);
+}
+
 /* A flag is borrowed for its call only. */
 static void batch_logits_of__flag_of_an_earlier_run__not_looked_at(void **state)
 {
@@ -306,7 +321,7 @@ static void batch_logits_of__flag_of_an_earlier_run__not_looked_at(void **state)
     struct err err;
     struct model *model = simple_model(&shapes[0]);
     int32_t ids[] = {1, 2};
-    struct sequence sequence = {ids, 2, 1};
+    struct sequence sequence = {ids, 2, 1, 0};
     struct batch_options options = {.threads = 1};
     struct batch *batch = batch_new(model, &sequence, 1, &options, &err);
     t_ok(batch != NULL, &err);
@@ -326,7 +341,7 @@ static void batch_new__bad_token_or_no_memory__refused(void **state)
     struct err err;
     struct model *model = simple_model(&shapes[0]);
     int32_t ids[] = {1, 260};
-    struct sequence sequence = {ids, 2, 1};
+    struct sequence sequence = {ids, 2, 1, 0};
     struct batch_options options = {.threads = 1};
     assert_null(batch_new(model, &sequence, 1, &options, &err));
     t_err_is(&err, ERR_RANGE, "", "token id 260 is outside 0 .. 259");
@@ -341,6 +356,7 @@ int main(void)
         cmocka_unit_test(batch_run__flips_come_and_go__same_bits_and_no_more_work),
         cmocka_unit_test(batch_run__cancelled__can_be_repeated),
         cmocka_unit_test(pack__shared_beginnings__counted_once_in_any_order),
+        cmocka_unit_test(pack__sequences_of_two_owners__share_nothing),
         cmocka_unit_test(batch_logits_of__flag_of_an_earlier_run__not_looked_at),
         cmocka_unit_test(batch_new__bad_token_or_no_memory__refused),
     };
