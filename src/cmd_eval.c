@@ -99,13 +99,13 @@ static void add_signal(struct buf *out, const struct job *job)
 
 static void print_text(const struct arguments *arguments, const struct job *job)
 {
-    struct buf out = {0};
+    struct buf out = {0}, answers = {0};
     bool all = arguments_has(arguments, "list");
     report_table(&out, job->set, job->base, job->now);
-    if (all || job->now != job->base) {
-        buf_add_text(&out, "\n");
-        report_answers(&out, job->set, job->base, job->now, all);
-    }
+    report_answers(&answers, job->set, job->base, job->now, all);
+    if (answers.len > 0)
+        buf_add_format(&out, "\n%s", answers.data);
+    buf_free(&answers);
     add_signal(&out, job);
     cli_print_text(out.data, out.len);
     buf_free(&out);
@@ -117,6 +117,8 @@ static void print_json(const struct job *job)
     (void)json_object_set_new(object, "metric", json_string(metric_name(job->options.metric)));
     (void)json_object_set_new(object, "probes", report_probes_json(job->set, job->base, job->now));
     (void)json_object_set_new(object, "totals", report_totals_json(job->set, job->base, job->now));
+    (void)json_object_set_new(object, "categories",
+                              report_categories_json(job->set, job->base, job->now));
     cli_print_json(object, true);
 }
 
@@ -150,7 +152,9 @@ const struct command command_eval = {
     .synopsis = "MODEL --probes SET,... [--patch P]... [--metric M]",
     .summary = "Let a model answer probes, with and without patches",
     .details = "Answers are generated greedily; they are right by the math rule\n"
-               "(probes/FORMAT.md).  With a patch, every probe is answered before and after it.\n"
+               "(probes/FORMAT.md).  With a patch, every probe is answered before and after it:\n"
+               "fixed, broke and stayed, the exact McNemar p, Wilson intervals of the right\n"
+               "answers, and a bootstrap interval of the change of the gaps (a search signal).\n"
                "Built-in sets: math, code, knowledge, calculus-train, calculus-heldout,\n"
                "nano-train, nano-heldout.",
     .options = options,

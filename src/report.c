@@ -61,99 +61,11 @@ void report_flip_text(struct buf *out, const struct flip *flip)
         buf_add_format(out, " %d bits", mask_bits(flip));
 }
 
-/* ---- tables ------------------------------------------------------------------------ */
+/* ---- answers ----------------------------------------------------------------------- */
 
 static bool compared(const struct evaluation *base, const struct evaluation *now)
 {
     return base != now;
-}
-
-/* Pad text to a column; texts of files are made visible. */
-static void add_cell(struct buf *out, const char *indent, const char *text, size_t columns)
-{
-    struct buf cell = {0};
-    buf_add_text(&cell, indent);
-    text_visible(&cell, text, strlen(text));
-    size_t used = text_columns(cell.data, cell.len);
-    buf_add(out, cell.data, cell.len);
-    for (; used < columns; used++)
-        buf_add_text(out, " ");
-    buf_free(&cell);
-}
-
-static double percent(size_t part, size_t whole)
-{
-    return whole ? 100.0 * (double)part / (double)whole : 0;
-}
-
-static void add_tally(struct buf *out, const struct tally *tally, const char *indent, bool both)
-{
-    add_cell(out, indent, tally->name[0] ? tally->name : "(none)", 22);
-    buf_add_format(out, " %5zu  %5zu %5.1f %%", tally->n, tally->right_base,
-                   percent(tally->right_base, tally->n));
-    if (both)
-        buf_add_format(out, "  %5zu %5.1f %%  %5zu  %5zu", tally->right_now,
-                       percent(tally->right_now, tally->n), tally->fixed, tally->broke);
-    buf_add_text(out, "\n");
-}
-
-/* Probes of one set, as a set: evaluations are cut the same way. */
-struct part {
-    struct probe_set set;
-    struct evaluation base;
-    struct evaluation now;
-};
-
-static struct evaluation cut(const struct evaluation *whole, size_t first, size_t n)
-{
-    return (struct evaluation){
-        .count = n,
-        .gap = whole->gap + first,
-        .merged = whole->merged + first,
-        .generation = whole->generation + first,
-        .right = whole->right + first,
-    };
-}
-
-/* The run of probes from `first` that come from the same set. */
-static struct part set_part(const struct probe_set *set, const struct evaluation *base,
-                            const struct evaluation *now, size_t first)
-{
-    size_t n = 1;
-    while (first + n < set->count &&
-           strcmp(set->probes[first + n].set, set->probes[first].set) == 0)
-        n++;
-    return (struct part){
-        .set = {.name = set->probes[first].set, .probes = set->probes + first, .count = n},
-        .base = cut(base, first, n),
-        .now = cut(now, first, n),
-    };
-}
-
-static void add_part(struct buf *out, const struct part *part, bool both)
-{
-    struct tally *tallies = NULL;
-    size_t count = tally_results(&part->set, &part->base, &part->now, TALLY_BY_SET, &tallies);
-    for (size_t i = 0; i < count; i++)
-        add_tally(out, &tallies[i], "", both);
-    free(tallies);
-    count = tally_results(&part->set, &part->base, &part->now, TALLY_BY_CATEGORY, &tallies);
-    for (size_t i = 0; count > 1 && i < count; i++)
-        add_tally(out, &tallies[i], "  ", both);
-    free(tallies);
-}
-
-void report_table(struct buf *out, const struct probe_set *set, const struct evaluation *base,
-                  const struct evaluation *now)
-{
-    bool both = compared(base, now);
-    buf_add_format(out, "%-22s %5s  %13s%s\n", "greedy answers", "n", both ? "before" : "right",
-                   both ? "          after  fixed  broke" : "");
-    for (size_t first = 0; first < set->count;) {
-        struct part part = set_part(set, base, now, first);
-        add_part(out, &part, both);
-        first += part.set.count;
-    }
 }
 
 static void add_quoted(struct buf *out, const char *text, size_t len)
@@ -201,11 +113,6 @@ void report_answers(struct buf *out, const struct probe_set *set, const struct e
 
 /* ---- JSON ----------------------------------------------------------------------------- */
 
-static json_t *gap_json(double gap)
-{
-    return isfinite(gap) ? json_real(gap) : json_null();
-}
-
 static json_t *pair(json_t *base, json_t *now)
 {
     json_t *object = json_object();
@@ -232,7 +139,8 @@ json_t *report_probes_json(const struct probe_set *set, const struct evaluation 
         (void)json_object_set_new(object, "category",
                                   json_text(probe->category, strlen(probe->category)));
         (void)json_object_set_new(object, "gap",
-                                  pair(gap_json(base->gap[i]), gap_json(now->gap[i])));
+                                  pair(report_real_json(base->gap[i]),
+                                       report_real_json(now->gap[i])));
         (void)json_object_set_new(object, "text", pair(generated_json(&base->generation[i]),
                                                        generated_json(&now->generation[i])));
         (void)json_object_set_new(
@@ -242,29 +150,6 @@ json_t *report_probes_json(const struct probe_set *set, const struct evaluation 
         (void)json_array_append_new(array, object);
     }
     return array;
-}
-
-json_t *report_totals_json(const struct probe_set *set, const struct evaluation *base,
-                           const struct evaluation *now)
-{
-    struct tally *tallies = NULL;
-    size_t count = tally_results(set, base, now, TALLY_BY_SET, &tallies);
-    json_t *totals = json_object();
-    for (size_t i = 0; i < count; i++) {
-        json_t *one = json_object();
-        (void)json_object_set_new(one, "n", json_integer((json_int_t)tallies[i].n));
-        (void)json_object_set_new(one, "right_base",
-                                  json_integer((json_int_t)tallies[i].right_base));
-        (void)json_object_set_new(one, "right_now",
-                                  json_integer((json_int_t)tallies[i].right_now));
-        (void)json_object_set_new(one, "fixed", json_integer((json_int_t)tallies[i].fixed));
-        (void)json_object_set_new(one, "broke", json_integer((json_int_t)tallies[i].broke));
-        json_t *name = json_text(tallies[i].name, strlen(tallies[i].name));
-        (void)json_object_set_new(totals, json_string_value(name), one);
-        json_decref(name);
-    }
-    free(tallies);
-    return totals;
 }
 
 /* ---- progress and warnings --------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #ifndef SRC_REPORT_H
 #define SRC_REPORT_H
 
-#include "probes/evaluate.h"
+#include "probes/compare.h"
 #include "src/cli.h"
 
 /* {layer, proj, row[, group[, bit | mask]]} as in design of the patch formats. */
@@ -17,9 +17,15 @@ json_t *report_flip_json(const struct flip *flip);
 /* "layer 3 gate_proj row 514", "head row 7 group 1", "... bit 5", "... 3 bits" */
 void report_flip_text(struct buf *out, const struct flip *flip);
 
-/* Table by set and category: n, right before and after, fixed, broke. */
+/* Tables by set and category (report_table.c): n, right before and after, fixed, broke,
+ * McNemar's p; then intervals, what stayed, and how the gaps changed, as search signal. */
 void report_table(struct buf *out, const struct probe_set *set, const struct evaluation *base,
                   const struct evaluation *now);
+
+/* A text padded to so many columns, control characters made visible. */
+void report_cell(struct buf *out, const char *indent, const char *text, size_t columns);
+/* A p in six columns: " 0.063", "<0.001" */
+void report_p(struct buf *out, double p);
 
 /* Answers that changed from wrong to right or back, or (all) every answer. */
 void report_answers(struct buf *out, const struct probe_set *set, const struct evaluation *base,
@@ -27,8 +33,16 @@ void report_answers(struct buf *out, const struct probe_set *set, const struct e
 
 json_t *report_probes_json(const struct probe_set *set, const struct evaluation *base,
                            const struct evaluation *now);
+/* {SET: {n, right_base, right_now, fixed, broke, stayed_right, stayed_wrong, mcnemar_p,
+ * wilson_base: {low, high}, wilson_now, gap_change: {mean, low, high, n, skipped,
+ * resamples}}}, and the same as {SET: {CATEGORY: {...}}} */
 json_t *report_totals_json(const struct probe_set *set, const struct evaluation *base,
                            const struct evaluation *now);
+json_t *report_categories_json(const struct probe_set *set, const struct evaluation *base,
+                               const struct evaluation *now);
+json_t *report_comparison_json(const struct comparison *comparison);
+/* null where the value is not finite */
+json_t *report_real_json(double value);
 
 /* A progress line for work_progress. */
 void report_work(void *progress, size_t done, size_t total);

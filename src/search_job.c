@@ -366,6 +366,9 @@ static void print_end_json(const struct job *job)
     (void)json_object_set_new(object, "totals",
                               answered ? report_totals_json(&job->probes.all, job->base, job->now)
                                        : json_null());
+    (void)json_object_set_new(
+        object, "categories",
+        answered ? report_categories_json(&job->probes.all, job->base, job->now) : json_null());
     cli_print_json(object, false);
 }
 

@@ -19,33 +19,109 @@ static bool right(const json_t *probe, const char *which)
     return json_is_true(side(probe, "right", which, JSON_TRUE));
 }
 
-/* Verdicts follow from right; totals are what counting the probes gives. */
+/* C(n, k) / 2^n summed over both tails: what McNemar's test is, for small numbers. */
+static double binomial_p(int64_t fixed, int64_t broke)
+{
+    int64_t n = fixed + broke, fewer = fixed < broke ? fixed : broke;
+    double choose = 1, sum = 0, all = 1;
+    for (int64_t k = 0; k < n; k++)
+        all *= 2;
+    for (int64_t k = 0; k <= fewer; k++) {
+        sum += choose;
+        choose = choose * (double)(n - k) / (double)(k + 1);
+    }
+    return 2 * sum < all ? 2 * sum / all : 1;
+}
+
+/* Wilson's ends are where the share lies 1.96 standard errors away. */
+static void expect_wilson(const json_t *total, const char *key, int64_t right_count, int64_t n)
+{
+    json_t *interval = look(total, key, JSON_OBJECT);
+    double share = (double)right_count / (double)n;
+    const double ends[] = {look_real(interval, "low"), look_real(interval, "high")};
+    assert_true(ends[0] <= share && share <= ends[1] && ends[0] < ends[1]);
+    for (size_t i = 0; i < 2; i++) {
+        double error = sqrt(ends[i] * (1 - ends[i]) / (double)n);
+        assert_true(fabs(fabs(share - ends[i]) - 1.959963984540054 * error) < 1e-12);
+    }
+}
+
+/* The mean of the changes; the bootstrap lies around it and within the extremes. */
+static void expect_change(const json_t *total, const double *changes, size_t n)
+{
+    json_t *change = look(total, "gap_change", JSON_OBJECT);
+    double sum = 0, least = HUGE_VAL, most = -HUGE_VAL;
+    for (size_t i = 0; i < n; i++) {
+        sum += changes[i];
+        least = changes[i] < least ? changes[i] : least;
+        most = changes[i] > most ? changes[i] : most;
+    }
+    assert_int_equal(look_int(change, "n"), n);
+    assert_int_equal(look_int(change, "resamples"), 10000);
+    if (n == 0) {
+        (void)look(change, "mean", JSON_NULL);
+        return;
+    }
+    double mean = look_real(change, "mean");
+    assert_true(fabs(mean - sum / (double)n) < 1e-9);
+    assert_true(look_real(change, "low") >= least && look_real(change, "low") <= mean);
+    assert_true(look_real(change, "high") <= most && look_real(change, "high") >= mean);
+}
+
+/* Verdicts follow from right; the numbers of a set, or of its category, are what
+ * counting the probes gives. */
+static void expect_total(const json_t *out, const char *set, const char *category,
+                         const json_t *total)
+{
+    json_t *probes = look(out, "probes", JSON_ARRAY), *probe;
+    double *changes = x_new(json_array_size(probes), sizeof *changes);
+    int64_t n = 0, base = 0, now = 0, fixed = 0, broke = 0;
+    size_t i, gaps = 0;
+    json_array_foreach(probes, i, probe) {
+        if (strcmp(look_text(probe, "set"), set) != 0 ||
+            (category && strcmp(look_text(probe, "category"), category) != 0))
+            continue;
+        bool before = right(probe, "base"), after = right(probe, "now");
+        const char *verdict = before ? after ? "stayed_right" : "broke"
+                                     : after ? "fixed" : "stayed_wrong";
+        assert_string_equal(look_text(probe, "verdict"), verdict);
+        json_t *gap = look(probe, "gap", JSON_OBJECT);
+        if (json_is_real(json_object_get(gap, "base")))
+            changes[gaps++] = look_real(gap, "now") - look_real(gap, "base");
+        n++;
+        base += before;
+        now += after;
+        fixed += !before && after;
+        broke += before && !after;
+    }
+    assert_int_equal(look_int(total, "n"), n);
+    assert_int_equal(look_int(total, "right_base"), base);
+    assert_int_equal(look_int(total, "right_now"), now);
+    assert_int_equal(look_int(total, "fixed"), fixed);
+    assert_int_equal(look_int(total, "broke"), broke);
+    assert_int_equal(look_int(total, "stayed_right"), base - broke);
+    assert_int_equal(look_int(total, "stayed_wrong"), n - base - fixed);
+    assert_true(fabs(look_real(total, "mcnemar_p") - binomial_p(fixed, broke)) < 1e-12);
+    expect_wilson(total, "wilson_base", base, n);
+    expect_wilson(total, "wilson_now", now, n);
+    expect_change(total, changes, gaps);
+    free(changes);
+}
+
 static void adds_up(const json_t *out)
 {
-    json_t *probes = look(out, "probes", JSON_ARRAY), *totals = look(out, "totals", JSON_OBJECT);
-    json_t *probe, *total;
-    const char *set;
-    size_t i;
-    json_object_foreach(totals, set, total) {
-        int64_t n = 0, base = 0, now = 0, fixed = 0, broke = 0;
-        json_array_foreach(probes, i, probe) {
-            if (strcmp(look_text(probe, "set"), set) != 0)
-                continue;
-            bool before = right(probe, "base"), after = right(probe, "now");
-            const char *verdict = before ? after ? "stayed_right" : "broke"
-                                         : after ? "fixed" : "stayed_wrong";
-            assert_string_equal(look_text(probe, "verdict"), verdict);
-            n++;
-            base += before;
-            now += after;
-            fixed += !before && after;
-            broke += before && !after;
+    json_t *total, *categories;
+    const char *set, *category;
+    json_object_foreach(look(out, "totals", JSON_OBJECT), set, total) {
+        int64_t n = 0;
+        expect_total(out, set, NULL, total);
+        categories = look(look(out, "categories", JSON_OBJECT), set, JSON_OBJECT);
+        json_t *one;
+        json_object_foreach(categories, category, one) {
+            expect_total(out, set, category, one);
+            n += look_int(one, "n");
         }
-        assert_int_equal(look_int(total, "n"), n);
-        assert_int_equal(look_int(total, "right_base"), base);
-        assert_int_equal(look_int(total, "right_now"), now);
-        assert_int_equal(look_int(total, "fixed"), fixed);
-        assert_int_equal(look_int(total, "broke"), broke);
+        assert_int_equal(n, look_int(total, "n"));
     }
 }
 
@@ -164,15 +240,17 @@ static void eval__text__table_answers_and_signal(void **state)
 {
     (void)state;
     struct run *run = run_ok("eval", "nano", "--probes", own_probes(), "--list", NULL);
-    run_expect_out(run, "greedy answers             n          right\n");
-    run_expect_out(run, "own                        3      2  66.7 %\n");
-    run_expect_out(run, "  (none)                   2      1  50.0 %\n");
+    run_expect_out(run, "greedy answers             n          right   95 % (Wilson)\n");
+    run_expect_out(run, "own                        3      2  66.7 %    20.8-93.9\n");
+    run_expect_out(run, "  (none)                   2      1  50.0 %     9.5-90.5\n");
     run_expect_out(run, "right         sum  \"3 + 4 =\"  expected \" 7\"\n    right \" 7\"\n");
     run_expect_out(run, "search signal, not a result: mean seq_logprob gap ");
     run_free(run);
     run = run_ok("eval", "nano", "--probes", own_probes(), "--metric", "token_gap", "--patch",
                  strong_patch(), NULL);
-    run_expect_out(run, "fixed  broke\n");
+    run_expect_out(run, "fixed  broke      p\n");
+    run_expect_out(run, "search signal, no result\n");
+    run_expect_out(run, "1 probes have no gap and are left out of its change\n");
     run_expect_out(run, "unsound");
     run_expect_out(run, " -> ");
     run_free(run);
