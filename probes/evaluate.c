@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/answer.h"
-
-enum { ANSWER_TOKENS_MIN = 14, ANSWER_TOKENS_MORE = 4 };
+enum { ANSWER_TOKENS_MIN = 14, ANSWER_TOKENS_MORE = 4, ANSWER_TOKENS_FREE = 64 };
 
 /* ---- generation ---------------------------------------------------------------- */
 
@@ -37,26 +35,16 @@ static bool make_request(const struct tokenizer *tokenizer, const struct probe *
     if (!token_encode(tokenizer, probe->prompt, strlen(probe->prompt), &options, prompt, err) ||
         !longest_answer(tokenizer, probe, prompt, &longest, err))
         return err_where(err, "probe %s", probe->name);
-    size_t limit = longest + ANSWER_TOKENS_MORE;
+    /* Rules that look for the answer in a text let it go on. */
+    bool line = probe->rule.mode == ANSWER_MATH || probe->rule.mode == ANSWER_EXACT;
+    size_t limit = longest + ANSWER_TOKENS_MORE, least = line ? ANSWER_TOKENS_MIN
+                                                              : ANSWER_TOKENS_FREE;
     *request = (struct generate_request){
         .prompt = prompt,
-        .tokens_max = limit > ANSWER_TOKENS_MIN ? limit : ANSWER_TOKENS_MIN,
-        .stop_at_newline = true,
+        .tokens_max = limit > least ? limit : least,
+        .stop_at_newline = line,
     };
     return true;
-}
-
-static bool is_right(const struct probe *probe, const struct generation *generation)
-{
-    size_t count = probe->alternate_count + 1;
-    const char **accepted = x_new(count, sizeof *accepted);
-    accepted[0] = probe->correct;
-    for (size_t i = 1; i < count; i++)
-        accepted[i] = probe->alternates[i - 1];
-    const char *text = generation->text.data ? generation->text.data : "";
-    bool right = answer_math(text, generation->text.len, accepted, count);
-    free(accepted);
-    return right;
 }
 
 /* Big sets take seconds to tokenize. */
@@ -81,7 +69,8 @@ static bool generate_all(struct model *model, const struct probe_set *set, int t
     ok = ok && generate_greedy(model, requests, set->count, threads, evaluation->generation,
                                progress, cancel, err);
     for (size_t i = 0; ok && i < set->count; i++)
-        evaluation->right[i] = is_right(&set->probes[i], &evaluation->generation[i]);
+        ok = probe_judge(&set->probes[i], evaluation->generation[i].text.data,
+                         evaluation->generation[i].text.len, &evaluation->right[i], err);
     for (size_t i = 0; i < set->count; i++)
         ids_free(&prompts[i]);
     free(prompts);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * probes/evaluate.h - what a model says of a probe set: greedy answers, right or
- * wrong by the `math` rule, and gaps beside them.
+ * wrong by the probe's rule (probes/answer.h), and gaps beside them.
  *
  * Generation is the result; a gap is a search signal.
  */

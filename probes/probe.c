@@ -76,6 +76,59 @@ static bool read_alternates(const json_t *value, const char *path, struct probe 
     return true;
 }
 
+/* ---- right answers -------------------------------------------------------- */
+
+/* All accepted answers; the caller frees the array. */
+static const char **accepted_of(const struct probe *probe)
+{
+    const char **accepted = x_new(probe->alternate_count + 1, sizeof *accepted);
+    accepted[0] = probe->correct;
+    for (size_t i = 0; i < probe->alternate_count; i++)
+        accepted[i + 1] = probe->alternates[i];
+    return accepted;
+}
+
+static bool check_answers(const struct probe *probe, struct err *err)
+{
+    const char **accepted = accepted_of(probe);
+    bool ok = answer_check(&probe->rule, accepted, probe->alternate_count + 1, err);
+    free(accepted);
+    return ok;
+}
+
+bool probe_judge(const struct probe *probe, const char *text, size_t len, bool *right,
+                 struct err *err)
+{
+    const char **accepted = accepted_of(probe);
+    bool ok = answer_judge(&probe->rule, text ? text : "", len, accepted,
+                           probe->alternate_count + 1, right, err);
+    free(accepted);
+    return ok || err_where(err, "probe %s", probe->name);
+}
+
+bool probe_set_use_rule(struct probe_set *set, const struct answer_rule *rule, struct err *err)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        set->probes[i].rule = *rule;
+        if (!check_answers(&set->probes[i], err))
+            return err_where(err, "probe %s", set->probes[i].name);
+    }
+    return true;
+}
+
+/* "mode" of a probe or of a set; *rule stays where there is none. */
+static bool read_mode(const json_t *value, const char *path, struct answer_rule *rule,
+                      struct err *err)
+{
+    const char *text = NULL;
+    if (!json_field_text(value, path, "mode", false, &text, err))
+        return false;
+    if (!text || answer_rule_parse(text, rule, err))
+        return true;
+    err->code = ERR_FORMAT; /* of the file, not of the command line */
+    return err_where(err, "%s%smode", path, *path ? "." : "");
+}
+
 static bool read_probe(const json_t *value, const char *path, const char *default_name,
                        struct probe *probe, struct err *err)
 {
@@ -86,7 +139,9 @@ static bool read_probe(const json_t *value, const char *path, const char *defaul
            read_optional(value, path, "wrong", &probe->wrong, err) &&
            read_text(value, path, "name", default_name, &probe->name, err) &&
            read_optional(value, path, "category", &probe->category, err) &&
-           read_alternates(value, path, probe, err);
+           read_alternates(value, path, probe, err) &&
+           read_mode(value, path, &probe->rule, err) &&
+           (check_answers(probe, err) || err_where(err, "%s", path));
 }
 
 static void free_probe(struct probe *probe)
@@ -148,7 +203,7 @@ static bool refuse_same_names(const struct probe_set *set, const char *prefix, s
 }
 
 static bool read_probes(struct probe_set *set, const json_t *array, const char *prefix,
-                        struct err *err)
+                        const struct answer_rule *rule, struct err *err)
 {
     size_t count = json_array_size(array);
     if (count == 0 || count > PROBES_MAX) {
@@ -163,6 +218,7 @@ static bool read_probes(struct probe_set *set, const json_t *array, const char *
         (void)snprintf(path, sizeof path, "%s[%zu]", prefix, i);
         struct probe *probe = &set->probes[set->count++]; /* freed with the set */
         probe->set = copy_text(set->name);
+        probe->rule = *rule;
         bool ok = read_probe(json_array_get(array, i), path, name.data, probe, err);
         buf_free(&name);
         if (!ok)
@@ -173,13 +229,14 @@ static bool read_probes(struct probe_set *set, const json_t *array, const char *
 
 static bool read_root(struct probe_set *set, const json_t *root, struct err *err)
 {
+    struct answer_rule rule = {0};
     if (json_is_array(root))
-        return read_probes(set, root, "", err);
+        return read_probes(set, root, "", &rule, err);
     if (!json_is_object(root))
         return json_refuse(root, "", NULL, "an array of probes or an object with probes", err);
     json_t *array = NULL;
     return json_field_array(root, "", "probes", true, &array, err) &&
-           read_probes(set, array, "probes", err);
+           read_mode(root, "", &rule, err) && read_probes(set, array, "probes", &rule, err);
 }
 
 /* Takes over root. */

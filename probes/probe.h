@@ -8,6 +8,7 @@
 #define PROBES_PROBE_H
 
 #include "engine/engine.h"
+#include "probes/answer.h"
 
 struct probe {
     char *name;       /* unique in its set */
@@ -18,6 +19,7 @@ struct probe {
     char *wrong;      /* the distractor, "" if the set has none */
     char **alternates; /* further accepted answers */
     size_t alternate_count;
+    struct answer_rule rule; /* when a text is right: math unless the set says otherwise */
 };
 
 struct probe_set {
@@ -32,6 +34,14 @@ struct probe_set {
 struct probe_set *probe_set_load(const char *spec, struct err *err);
 struct probe_set *probe_set_parse(const char *text, size_t len, const char *name, struct err *err);
 void probe_set_free(struct probe_set *set);
+
+/* Judge all answers of the set by this rule from now on.  Refused, with the probe's name
+ * in err->where, if an accepted answer cannot be right by it (answer_check). */
+bool probe_set_use_rule(struct probe_set *set, const struct answer_rule *rule, struct err *err);
+
+/* Is this what the probe asks for?  Fails as answer_judge does. */
+bool probe_judge(const struct probe *probe, const char *text, size_t len, bool *right,
+                 struct err *err);
 
 /* Names of the built-in sets, ended by NULL. */
 const char *const *probe_set_builtin_names(void);

@@ -79,10 +79,14 @@ bool fixture_set_origin(struct session *session, struct err *err)
 {
     static char *others[] = {T("five"), T("5\xc2\xa0")};
     static struct probe probes[] = {
-        {T("two"), T("easy"), T("sums"), T("2+3="), T(" 5"), T(" 6"), others, 2},
-        {T("three"), T("easy"), T(""), T("3+3=\n"), T(" 6"), T(" 7"), NULL, 0},
-        {T("sky"), T("know"), T(""), T("The \"sky\" is"), T(" blue"), T(" red"), NULL, 0},
-        {T("held"), T("more"), T(""), T("4+4="), T(" 8"), T(""), NULL, 0},
+        {T("two"), T("easy"), T("sums"), T("2+3="), T(" 5"), T(" 6"), others, 2,
+         {ANSWER_MATH, ""}},
+        {T("three"), T("easy"), T(""), T("3+3=\n"), T(" 6"), T(" 7"), NULL, 0,
+         {ANSWER_NUMBER, ""}},
+        {T("sky"), T("know"), T(""), T("The \"sky\" is"), T(" blue"), T(" red"), NULL, 0,
+         {ANSWER_MATH, ""}},
+        {T("held"), T("more"), T(""), T("4+4="), T(" 8"), T(""), NULL, 0,
+         {ANSWER_JSON_FIELD, "a.0"}},
     };
     static struct probe_set set = {T("easy,know,more"), probes, countof(probes)};
     static const double gaps[FIXTURE_GAPS] = {-0.125, -0.0, 1.0 / 3};

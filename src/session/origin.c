@@ -48,7 +48,9 @@ static bool insert_origin(struct session *session, const struct session_origin *
 {
     struct buf shape = {0}, settings = {0};
     json_print(&shape, origin->shape, false);
-    json_print(&settings, origin->settings, false);
+    json_t *with_modes = modes_add(origin->settings, origin->probes);
+    json_print(&settings, with_modes, false);
+    json_decref(with_modes);
     struct query query = query_new(session, "INSERT INTO origin VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?)",
                                    err);
     query_text(&query, origin->program_version);
@@ -275,7 +277,7 @@ const struct session_origin *session_origin(struct session *session, struct err 
     origin->view.probes = origin->set;
     session->origin = origin;
     if (read_row(session, origin, err) && read_probes(session, origin, err) &&
-        check_gaps(origin, err))
+        modes_take(origin->view.settings, origin->set, err) && check_gaps(origin, err))
         return &origin->view;
     session_free_origin(session);
     (void)err_file(err, session->path);

@@ -193,4 +193,11 @@ bool session_insert_name(struct session *session, const char *name, int64_t step
 /* origin.c */
 void session_free_origin(struct session *session);
 
+/* ---- how answers are judged (modes.c) ---------------------------------------- */
+
+/* The settings with the rules of the probes in them; new reference. */
+json_t *modes_add(const json_t *settings, const struct probe_set *set);
+/* Give the probes the rules that the settings state; math where they state none. */
+bool modes_take(const json_t *settings, struct probe_set *set, struct err *err);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The `math` rule: expectations by hand, and the table of probes/FORMAT.md.
+ * The `math` rule and the other modes: expectations by hand, and the tables of
+ * probes/FORMAT.md.
  */
 #include "tests/t.h"
 
@@ -205,6 +206,9 @@ static void answer_math__table_of_format_md__holds(void **state)
     assert_non_null(table);
     size_t checked = 0;
     char *rest = NULL;
+    char *end = strstr(table, "\n\n"); /* the other modes have a table of their own */
+    assert_non_null(end);
+    *end = '\0';
     for (char *line = strtok_r(table, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         if (strncmp(line, "| `", 3) == 0) {
             check_line(line);
@@ -212,6 +216,272 @@ static void answer_math__table_of_format_md__holds(void **state)
         }
     assert_true(checked >= 20);
     buf_free(&document);
+}
+
+/* A line feed for each "\\n". */
+static void unescape(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; from++) {
+        bool line_feed = from[0] == '\\' && from[1] == 'n';
+        from += line_feed;
+        *to++ = *from;
+        if (line_feed)
+            to[-1] = '\n';
+    }
+    *to = '\0';
+}
+
+static bool judged(const char *mode, const char *generated, size_t len, const char *accepted)
+{
+    struct answer_rule rule;
+    struct err err;
+    bool right = true;
+    t_ok(answer_rule_parse(mode, &rule, &err), &err);
+    t_ok(answer_judge(&rule, generated, len, &accepted, 1, &right, &err), &err);
+    return right;
+}
+
+static void check_mode_line(const char *line)
+{
+    const char *at = line;
+    char *mode = take_quoted(&at), *generated = take_quoted(&at), *accepted = take_quoted(&at);
+    bool yes = strcmp(at, " | yes |") == 0;
+    assert_true(yes || strcmp(at, " | no |") == 0);
+    unescape(generated);
+    if (judged(mode, generated, strlen(generated), accepted) != yes)
+        fail_msg("FORMAT.md: %s", line);
+    free(mode);
+    free(generated);
+    free(accepted);
+}
+
+static void answer_judge__table_of_format_md__holds(void **state)
+{
+    (void)state;
+    struct buf document = document_read("probes/FORMAT.md");
+    char *table = strstr(document.data, "| mode | generated | accepted | right? |\n");
+    assert_non_null(table);
+    size_t checked = 0;
+    char *rest = NULL;
+    for (char *line = strtok_r(table, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (strncmp(line, "| `", 3) == 0) {
+            check_mode_line(line);
+            checked++;
+        }
+    assert_true(checked >= 35);
+    buf_free(&document);
+}
+
+struct mode_row {
+    const char *mode, *generated, *accepted;
+    bool right;
+};
+
+static const struct mode_row mode_rows[] = {
+    {"math", " 6x + C", " 6x", true},
+    {"exact", "\xC2\xA0Rome\xE2\x80\x89", "\tRome", true}, /* no-break and thin space */
+    {"exact", "", "x", false},
+    {"exact", " ", " ", false}, /* nothing is never right */
+    {"exact", "a\xFF", "a\xFF", true},
+    {"exact", "\xA0 a", "a", false}, /* a stray byte is no white space */
+    {"contains", "", "x", false},
+    {"contains", "x", " ", false},
+
+    /* number: sign */
+    {"number", "a-5", "5", true},
+    {"number", "a -5", "-5", true},
+    {"number", "_-5", "5", true},
+    {"number", "3 - 5", "5", true},
+    {"number", "--5", "-5", true},
+    {"number", "$-5", "-5", true},
+    {"number", "5", "+5", true},
+    {"number", "5", "-5", false},
+    {"number", "5 -", "5", true},
+
+    /* thousands */
+    {"number", "1,000,000", "1000000", true},
+    {"number", "1,0000", "10000", false},
+    {"number", "1,0000", "0", true}, /* two numbers */
+    {"number", "1,000,00", "00", true},
+    {"number", "12,345.678", "12345.678", true},
+    {"number", "1, 000", "0", true},
+    {"number", "1.000,5", "5", true},
+    {"number", "0,500", "500", true},
+
+    /* decimals, exponents */
+    {"number", "3.", "3", true},
+    {"number", "3.140", "3.14", true},
+    {"number", "1.2.3", "3", true},
+    {"number", "1e3", "1000", true},
+    {"number", "1E-3", "0.001", true},
+    {"number", "1e+3", "1000", true},
+    {"number", "1e3x", "1", true},
+    {"number", "1e12345", "1", true}, /* too long for an exponent: part of a word */
+    {"number", "1e9999", "1e9998", false},
+    {"number", "0e9999", "0", true},
+    {"number", "100000000000000000000001", "100000000000000000000002", false},
+    {"number", "00000000000000000000000000000000000000001", "1", true},
+    {"number", "1.0000000000000000000000000000000000000000", "1", true},
+
+    /* letters and others around */
+    {"number", "5x", "5", true},
+    {"number", "x5", "5", false},
+    {"number", "x55", "5", false},
+    {"number", "USD5", "5", false},
+    {"number", "US$5", "5", true},
+    {"number", "\xCF\x80" "5", "5", false}, /* pi */
+    {"number", "\xE2\x82\xAC" "5", "5", true},
+    {"number", "\xC2\xA3" "5", "5", true},
+    {"number", "\xFF" "5", "5", true},
+    {"number", "#### 18", "18", true},
+    {"number", "is 18\nQ: 20", "18", false},
+
+    {"regex", "a\nb", "^b", false},
+    {"regex", "a\nb", "(?m)^b", true},
+    {"regex", "\xC3\xA4", "^\\p{L}$", true},
+    {"regex", "\xFFx", "x", true},
+    {"regex", "\xFF", ".", false},
+    {"regex", "", "^$", true},
+
+    {"json_field:a", "", "x", false},
+    {"json_field:a", "{\"a\": \" x \"}", "x", true},
+    {"json_field:a", "{\"a\": null}", "null", true},
+    {"json_field:a", "{\"a\": \"\"}", "x", false},
+    {"json_field:a", "{\"a\": 9007199254740993}", "9007199254740992", false},
+    {"json_field:a", "{\"a\": 7}", " 7.0", true},
+    {"json_field:a", "{\"a\": 7}", "x7", false},
+    {"json_field:a", "{\"a\": 0.1}", "1e-1", true},
+    {"json_field:a", "{\"a\": 1, \"a\": 2}", "1", false}, /* a key twice: no object */
+    {"json_field:a.b", "{\"a\": \"b\"}", "b", false},
+    {"json_field:a.0", "{\"a\": [\"b\"]}", "b", true},
+    {"json_field:a.-1", "{\"a\": [\"b\"]}", "b", false},
+    {"json_field:a.1", "{\"a\": [\"b\"]}", "b", false},
+    {"json_field:a.", "{\"a\": {\"\": \"b\"}}", "b", true},
+    {"json_field:a:b", "{\"a:b\": \"c\"}", "c", true},
+};
+
+static void answer_judge__table__expected(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < countof(mode_rows); i++) {
+        const struct mode_row *row = &mode_rows[i];
+        if (judged(row->mode, row->generated, strlen(row->generated), row->accepted) != row->right)
+            fail_msg("row %zu: %s '%s' for '%s' should be %s", i, row->mode, row->generated,
+                     row->accepted, row->right ? "right" : "wrong");
+    }
+    assert_true(judged("contains", "a\0b", 3, "b"));
+    assert_true(judged("number", "12", 1, "1")); /* not one byte further */
+    assert_false(judged("json_field:a", "{\"a\": 1}", 7, "1"));
+}
+
+static void answer_judge__alternates__any_is_enough(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"math", "exact", "contains", "number", "regex"};
+    static const char *const accepted[] = {"17", "18", "19"};
+    struct answer_rule rule;
+    struct err err;
+    for (size_t i = 0; i < countof(modes); i++) {
+        bool right = false;
+        t_ok(answer_rule_parse(modes[i], &rule, &err), &err);
+        t_ok(answer_judge(&rule, "19", 2, accepted, 3, &right, &err), &err);
+        assert_true(right);
+        t_ok(answer_judge(&rule, "19", 2, accepted, 2, &right, &err), &err);
+        assert_false(right);
+        t_ok(answer_judge(&rule, NULL, 0, accepted, 0, &right, &err), &err);
+        assert_false(right);
+    }
+}
+
+/* Backtracking without end, and a long text of opening braces. */
+static void answer_judge__hostile__stopped(void **state)
+{
+    (void)state;
+    struct answer_rule rule = {.mode = ANSWER_REGEX};
+    struct err err;
+    bool right = true;
+    struct buf text = {0};
+    for (int i = 0; i < 40; i++)
+        buf_add_text(&text, "a");
+    const char *slow = "^(a+)+$";
+    buf_add_text(&text, "b");
+    assert_false(answer_judge(&rule, text.data, text.len, &slow, 1, &right, &err));
+    t_err_is(&err, ERR_RANGE, "", "the pattern needs more than 1000000 steps for a text of the "
+             "model, expected a simpler one");
+    assert_false(right);
+    buf_clear(&text);
+    for (int i = 0; i < 100000; i++)
+        buf_add_text(&text, "{\"a\":");
+    assert_false(judged("json_field:a", text.data, text.len, "1"));
+    buf_free(&text);
+}
+
+static void answer_check__impossible_answers__refused(void **state)
+{
+    (void)state;
+    static const struct {
+        enum answer_mode mode;
+        const char *accepted, *message;
+    } bad[] = {
+        {ANSWER_REGEX, "a(", "pattern 'a(': missing closing parenthesis (at byte 2)"},
+        {ANSWER_NUMBER, "six", "the answer 'six' has no number, expected one"},
+        {ANSWER_NUMBER, "6x^2", "the answer '6x^2' has several numbers, expected one"},
+    };
+    struct err err;
+    bool right = true;
+    for (size_t i = 0; i < countof(bad); i++) {
+        const char *accepted[] = {"1", bad[i].accepted};
+        struct answer_rule rule = {.mode = bad[i].mode};
+        assert_false(answer_check(&rule, accepted, 2, &err));
+        t_err_is(&err, ERR_FORMAT, "", bad[i].message);
+        assert_false(answer_judge(&rule, "1", 1, accepted, 2, &right, &err));
+        assert_false(right);
+    }
+    char long_pattern[5000];
+    memset(long_pattern, 'a', sizeof long_pattern - 1);
+    long_pattern[sizeof long_pattern - 1] = '\0';
+    const char *accepted = long_pattern;
+    struct answer_rule rule = {.mode = ANSWER_REGEX};
+    assert_false(answer_check(&rule, &accepted, 1, &err));
+    t_err_is(&err, ERR_RANGE, "", "a pattern of 4999 bytes, expected at most 4096");
+}
+
+static void answer_rule_parse__names__there_and_back(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"math",   "exact", "contains",
+                                       "number", "regex", "json_field:a.0:b"};
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"", "is '', expected math, exact, contains, number, regex or json_field:FIELD"},
+        {"Math", "is 'Math', expected math, exact, contains, number, regex or json_field:FIELD"},
+        {"mathx", "is 'mathx', expected math, exact, contains, number, regex or json_field:FIELD"},
+        {"math:x", "is 'math:x', but math has no field"},
+        {"number:", "is 'number:', but number has no field"},
+        {"json_field", "is 'json_field', expected json_field:FIELD"},
+        {"json_field:", "is 'json_field:', expected json_field:FIELD"},
+    };
+    struct answer_rule rule;
+    struct err err;
+    for (size_t i = 0; i < countof(good); i++) {
+        struct buf name = {0};
+        t_ok(answer_rule_parse(good[i], &rule, &err), &err);
+        answer_rule_name(&rule, &name);
+        t_buf_is(&name, good[i]);
+        buf_free(&name);
+    }
+    for (size_t i = 0; i < countof(bad); i++) {
+        assert_false(answer_rule_parse(bad[i].text, &rule, &err));
+        t_err_is(&err, ERR_USAGE, "", bad[i].message);
+    }
+    char field[200] = "json_field:";
+    memset(field + 11, 'x', 128);
+    assert_false(answer_rule_parse(field, &rule, &err));
+    t_err_is(&err, ERR_USAGE, "", "has a field of 128 bytes, expected at most 127");
+    field[11 + 127] = '\0';
+    t_ok(answer_rule_parse(field, &rule, &err), &err);
 }
 
 static void generate(struct rng *rng, void *user, struct buf *out)
@@ -262,6 +532,12 @@ int main(void)
         cmocka_unit_test(answer_math__any_bytes__length_is_kept),
         cmocka_unit_test(answer_math__table_of_format_md__holds),
         cmocka_unit_test(answer_math__any_text__left_out_changes_nothing),
+        cmocka_unit_test(answer_judge__table_of_format_md__holds),
+        cmocka_unit_test(answer_judge__table__expected),
+        cmocka_unit_test(answer_judge__alternates__any_is_enough),
+        cmocka_unit_test(answer_judge__hostile__stopped),
+        cmocka_unit_test(answer_check__impossible_answers__refused),
+        cmocka_unit_test(answer_rule_parse__names__there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,6 +247,45 @@ static void probe_set_load__several__joined_in_order(void **state)
     probe_set_free(both);
 }
 
+/* A probe's own mode goes before its set's, a command line's before both. */
+static void probe_judge__modes__own_set_and_given(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"mode\": \"exact\", \"probes\": [{\"prompt\": \"a\", \"correct\": \"12\"},"
+        " {\"prompt\": \"b\", \"correct\": \"11\", \"alternates\": [\"12\"],"
+        " \"mode\": \"number\", \"name\": \"n\"},"
+        " {\"prompt\": \"c\", \"correct\": \"[0-9\"}]}";
+    struct err err = {0};
+    struct probe_set *set = probe_set_parse(text, strlen(text), "own", &err);
+    struct answer_rule rule = {.mode = ANSWER_CONTAINS};
+    static const char said[] = "is 12 now";
+    static const bool as_stated[] = {false, false, false}, contained[] = {true, true, false};
+    t_ok(set != NULL, &err);
+    for (size_t i = 0; i < 3; i++) {
+        bool right = true;
+        t_ok(probe_judge(&set->probes[i], said, i == 1 ? 4 : strlen(said), &right, &err), &err);
+        assert_int_equal(right, as_stated[i]);
+        t_ok(probe_judge(&set->probes[i], i == 2 ? "[0-9" : "12", i == 2 ? 4 : 2, &right, &err),
+             &err);
+        assert_true(right);
+    }
+    t_ok(probe_set_use_rule(set, &rule, &err), &err);
+    for (size_t i = 0; i < 3; i++) {
+        bool right = true;
+        t_ok(probe_judge(&set->probes[i], said, strlen(said), &right, &err), &err);
+        assert_int_equal(right, contained[i]);
+    }
+    rule.mode = ANSWER_REGEX;
+    assert_false(probe_set_use_rule(set, &rule, &err));
+    t_err_is(&err, ERR_FORMAT, "probe own-2",
+             "pattern '[0-9': missing terminating ] for character class (at byte 4)");
+    bool right = true;
+    assert_false(probe_judge(&set->probes[2], "x", 1, &right, &err));
+    assert_string_equal(err.where, "probe own-2");
+    probe_set_free(set);
+}
+
 /* ---- documents and published files ---------------------------------------- */
 
 static void check_refused(const struct document_block *example, const struct document_block *reason)
@@ -281,8 +320,8 @@ static void probe_set_parse__examples_of_format_md__hold(void **state)
         probe_set_free(set);
         accepted++;
     }
-    assert_int_equal(accepted, 2);
-    assert_int_equal(refused, 3);
+    assert_int_equal(accepted, 3);
+    assert_int_equal(refused, 6);
     buf_free(&document);
 }
 
@@ -359,6 +398,7 @@ int main(void)
         cmocka_unit_test(probe_set_load__bad_specs__refused),
         cmocka_unit_test(probe_set_load__every_builtin__as_its_file),
         cmocka_unit_test(probe_set_load__several__joined_in_order),
+        cmocka_unit_test(probe_judge__modes__own_set_and_given),
         cmocka_unit_test(probe_set_parse__examples_of_format_md__hold),
         cmocka_unit_test(probe_set_load__published_files__equal_their_json),
         cmocka_unit_test(probe_set_load__published_grouped_set__refused),

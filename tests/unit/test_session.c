@@ -48,6 +48,11 @@ static void check_origin(const struct session_origin *origin)
     assert_string_equal(probe->alternates[1], "5\xc2\xa0");
     assert_string_equal(origin->probes->probes[1].prompt, "3+3=\n");
     assert_string_equal(origin->probes->probes[3].wrong, "");
+    static const enum answer_mode modes[] = {ANSWER_MATH, ANSWER_NUMBER, ANSWER_MATH,
+                                             ANSWER_JSON_FIELD};
+    for (size_t i = 0; i < countof(modes); i++)
+        assert_int_equal(origin->probes->probes[i].rule.mode, modes[i]);
+    assert_string_equal(origin->probes->probes[3].rule.field, "a.0");
 }
 
 static void session_origin__set__comes_back(void **state)
