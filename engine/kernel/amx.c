@@ -4,6 +4,7 @@
  * the AVX-512 level has, whose CPUs these all are.
  */
 #include "engine/kernel/level.h"
+#include "engine/kernel/outer.h"
 
 static bool quantize(const float *x, struct activations *out, size_t token)
 {
@@ -62,6 +63,7 @@ const struct kernel kernel_amx = {
     .product = amx_product,
     .product_panels = amx_product_panels,
     .product_transposed = product_transposed,
+    .outer_sum = outer_sum,
     .rms_norm = rms_norm,
     .rope = rope,
     .attend = attend,

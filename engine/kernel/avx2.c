@@ -10,6 +10,7 @@
 
 #include "engine/kernel/avx2.h"
 #include "engine/kernel/level.h"
+#include "engine/kernel/outer.h"
 
 /* ---- quantization ----------------------------------------------------------- */
 
@@ -215,6 +216,7 @@ const struct kernel kernel_avx2 = {
     .product = avx2_product,
     .product_panels = avx2_product_panels,
     .product_transposed = avx2_product_transposed,
+    .outer_sum = outer_sum,
     .rms_norm = rms_norm,
     .rope = rope,
     .attend = avx2_attend,

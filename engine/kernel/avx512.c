@@ -11,6 +11,7 @@
 
 #include "engine/kernel/avx512.h"
 #include "engine/kernel/level.h"
+#include "engine/kernel/outer.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -167,6 +168,7 @@ const struct kernel kernel_avx512 = {
     .product = avx512_product,
     .product_panels = avx512_product_panels,
     .product_transposed = avx512_product_transposed,
+    .outer_sum = outer_sum,
     .rms_norm = rms_norm,
     .rope = rope,
     .attend = avx512_attend,

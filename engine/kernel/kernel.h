@@ -103,6 +103,12 @@ struct kernel {
                                size_t count, const float *dy, size_t dy_stride, size_t tokens,
                                float *dx, size_t dx_stride);
 
+    /* The gradient by the weights of one group of columns, for a few tokens more:
+     * out[row][j] = fma(dy[token * dy_stride + row], x[token * x_stride + j], out[row][j]),
+     * tokens ascending.  out: [rows][128] */
+    void (*outer_sum)(const float *dy, size_t dy_stride, const float *x, size_t x_stride,
+                      size_t tokens, size_t rows, float *out);
+
     /* out[i] = x[i] * r * gain[i], r = 1 / sqrt(mean(x^2) + eps).  Zhang and
      * Sennrich, "Root Mean Square Layer Normalization", 2019.  out may be x. */
     void (*rms_norm)(const float *x, const float *gain, size_t n, float eps, float *out);

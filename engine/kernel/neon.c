@@ -10,6 +10,7 @@
 
 #include "engine/kernel/exp.h"
 #include "engine/kernel/level.h"
+#include "engine/kernel/outer.h"
 
 enum { FOURS = LANES / 4 }; /* registers of 16 lanes */
 
@@ -341,6 +342,7 @@ const struct kernel kernel_neon = {
     .product = neon_product,
     .product_panels = neon_product_panels,
     .product_transposed = neon_product_transposed,
+    .outer_sum = outer_sum,
     .rms_norm = rms_norm,
     .rope = rope,
     .attend = attend,

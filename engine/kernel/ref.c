@@ -200,6 +200,16 @@ void ref_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, s
                                    dy + token * dy_stride);
 }
 
+static void outer_sum(const float *dy, size_t dy_stride, const float *x, size_t x_stride,
+                      size_t tokens, size_t rows, float *out)
+{
+    for (size_t row = 0; row < rows; row++)
+        for (size_t t = 0; t < tokens; t++)
+            for (size_t j = 0; j < KERNEL_GROUP; j++)
+                out[row * KERNEL_GROUP + j] = fmaf(dy[t * dy_stride + row], x[t * x_stride + j],
+                                                   out[row * KERNEL_GROUP + j]);
+}
+
 /* ---- the rest of a layer ---------------------------------------------------- */
 
 static void rms_norm(const float *x, const float *gain, size_t n, float eps, float *out)
@@ -286,6 +296,7 @@ const struct kernel kernel_ref = {
     .product = product,
     .product_panels = ref_product_panels,
     .product_transposed = ref_product_transposed,
+    .outer_sum = outer_sum,
     .rms_norm = rms_norm,
     .rope = rope,
     .attend = attend,

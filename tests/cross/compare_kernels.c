@@ -211,6 +211,22 @@ static void check_transposed(size_t rows, size_t groups, size_t tokens, bool ext
     fenced_drop(&blocks);
 }
 
+static void check_outer(size_t rows, size_t tokens)
+{
+    size_t dy_stride = rows + rng_below(&rng, 4), count = rows * KERNEL_GROUP;
+    struct fenced dy = random_floats((tokens - 1) * dy_stride + rows);
+    struct fenced x = random_floats(tokens * KERNEL_GROUP);
+    struct fenced out[2] = {fenced_floats(count), fenced_floats(count)};
+    memset(out[0].data, 0, count * sizeof(float));
+    memset(out[1].data, 0, count * sizeof(float));
+    kernel_ref.outer_sum(dy.data, dy_stride, x.data, KERNEL_GROUP, tokens, rows, out[0].data);
+    level->outer_sum(dy.data, dy_stride, x.data, KERNEL_GROUP, tokens, rows, out[1].data);
+    compare("outer_sum", out[0].data, out[1].data, count);
+    drop(out, 2);
+    fenced_drop(&x);
+    fenced_drop(&dy);
+}
+
 /* ---- the steps of a layer ------------------------------------------------------- */
 
 static void check_sums(const float *x, size_t n)
@@ -319,6 +335,7 @@ static void check_level(const struct kernel *kernel)
     for (size_t i = 0; i < 36; i++) {
         size_t rows = 1 + rng_below(&rng, 40), groups = 1 + rng_below(&rng, 4);
         check_transposed(rows, groups, 1 + i / 2, i % 2);
+        check_outer(rows, 1 + i / 2);
     }
     check_transposed(300, 2, 11, true);
     for (size_t n = 2; n <= 300; n += n < 40 ? 1 : 26)

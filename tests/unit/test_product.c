@@ -230,6 +230,61 @@ static void transposed__all_shapes__equal_at_every_level(void **state)
     compare_transposed(&rng, &(struct shape){1030, 9, 5, false, true});
 }
 
+/* ---- sums of outer products --------------------------------------------------------- */
+
+static void compare_outer(struct rng *rng, size_t rows, size_t tokens, bool at_end)
+{
+    size_t dy_stride = rows + rng_below(rng, 3), x_stride = KERNEL_GROUP + rng_below(rng, 3);
+    size_t out_bytes = rows * KERNEL_GROUP * sizeof(float);
+    struct fenced dy = fenced_make(((tokens - 1) * dy_stride + rows) * sizeof(float), at_end);
+    struct fenced x = fenced_make(((tokens - 1) * x_stride + KERNEL_GROUP) * sizeof(float), at_end);
+    float *start = x_new(rows * KERNEL_GROUP, sizeof *start), *ref = x_new(1, out_bytes);
+    inputs_fill(rng, dy.data, (tokens - 1) * dy_stride + rows);
+    inputs_fill(rng, x.data, (tokens - 1) * x_stride + KERNEL_GROUP);
+    inputs_fill(rng, start, rows * KERNEL_GROUP);
+    memcpy(ref, start, out_bytes);
+    kernel_ref.outer_sum(dy.data, dy_stride, x.data, x_stride, tokens, rows, ref);
+    for (size_t l = 1; l < level_count; l++) {
+        struct fenced out = fenced_make(out_bytes, at_end);
+        memcpy(out.data, start, out_bytes);
+        levels[l]->outer_sum(dy.data, dy_stride, x.data, x_stride, tokens, rows, out.data);
+        assert_same_bits("outer_sum", levels[l]->name, ref, out.data, out_bytes);
+        fenced_drop(&out);
+    }
+    free(start);
+    free(ref);
+    fenced_drop(&x);
+    fenced_drop(&dy);
+}
+
+static void outer_sum__all_shapes__equal_at_every_level(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 18);
+    for (size_t rows = 1; rows <= 21; rows++)
+        for (size_t tokens = 1; tokens <= 9; tokens += 2)
+            compare_outer(&rng, rows, tokens, (rows + tokens) % 3);
+    compare_outer(&rng, 133, 70, true);
+}
+
+/* By hand: two tokens, whose products round once each. */
+static void outer_sum__two_tokens__each_product_is_fused(void **state)
+{
+    (void)state;
+    const float dy[2] = {0x1.000002p0f, -1.0f};
+    float x[2][KERNEL_GROUP] = {{0x1.000002p0f}, {0x1.000004p0f}}, out[KERNEL_GROUP] = {0};
+    for (size_t l = 0; l < level_count; l++) {
+        memset(out, 0, sizeof out);
+        levels[l]->outer_sum(dy, 1, x[0], KERNEL_GROUP, 2, 1, out);
+        /* (1 + 2^-23)^2 = 1 + 2^-22 + 2^-46 rounds to 1 + 2^-22, less the same */
+        assert_true(out[0] == 0.0f);
+        out[0] = -0x1.000004p0f;
+        levels[l]->outer_sum(dy, 1, x[0], KERNEL_GROUP, 1, 1, out);
+        assert_true(out[0] == 0x1p-46f);
+    }
+}
+
 static int pick_levels(void **state)
 {
     (void)state;
@@ -245,6 +300,8 @@ int main(void)
         cmocka_unit_test(product__all_maximal__largest_sums_are_exact),
         cmocka_unit_test(tabulate__groups_in_ranges__equal_to_all_at_once),
         cmocka_unit_test(transposed__all_shapes__equal_at_every_level),
+        cmocka_unit_test(outer_sum__all_shapes__equal_at_every_level),
+        cmocka_unit_test(outer_sum__two_tokens__each_product_is_fused),
     };
     return cmocka_run_group_tests_name("product", tests, pick_levels, NULL);
 }
