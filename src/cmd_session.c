@@ -14,7 +14,7 @@ static const struct {
     {"list", false, session_list},     {"show", true, session_show},
     {"log", true, session_log},        {"verify", true, session_check},
     {"replay", true, session_replay},  {"export", true, session_export},
-    {"prune", false, session_prune},
+    {"import", true, session_take_in}, {"prune", false, session_prune},
 };
 
 static int run(struct arguments *arguments, struct err *err)
@@ -24,6 +24,7 @@ static int run(struct arguments *arguments, struct err *err)
     struct session_request request = {
         .path = arguments_positional(arguments, 1),
         .output = arguments_text(arguments, "output", NULL),
+        .as = arguments_text(arguments, "as", NULL),
         .model = arguments_text(arguments, "model", NULL),
         .threads = arguments_threads(arguments),
         .json = arguments_json(arguments),
@@ -43,13 +44,14 @@ static int run(struct arguments *arguments, struct err *err)
         return cli_fail(err);
     }
     (void)err_set(err, ERR_USAGE,
-                  "unknown action '%s', expected list, show, log, verify, replay, export or prune",
-                  action);
+                  "unknown action '%s', expected list, show, log, verify, replay, export, import "
+                  "or prune", action);
     return cli_fail(err);
 }
 
 static const struct option_spec options[] = {
-    {"output", 'o', "FILE", "export: where to write it"},
+    {"output", 'o', "FILE", "export, import: where to write it"},
+    {"as", 0, "KIND", "export: copy, lines or dir (as the name in -o says)"},
     {"model", 'm', "MODEL", "replay: the model, where it is not at its old place"},
     {"days", 0, "N", "prune: sessions of the state folder older than N days (30)"},
     {NULL, 0, NULL, NULL},
@@ -57,14 +59,16 @@ static const struct option_spec options[] = {
 
 const struct command command_session = {
     .name = "session",
-    .synopsis = "list|show|log|verify|replay|export|prune [FILE]",
+    .synopsis = "list|show|log|verify|replay|export|import|prune [FILE]",
     .summary = "Look at sessions, check them, run them again",
     .details = "list shows the sessions of the state folder.  show says where a session came\n"
                "from and what it holds, log prints its events in order.  verify checks the file.\n"
                "replay measures every candidate again, in order, on the model, and stops at the\n"
-               "first number that is not the stored one: exit status 1.  export writes a clean\n"
-               "copy of a session, also of one that is open or crashed.  prune removes sessions\n"
-               "of the state folder that are old and open nowhere.",
+               "first number that is not the stored one: exit status 1.\n"
+               "export writes a session, also one that is open or crashed, to OUT: as lines of\n"
+               "JSON where OUT ends in .jsonl, else as a clean copy.  import makes a session of\n"
+               "such lines again, -o FILE.  prune removes sessions of the state folder that are\n"
+               "old and open nowhere.",
     .options = options,
     .positional_min = 1,
     .positional_max = 2,

@@ -10,6 +10,9 @@
 struct session_request {
     const char *path;   /* of the session, or NULL */
     const char *output; /* or NULL */
+    const char *as;     /* export: "copy", "lines", "dir", or NULL: as the output's name says */
+    const char *step;   /* export: of a patch, or NULL: the head */
+    bool patch;         /* export: the patch of a step */
     const char *model;  /* or NULL: where the session had it */
     uint64_t days;
     int threads;
@@ -23,6 +26,7 @@ int session_show(const struct session_request *request, struct err *err);
 int session_log(const struct session_request *request, struct err *err);
 int session_check(const struct session_request *request, struct err *err);
 int session_export(const struct session_request *request, struct err *err);
+int session_take_in(const struct session_request *request, struct err *err); /* import */
 int session_replay(const struct session_request *request, struct err *err);
 
 #endif

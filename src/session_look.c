@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * One session: where it came from, its events, whether it is whole, a clean copy.
+ * One session: where it came from, its events, whether it is whole.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -166,7 +166,7 @@ int session_log(const struct session_request *request, struct err *err)
     return ok ? EXIT_DONE : cli_fail(err);
 }
 
-/* ---- verify, export ---- */
+/* ---- verify ---- */
 
 int session_check(const struct session_request *request, struct err *err)
 {
@@ -185,16 +185,4 @@ int session_check(const struct session_request *request, struct err *err)
     buf_free(&reasons);
     session_close(session);
     return !looked ? cli_fail(err) : whole ? EXIT_DONE : EXIT_NO;
-}
-
-int session_export(const struct session_request *request, struct err *err)
-{
-    if (!request->output) {
-        (void)err_set(err, ERR_USAGE, "no output given, expected -o FILE");
-        return cli_fail(err);
-    }
-    struct session *session = open_to_look(request, err);
-    bool ok = session && session_copy(session, request->output, err);
-    session_close(session);
-    return ok ? EXIT_DONE : cli_fail(err);
 }

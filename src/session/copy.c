@@ -64,6 +64,20 @@ static bool give_new_id(const char *path, struct err *err)
     return ok;
 }
 
+bool session_put_in_place(const char *beside, const char *path, struct err *err)
+{
+    bool ok = sync_path(beside, err);
+    if (ok && renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_NOREPLACE) != 0 &&
+        (errno != EINVAL || rename(beside, path) != 0)) /* not every file system can tell */
+        ok = err_set(err, errno == EEXIST ? ERR_USAGE : ERR_IO, "cannot write: %s",
+                     strerror(errno));
+    if (ok)
+        sync_folder_of(path);
+    else
+        (void)unlink(beside);
+    return ok;
+}
+
 bool session_copy(struct session *session, const char *path, struct err *err)
 {
     if (access(path, F_OK) == 0) {
@@ -73,12 +87,9 @@ bool session_copy(struct session *session, const char *path, struct err *err)
     struct buf beside = {0};
     buf_add_format(&beside, "%s%s.%ld.tmp", path[0] == '/' ? "" : "./", path, (long)getpid());
     (void)unlink(beside.data);
-    bool ok = copy_pages(session, beside.data, err) && give_new_id(beside.data, err) &&
-              sync_path(beside.data, err);
-    if (ok && rename(beside.data, path) != 0)
-        ok = err_set(err, ERR_IO, "cannot write: %s", strerror(errno));
+    bool ok = copy_pages(session, beside.data, err) && give_new_id(beside.data, err);
     if (ok)
-        sync_folder_of(path);
+        ok = session_put_in_place(beside.data, path, err);
     else
         (void)unlink(beside.data);
     buf_free(&beside);

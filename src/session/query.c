@@ -156,7 +156,7 @@ void query_null(struct query *query)
         bound(query, sqlite3_bind_null(query->stmt, ++query->bound));
 }
 
-static bool is_plain_text(const char *text, size_t len)
+bool query_is_plain(const char *text, size_t len)
 {
     uint32_t point;
     for (size_t at = 0; at < len;) {
@@ -173,7 +173,7 @@ void query_bytes(struct query *query, const char *text, size_t len)
     if (!query->ok)
         return;
     query->bound++;
-    if (is_plain_text(text, len))
+    if (query_is_plain(text, len))
         bound(query, sqlite3_bind_text64(query->stmt, query->bound, text, len, SQLITE_STATIC,
                                          SQLITE_UTF8));
     else
@@ -316,18 +316,28 @@ const char *row_text_or_null(struct query *query, int column)
     return row_is_null(query, column) ? NULL : row_text(query, column, NULL);
 }
 
-json_t *row_object(struct query *query, int column)
+static json_t *row_json(struct query *query, int column, json_type type, const char *expected)
 {
     if (row_is_null(query, column))
         return NULL;
     size_t len = 0;
     const char *text = row_text(query, column, &len);
     json_t *value = query->ok ? json_parse(text, len, NULL, NULL) : NULL;
-    if (json_is_object(value))
+    if (value && json_typeof(value) == type)
         return value;
     json_decref(value);
-    (void)row_refuse(query, column, "a JSON object");
+    (void)row_refuse(query, column, expected);
     return NULL;
+}
+
+json_t *row_object(struct query *query, int column)
+{
+    return row_json(query, column, JSON_OBJECT, "a JSON object");
+}
+
+json_t *row_array(struct query *query, int column)
+{
+    return row_json(query, column, JSON_ARRAY, "a JSON array");
 }
 
 /* ---- transactions ----------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #include <jansson.h>
 
 #include "patches/patch.h"
+#include "probes/generate.h"
 #include "probes/probe.h"
 
 enum {
@@ -218,5 +219,18 @@ bool session_verify(struct session *session, struct buf *reasons, struct err *er
 /* A clean copy of a session that is open or crashed (VACUUM INTO, atomically); a file
  * that is there already is refused. */
 bool session_copy(struct session *session, const char *path, struct err *err);
+
+/* All of it as lines of JSON (FORMAT.md), written atomically, of one state of the file
+ * also beside a writer.  program_version: of who writes it.  progress and cancel may be
+ * NULL. */
+bool session_dump(struct session *session, const char *path, const char *program_version,
+                  const struct work_progress *progress, cancel_flag *cancel, struct err *err);
+
+/* A new session file of such lines, equal in every table; it has an id of its own.
+ * from is a file, "-" (standard input) or a folder with a session.jsonl.  A file at
+ * `to` is refused; nothing appears there before all of it was read and verified.
+ * What is wrong with the lines is told with err->where = "line N...". */
+bool session_import(const char *from, const char *to, const struct work_progress *progress,
+                    cancel_flag *cancel, struct err *err);
 
 #endif

@@ -12,6 +12,7 @@
  *   event.c    the journal           step.c    the tree
  *   answer.c   generations, names, view state
  *   verify.c   is the file whole?    copy.c    a clean copy
+ *   dump.c     as lines of JSON      import.c  and back: lines_int.h, import_int.h
  */
 #ifndef SRC_SESSION_SESSION_INT_H
 #define SRC_SESSION_SESSION_INT_H
@@ -77,6 +78,8 @@ void query_text(struct query *query, const char *text);
 /* Any bytes: as TEXT where they are valid UTF-8 without U+0000, else as BLOB. */
 void query_bytes(struct query *query, const char *text, size_t len);
 void query_null(struct query *query);
+/* Valid UTF-8 without U+0000? */
+bool query_is_plain(const char *text, size_t len);
 
 /* Is there one more row? */
 bool query_next(struct query *query);
@@ -96,6 +99,7 @@ const char *row_text(struct query *query, int column, size_t *len);
 const char *row_text_or_null(struct query *query, int column);
 /* A JSON object, NULL for NULL; the caller owns it. */
 json_t *row_object(struct query *query, int column);
+json_t *row_array(struct query *query, int column);
 /* The column holds something else; always returns false. */
 bool row_refuse(struct query *query, int column, const char *expected);
 
@@ -117,7 +121,9 @@ struct numbers {
 };
 
 void numbers_free(struct numbers *numbers);
-/* Append as JSON array, to the bit (FORMAT.md). */
+/* Append one number as JSON, to the bit (FORMAT.md). */
+void number_print(struct buf *out, double value);
+/* Append as JSON array. */
 void numbers_print(struct buf *out, const double *data, size_t count);
 /* Replaces what is in out. */
 bool numbers_parse(const char *text, size_t len, struct numbers *out);
@@ -172,6 +178,10 @@ bool session_lock(struct session *session, struct err *err);
 void session_counter_open(struct session *session);
 void session_counter_set(struct session *session);
 void session_counter_remove(const char *id);
+
+/* copy.c: what was made beside the target becomes it, on the disk, where nothing has its
+ * name; taken away on failure. */
+bool session_put_in_place(const char *beside, const char *path, struct err *err);
 
 /* schema.c */
 bool session_schema_check(struct session *session, bool *is_new, struct err *err);

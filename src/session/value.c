@@ -22,7 +22,7 @@ void numbers_free(struct numbers *numbers)
 
 /* ---- numbers ---------------------------------------------------------------- */
 
-static void print_number(struct buf *out, double value)
+void number_print(struct buf *out, double value)
 {
     char text[32];
     if (isnan(value))
@@ -41,7 +41,7 @@ void numbers_print(struct buf *out, const double *data, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             buf_add(out, ",", 1);
-        print_number(out, data[i]);
+        number_print(out, data[i]);
     }
     buf_add_text(out, "]");
 }

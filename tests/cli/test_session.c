@@ -166,6 +166,34 @@ static void session_replay__after_stops__every_number_as_it_was(void **state)
     run_free(run);
 }
 
+/* As text and back: all is there, and it goes on to the bit. */
+static void session_export_import__lines__same_log_same_patch(void **state)
+{
+    (void)state;
+    const char *path = run_path("lines.bankai"), *patch = run_path("lines.json"),
+               *lines = run_path("lines.jsonl"), *back = run_path("back.bankai");
+    begin_short(path, "9", patch);
+    run_free(run_ok("session", "export", path, "-o", lines, NULL));
+    run_free(run_ok("session", "import", lines, "-o", back, NULL));
+    run_free(run_ok("session", "verify", back, NULL));
+    struct run *was = run_ok("session", "log", path, "--json", NULL),
+               *is = run_ok("session", "log", back, "--json", NULL);
+    assert_string_equal(was->out.data, is->out.data);
+    run_free(was);
+    run_free(is);
+    run_free(run_ok("search", "-s", back, "--iters", ITERATIONS, "-o", patch, NULL));
+    look_same_files(patch, whole_patch());
+    run_free(run_ok("session", "replay", back, NULL));
+    run_refused("usage", "exists already", "session", "export", path, "-o", lines, NULL);
+    run_refused("usage", "exists already", "session", "import", lines, "-o", back, NULL);
+    run_refused("usage", "no output given", "session", "import", lines, NULL);
+    run_refused("usage", "expected copy", "session", "export", path, "-o", "x", "--as", "y", NULL);
+    const char *wrong = run_write_text("wrong.jsonl", "{\"record\": \"session\"}\n");
+    run_refused("format", "wrong.jsonl: line 1, format: is missing", "session", "import", wrong,
+                "-o", run_path("wrong-back.bankai"), NULL);
+    assert_false(look_exists(run_path("wrong-back.bankai")));
+}
+
 /* The workbench, too, opens a session where it was left. */
 static void open__a_session__as_it_was_left(void **state)
 {
@@ -251,6 +279,7 @@ int main(void)
         cmocka_unit_test(search__gone_on_with_at_its_end__patch_written),
         cmocka_unit_test(search__session_without_origin__begun_by_the_same_command),
         cmocka_unit_test(session_replay__after_stops__every_number_as_it_was),
+        cmocka_unit_test(session_export_import__lines__same_log_same_patch),
         cmocka_unit_test(open__a_session__as_it_was_left),
         cmocka_unit_test(session_list_prune__state_folder__kept_until_pruned),
         cmocka_unit_test(session__wrong_use__one_clear_line),
