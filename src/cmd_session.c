@@ -9,13 +9,37 @@ extern const struct command command_session;
 static const struct {
     const char *name;
     bool needs_file;
+    int words_min, words_max; /* behind the file */
+    const char *usage;        /* of these */
     int (*run)(const struct session_request *request, struct err *err);
 } actions[] = {
-    {"list", false, session_list},     {"show", true, session_show},
-    {"log", true, session_log},        {"verify", true, session_check},
-    {"replay", true, session_replay},  {"export", true, session_export},
-    {"import", true, session_take_in}, {"prune", false, session_prune},
+    {"list", false, 0, 0, "", session_list},
+    {"show", true, 0, 0, "", session_show},
+    {"log", true, 0, 0, "", session_log},
+    {"diff", true, 1, 1, " A..B", session_compare},
+    {"name", true, 0, 2, " [NAME [STEP]]", session_name},
+    {"verify", true, 0, 0, "", session_check},
+    {"replay", true, 0, 0, "", session_replay},
+    {"export", true, 0, 0, "", session_export},
+    {"import", true, 0, 0, "", session_take_in},
+    {"prune", false, 0, 0, "", session_prune},
 };
+
+/* The words of the command line behind its action. */
+static bool takes(size_t action, const struct session_request *request, struct err *err)
+{
+    int words = (request->words[0] != NULL) + (request->words[1] != NULL);
+    const char *name = actions[action].name;
+    if (!actions[action].needs_file)
+        return !request->path ||
+               err_set(err, ERR_USAGE, "too many arguments, expected: bankai session %s", name);
+    if (!request->path)
+        return err_set(err, ERR_USAGE, "no session given, expected: bankai session %s FILE%s",
+                       name, actions[action].usage);
+    return (words >= actions[action].words_min && words <= actions[action].words_max) ||
+           err_set(err, ERR_USAGE, "found %d arguments behind the file, expected: bankai "
+                   "session %s FILE%s", words, name, actions[action].usage);
+}
 
 static int run(struct arguments *arguments, struct err *err)
 {
@@ -23,6 +47,7 @@ static int run(struct arguments *arguments, struct err *err)
     int64_t days = 0;
     struct session_request request = {
         .path = arguments_positional(arguments, 1),
+        .words = {arguments_positional(arguments, 2), arguments_positional(arguments, 3)},
         .output = arguments_text(arguments, "output", NULL),
         .as = arguments_text(arguments, "as", NULL),
         .model = arguments_text(arguments, "model", NULL),
@@ -35,17 +60,12 @@ static int run(struct arguments *arguments, struct err *err)
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (strcmp(action, actions[i].name) != 0)
             continue;
-        if (actions[i].needs_file == (request.path != NULL))
-            return actions[i].run(&request, err);
-        (void)err_set(err, ERR_USAGE,
-                      actions[i].needs_file ? "no session given, expected: bankai session %s FILE"
-                                            : "too many arguments, expected: bankai session %s",
-                      action);
-        return cli_fail(err);
+        return takes(i, &request, err) ? actions[i].run(&request, err) : cli_fail(err);
     }
     (void)err_set(err, ERR_USAGE,
-                  "unknown action '%s', expected list, show, log, verify, replay, export, import "
-                  "or prune", action);
+                  "unknown action '%s', expected list, show, log, diff, name, verify, replay, "
+                  "export, import or prune",
+                  action);
     return cli_fail(err);
 }
 
@@ -59,10 +79,14 @@ static const struct option_spec options[] = {
 
 const struct command command_session = {
     .name = "session",
-    .synopsis = "list|show|log|verify|replay|export|import|prune [FILE]",
+    .synopsis = "list|show|log|diff|name|verify|replay|export|import|prune [FILE] "
+                "[A..B | NAME [STEP]]",
     .summary = "Look at sessions, check them, run them again",
     .details = "list shows the sessions of the state folder.  show says where a session came\n"
                "from and what it holds, log prints its events in order.  verify checks the file.\n"
+               "diff tells two states apart: flips, gaps, and answers where both are stored.  A\n"
+               "state is a step, base (step 0), head, a name, or head~3: the third above it.\n"
+               "name lists the named states, or names one: the head, or STEP.\n"
                "replay measures every candidate again, in order, on the model, and stops at the\n"
                "first number that is not the stored one: exit status 1.\n"
                "export writes a session, also one that is open or crashed, to OUT: as lines of\n"
@@ -71,7 +95,7 @@ const struct command command_session = {
                "old and open nowhere.",
     .options = options,
     .positional_min = 1,
-    .positional_max = 2,
+    .positional_max = 4,
     .takes_model = false,
     .run = run,
 };

@@ -9,6 +9,7 @@
 
 struct session_request {
     const char *path;   /* of the session, or NULL */
+    const char *words[2]; /* behind it, or NULL */
     const char *output; /* or NULL */
     const char *as;     /* export: "copy", "lines", "dir", or NULL: as the output's name says */
     const char *step;   /* export: of a patch, or NULL: the head */
@@ -27,6 +28,8 @@ int session_log(const struct session_request *request, struct err *err);
 int session_check(const struct session_request *request, struct err *err);
 int session_export(const struct session_request *request, struct err *err);
 int session_take_in(const struct session_request *request, struct err *err); /* import */
+int session_compare(const struct session_request *request, struct err *err);
+int session_name(const struct session_request *request, struct err *err);
 int session_replay(const struct session_request *request, struct err *err);
 
 #endif

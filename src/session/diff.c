@@ -85,6 +85,36 @@ static bool diff_gaps(struct session *session, const struct session_origin *orig
            gaps_at(session, origin, diff->b, diff->gaps_b, &diff->fitness_b, err);
 }
 
+struct placed {
+    double size; /* of the change; -1: unknown */
+    size_t probe;
+};
+
+static int compare_placed(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->size != y->size)
+        return x->size > y->size ? -1 : 1;
+    return (x->probe > y->probe) - (x->probe < y->probe);
+}
+
+size_t *session_diff_order(const struct session_diff *diff)
+{
+    size_t count = diff->gap_count;
+    struct placed *placed = x_new(count, sizeof *placed);
+    size_t *order = x_new(count, sizeof *order);
+    for (size_t i = 0; i < count; i++) {
+        double size = fabs(diff->gaps_b[i] - diff->gaps_a[i]);
+        placed[i] = (struct placed){isnan(size) ? -1 : size, i};
+    }
+    if (count > 1)
+        qsort(placed, count, sizeof *placed, compare_placed);
+    for (size_t i = 0; i < count; i++)
+        order[i] = placed[i].probe;
+    free(placed);
+    return order;
+}
+
 /* ---- generations -------------------------------------------------------------------- */
 
 struct taking {

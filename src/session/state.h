@@ -67,6 +67,8 @@ struct session_diff {
 bool session_diff(struct session *session, int64_t a, int64_t b, struct session_diff *out,
                   struct err *err);
 void session_diff_free(struct session_diff *diff);
+/* Probes [gap_count] with the largest change of their gap first; the caller frees it. */
+size_t *session_diff_order(const struct session_diff *diff);
 
 /* 0, 1, 2: of which part a probe of the origin is; its name. */
 size_t session_probe_part(const struct session_origin *origin, size_t probe);
