@@ -334,6 +334,15 @@ int32_t logits_argmax(const float *logits, size_t count);
 /* Natural logarithm of the sum of exp(logit): fixed order, own exp and log. */
 double logits_log_sum_exp(const float *logits, size_t count);
 
+/* The same in double precision: slower, for what becomes of differences. */
+double logits_log_sum_exp_double(const float *logits, size_t count);
+
+/* KL(base || now) of two next-token distributions, in double precision and fixed order;
+ * the sums are their logits_log_sum_exp_double.  At least 0, and 0 where the logits are
+ * the same. */
+double logits_kl(const float *base, double base_sum, const float *now, double now_sum,
+                 size_t count);
+
 /* log p(id) */
 double logits_log_prob(const float *logits, size_t count, int32_t id);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/engine.h"
+#include "engine/kernel/divergence.h"
 #include "engine/kernel/kernel.h"
 #include "engine/kernel/math.h"
 #include "src/base/rng.h"
@@ -30,6 +31,17 @@ double logits_log_sum_exp(const float *logits, size_t count)
     float largest = kernel()->max(logits, count);
     float sum = kernel()->sum_exp(logits, count, largest); /* >= 1 */
     return (double)largest + math_log((double)sum);
+}
+
+double logits_log_sum_exp_double(const float *logits, size_t count)
+{
+    return divergence_log_sum(logits, count);
+}
+
+double logits_kl(const float *base, double base_sum, const float *now, double now_sum,
+                 size_t count)
+{
+    return divergence_kl(base, base_sum, now, now_sum, count);
 }
 
 double logits_log_prob(const float *logits, size_t count, int32_t id)
