@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * probes/measure.h - what a metric says of probes: right minus wrong.
+ * probes/measure.h - what a metric says of probes, as one number each: a gap.
  *
+ * seq_logprob  log-probability of the whole right answer after its prompt minus
+ *              that of the wrong one, summed over tokens; sums over the whole
+ *              vocabulary, in a fixed order.
+ * margin       by how much greedy decoding says the right answer and then ends: at
+ *              each of its tokens, and at its end, the logit of the right token minus
+ *              the largest of the others; of these the smallest.  At the end the
+ *              right ones are the end tokens and those that begin with a line feed
+ *              (where the vocabulary has none, the end is not looked at).  Above 0 if
+ *              and only if greedy decoding says just these tokens and ends; at 0
+ *              two tokens are equal, and the lower id is said.  Needs no wrong answer.
+ * kl           minus the Kullback-Leibler divergence KL(base || now) of the next-token
+ *              distribution, over the whole vocabulary, mean over the positions of
+ *              the prompt: 0 for the base, below 0 for whatever differs from it.  The
+ *              base is the model when measure_set_base was called.  For controls
+ *              that have no right answer; the answers are not looked at.
  * token_gap    logit of the last token of the right answer minus that of the
  *              wrong one, both directly after the prompt: the rule as it was
  *              first published.  Unsound for answers of several tokens; kept
  *              to compare with old results.
- * seq_logprob  log-probability of the whole right answer after its prompt minus
- *              that of the wrong one, summed over tokens.
  *
  * A gap is a search signal, never a result: what the model says is judged by
  * generation (probes/evaluate.h).
@@ -21,10 +34,28 @@
 
 #include "probes/probe.h"
 
-enum metric { METRIC_TOKEN_GAP, METRIC_SEQ_LOGPROB };
+enum metric {
+    METRIC_TOKEN_GAP,
+    METRIC_SEQ_LOGPROB,
+    METRIC_MARGIN,
+    METRIC_KL,
+    METRIC_COUNT,
+    METRIC_SAME = METRIC_COUNT, /* where a second metric may be that of the first: no name */
+};
 
 const char *metric_name(enum metric metric);
 bool metric_parse(const char *name, enum metric *metric);
+
+/* For messages and help: "seq_logprob, margin or token_gap", with kl, too, if it is
+ * for controls. */
+const char *metric_choices(bool for_controls);
+
+/* Has a probe without a wrong answer no gap? */
+bool metric_needs_wrong(enum metric metric);
+
+/* What has to be said wherever its gaps are shown ("unsound: ..."), or NULL.  The
+ * first word up to the colon is the label for narrow places. */
+const char *metric_note(enum metric metric);
 
 struct measure;
 
@@ -34,11 +65,17 @@ struct measure_options {
     uint64_t keep_bytes; /* as in struct batch_options: 0 where it is run once */
 };
 
-/* The probes are borrowed for the call only, the model as long as it lives. */
+/* The probes are borrowed for the call only, the model as long as it lives.  With kl
+ * it takes 4 bytes for each position and token of the vocabulary, which are refused
+ * if the machine does not have them. */
 struct measure *measure_new(struct model *model, const struct probe *const *probes, size_t count,
                             const struct measure_options *options, struct err *err);
 
-/* gaps: [count]; NAN for a probe without a wrong answer. */
+/* kl: what later runs are compared with is the model as it is now.  To be called before
+ * the first run; with other metrics nothing is done. */
+bool measure_set_base(struct measure *measure, cancel_flag *cancel, struct err *err);
+
+/* gaps: [count]; NAN for a probe without a wrong answer where the metric needs one. */
 bool measure_run(struct measure *measure, double *gaps, cancel_flag *cancel, struct err *err);
 
 /* The same for flips each of which is on the model alone, without touching it; at
@@ -54,8 +91,9 @@ size_t measure_at_once(const struct measure *measure);
  * to be tokenized apart? */
 bool measure_is_merged(const struct measure *measure, size_t probe);
 
-/* Tokens of the batch. */
+/* Tokens of the batch, and places whose logits are looked at. */
 size_t measure_tokens(const struct measure *measure);
+size_t measure_rows(const struct measure *measure);
 
 void measure_free(struct measure *measure);
 
@@ -64,5 +102,8 @@ void measure_free(struct measure *measure);
 bool answer_encode(const struct tokenizer *tokenizer, const char *prompt,
                    const struct ids *prompt_ids, const char *answer, struct ids *out, bool *merged,
                    struct err *err);
+
+/* May an answer end with this token, as `margin` sees it? */
+bool answer_ends_with(const struct tokenizer *tokenizer, int32_t id);
 
 #endif

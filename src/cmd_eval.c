@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/base/text.h"
+#include "src/metric_option.h"
 #include "src/patch_list.h"
 #include "src/report.h"
 
@@ -19,12 +20,11 @@ struct job {
 
 static bool load(const struct arguments *arguments, struct job *job, struct err *err)
 {
-    const char *metric = arguments_text(arguments, "metric", "seq_logprob");
     const char *probes = arguments_text(arguments, "probes", NULL);
     job->options.threads = arguments_threads(arguments);
-    if (!metric_parse(metric, &job->options.metric))
-        return err_set(err, ERR_USAGE, "--metric: '%s' is unknown, expected token_gap or "
-                                       "seq_logprob", metric);
+    if (!metric_option_read(arguments, "metric", METRIC_SEQ_LOGPROB, false, &job->options.metric,
+                            err))
+        return false;
     if (!probes)
         return err_set(err, ERR_USAGE, "no probes given, expected --probes SET,...");
     job->set = probe_set_load(probes, err);
@@ -142,7 +142,7 @@ static int run(struct arguments *arguments, struct err *err)
 static const struct option_spec options[] = {
     {"probes", 0, "SET,...", "built-in sets or JSON files"},
     PATCH_LIST_OPTIONS,
-    {"metric", 0, "M", "seq_logprob (default) or token_gap: the gaps shown beside the answers"},
+    {"metric", 0, "M", "seq_logprob (default), margin or token_gap: the gaps beside the answers"},
     {"list", 'l', NULL, "print every answer, not only those that changed"},
     {NULL, 0, NULL, NULL},
 };

@@ -140,7 +140,7 @@ static bool begin_journal(struct job *job, struct err *err)
 {
     if (going_on(job))
         job->journal = journal_resume(job->session, job->model, &job->probes, &job->options,
-                                      BANKAI_VERSION, err);
+                                      BANKAI_VERSION, &cli_cancel, err);
     else if (put_names(job, err))
         job->journal = journal_begin(job->session, job->model, &job->probes, &job->options,
                                      BANKAI_VERSION, &cli_cancel, err);

@@ -7,6 +7,7 @@
 
 #include "src/base/buf.h"
 #include "src/base/num.h"
+#include "src/metric_option.h"
 #include "src/session/session.h"
 
 /* ---- lists ---------------------------------------------------------------------------- */
@@ -83,13 +84,14 @@ static bool read_words(const struct arguments *arguments, struct search_options 
                        struct err *err)
 {
     const char *fitness = arguments_text(arguments, "fitness", "mean");
-    const char *metric = arguments_text(arguments, "metric", "seq_logprob");
     if (strcmp(fitness, "mean") != 0 && strcmp(fitness, "min") != 0)
         return err_set(err, ERR_USAGE, "--fitness: '%s' is unknown, expected mean or min",
                        fitness);
-    if (!metric_parse(metric, &options->metric))
-        return err_set(err, ERR_USAGE,
-                       "--metric: '%s' is unknown, expected token_gap or seq_logprob", metric);
+    if (!metric_option_read(arguments, "metric", METRIC_SEQ_LOGPROB, false, &options->metric,
+                            err) ||
+        !metric_option_read(arguments, "control-metric", METRIC_SAME, true,
+                            &options->control_metric, err))
+        return false;
     options->fitness = strcmp(fitness, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
     return parse_projs(arguments_text(arguments, "proj", "gate,up"), &options->projs, err);
 }
@@ -134,7 +136,8 @@ bool search_options_going_on(const char *session)
 bool search_options_leave_session(const struct arguments *arguments, struct err *err)
 {
     static const char *const decided[] = {"target", "control", "heldout", "layers", "proj",
-                                          "penalty", "fitness", "metric", "seed"};
+                                          "penalty", "fitness", "metric", "control-metric",
+                                          "seed"};
     for (size_t i = 0; i < countof(decided); i++)
         if (arguments_has(arguments, decided[i]))
             return err_set(err, ERR_USAGE,

@@ -28,7 +28,8 @@ enum {
     {"proj", 0, "LIST", "of q, k, v, o, gate, up, down, embed, head (gate,up)"},              \
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
     {"fitness", 0, "F", "mean (default) or min of the targets' gains"},                       \
-    {"metric", 0, "M", "seq_logprob (default) or token_gap"},                                 \
+    {"metric", 0, "M", "seq_logprob (default), margin or token_gap"},                         \
+    {"control-metric", 0, "M", "seq_logprob, margin, kl or token_gap (as --metric)"},         \
     {"seed", 0, "N", "of the draws (42)"},                                                    \
     {"keep", 0, "MIB", "memory for what evaluations leave behind (half of what is free)"},    \
     {"plain-eval", 0, NULL, "measure every candidate by a full pass: same flips, slower"}

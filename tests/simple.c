@@ -123,8 +123,59 @@ static double side(struct model *model, const struct probe *probe, const char *a
     return sum;
 }
 
+/* May an answer end here?  The end token, or text that begins with a line feed. */
+static bool ends(const struct model *model, int32_t id)
+{
+    struct buf piece = {0};
+    token_decode(model_tokenizer(model), id, &piece);
+    bool newline = piece.len > 0 && piece.data[0] == '\n';
+    buf_free(&piece);
+    return newline || token_is_end(model_tokenizer(model), id);
+}
+
+/* Best right logit minus best other, where right is `id` or (-1) whatever ends. */
+static double lead(const struct model *model, const double *logits, size_t vocab, int32_t id)
+{
+    double right = -HUGE_VAL, other = -HUGE_VAL;
+    for (size_t i = 0; i < vocab; i++)
+        if (id < 0 ? ends(model, (int32_t)i) : (size_t)id == i)
+            right = fmax(right, logits[i]);
+        else
+            other = fmax(other, logits[i]);
+    return right - other;
+}
+
+/* logits: after every token of ids, the answer of which begins at start */
+static double least_lead(const struct model *model, const struct ids *ids, size_t start,
+                         const double *logits)
+{
+    size_t vocab = model_shape(model)->vocab;
+    double least = HUGE_VAL;
+    for (size_t i = start; i <= ids->count; i++)
+        least = fmin(least, lead(model, logits + (i - 1) * vocab, vocab,
+                                 i < ids->count ? ids->data[i] : -1));
+    return least;
+}
+
+static double margin(struct model *model, const struct probe *probe)
+{
+    size_t start = 0, vocab = model_shape(model)->vocab;
+    struct ids ids = join(model, probe, probe->correct, &start);
+    float *single = simple_logits(model, ids.data, ids.count);
+    double *logits = x_new(ids.count * vocab, sizeof *logits);
+    for (size_t i = 0; i < ids.count * vocab; i++)
+        logits[i] = (double)single[i];
+    double least = least_lead(model, &ids, start, logits);
+    free(single);
+    free(logits);
+    ids_free(&ids);
+    return least;
+}
+
 double simple_gap(struct model *model, const struct probe *probe, enum metric metric)
 {
+    if (metric == METRIC_MARGIN)
+        return margin(model, probe);
     return side(model, probe, probe->correct, metric) - side(model, probe, probe->wrong, metric);
 }
 
@@ -145,6 +196,8 @@ static double side_truth(const struct model *model, const struct probe *probe, c
     truth_logits(model, ids.data, ids.count, logits);
     if (metric == METRIC_TOKEN_GAP)
         sum = logits[(start - 1) * vocab + (size_t)ids.data[ids.count - 1]];
+    if (metric == METRIC_MARGIN)
+        sum = least_lead(model, &ids, start, logits);
     for (size_t i = start; metric == METRIC_SEQ_LOGPROB && i < ids.count; i++)
         sum += log_prob_truth(logits + (i - 1) * vocab, vocab, ids.data[i]);
     for (size_t i = (start - 1) * vocab; i < ids.count * vocab; i++)
@@ -162,10 +215,44 @@ double simple_gap_truth(const struct model *model, const struct probe *probe, en
     double sizes[2] = {0};
     size_t counts[2] = {0};
     double right = side_truth(model, probe, probe->correct, metric, &sizes[0], &counts[0]);
+    if (metric == METRIC_MARGIN) {
+        *size = sizes[0];
+        *terms = 1;
+        return right;
+    }
     double wrong = side_truth(model, probe, probe->wrong, metric, &sizes[1], &counts[1]);
     *size = fmax(sizes[0], sizes[1]);
     *terms = counts[0] + counts[1];
     return right - wrong;
+}
+
+static double log_sum(const float *logits, size_t vocab)
+{
+    double sum = 0;
+    for (size_t i = 0; i < vocab; i++)
+        sum += exp((double)logits[i]);
+    return log(sum);
+}
+
+double simple_kl(struct model *base, struct model *now, const char *prompt)
+{
+    size_t vocab = model_shape(base)->vocab;
+    struct ids ids = simple_encode(base, prompt);
+    float *p = simple_logits(base, ids.data, ids.count);
+    float *q = simple_logits(now, ids.data, ids.count);
+    double sum = 0;
+    for (size_t at = 0; at < ids.count; at++) {
+        const float *from = p + at * vocab, *to = q + at * vocab;
+        double from_sum = log_sum(from, vocab), to_sum = log_sum(to, vocab);
+        for (size_t i = 0; i < vocab; i++)
+            sum += exp((double)from[i] - from_sum) *
+                   ((double)from[i] - from_sum - ((double)to[i] - to_sum));
+    }
+    sum /= (double)ids.count;
+    free(p);
+    free(q);
+    ids_free(&ids);
+    return sum;
 }
 
 /* ---- answers --------------------------------------------------------------------- */

@@ -26,10 +26,14 @@ struct probe_set simple_set(struct probe *probes, size_t count);
 /* Logits after every token of the sequence, [count][vocab]; owned by the caller. */
 float *simple_logits(struct model *model, const int32_t *ids, size_t count);
 
-/* The gap by its definition: bit for bit what a measure must say. */
+/* The gap by its definition: bit for bit what a measure must say.  Not kl. */
 double simple_gap(struct model *model, const struct probe *probe, enum metric metric);
 
-/* The same in double precision (tests/truth.h).  *size is the root mean square
+/* KL(base || now) by its definition, mean over the positions of the prompt, with the C
+ * library's functions: close, not the same bits. */
+double simple_kl(struct model *base, struct model *now, const char *prompt);
+
+/* A gap in double precision (tests/truth.h).  *size is the root mean square
  * of the logits that were looked at, *terms how many tokens were. */
 double simple_gap_truth(const struct model *model, const struct probe *probe, enum metric metric,
                         double *size, size_t *terms);

@@ -31,11 +31,18 @@ static void slow_rows(struct slow *slow, int32_t layer, enum proj proj)
     }
 }
 
-static double *slow_gaps(const struct slow *slow, const struct probe_set *set)
+static enum metric control_metric(const struct slow *slow)
+{
+    return slow->options.control_metric == METRIC_SAME ? slow->options.metric
+                                                       : slow->options.control_metric;
+}
+
+static double *slow_gaps(const struct slow *slow, const struct probe_set *set,
+                         enum metric metric)
 {
     double *gaps = x_new(set->count, sizeof *gaps);
     for (size_t i = 0; i < set->count; i++)
-        gaps[i] = simple_gap(slow->model, &set->probes[i], slow->options.metric);
+        gaps[i] = simple_gap(slow->model, &set->probes[i], metric);
     return gaps;
 }
 
@@ -46,8 +53,8 @@ void slow_start(struct slow *slow)
         for (int proj = 0; proj < PROJ_EMBED; proj++)
             if (slow->options.projs & 1u << proj)
                 slow_rows(slow, slow->options.layers[i], (enum proj)proj);
-    slow->target_before = slow_gaps(slow, &slow->target);
-    slow->control_before = slow_gaps(slow, &slow->control);
+    slow->target_before = slow_gaps(slow, &slow->target, slow->options.metric);
+    slow->control_before = slow_gaps(slow, &slow->control, control_metric(slow));
     for (size_t i = 1; i < slow->target.count; i++) /* worst first, by two passes */
         if (slow->target_before[i] < slow->target_before[slow->worst[0]])
             slow->worst[0] = i;
@@ -77,7 +84,8 @@ static struct flip slow_draw(struct slow *slow)
 
 static double slow_fitness(const struct slow *slow)
 {
-    double *target = slow_gaps(slow, &slow->target), *control = slow_gaps(slow, &slow->control);
+    double *target = slow_gaps(slow, &slow->target, slow->options.metric);
+    double *control = slow_gaps(slow, &slow->control, control_metric(slow));
     double gain = 0, least = HUGE_VAL, loss = 0;
     for (size_t i = 0; i < slow->target.count; i++) {
         gain += target[i] - slow->target_before[i];

@@ -101,7 +101,7 @@ bool worker_session_begin(struct worker *worker, struct err *err)
     const struct search_options *search = &worker->options.search;
     if (going_on(worker))
         worker->journal = journal_resume(worker->session, worker->model, &worker->probes, search,
-                                         BANKAI_VERSION, err);
+                                         BANKAI_VERSION, &worker->cancel, err);
     else if (put_names(worker, err))
         worker->journal = journal_begin(worker->session, worker->model, &worker->probes, search,
                                         BANKAI_VERSION, &worker->cancel, err);

@@ -18,6 +18,7 @@ struct search_options search_default_options(void)
         .penalty = 2.0,
         .fitness = FITNESS_MEAN,
         .metric = METRIC_SEQ_LOGPROB,
+        .control_metric = METRIC_SAME,
         .seed = 42,
         .keep_bytes = SEARCH_KEEP_DEFAULT,
     };
@@ -113,13 +114,20 @@ static bool make_candidates(struct search *search, const struct search_options *
 
 /* ---- probes -------------------------------------------------------------------- */
 
-static bool need_wrong_answers(const struct probe_set *set, const char *what, struct err *err)
+enum metric search_control_metric(const struct search_options *options)
 {
-    for (size_t i = 0; i < set->count; i++)
+    return options->control_metric == METRIC_SAME ? options->metric : options->control_metric;
+}
+
+/* Has every probe what the metric looks at? */
+static bool fit_metric(const struct probe_set *set, enum metric metric, const char *what,
+                       struct err *err)
+{
+    for (size_t i = 0; i < set->count && metric_needs_wrong(metric); i++)
         if (set->probes[i].wrong[0] == '\0') {
             (void)err_set(err, ERR_MISMATCH,
-                          "probe '%s' of the %s has no wrong answer, which a gap needs",
-                          set->probes[i].name, what);
+                          "probe '%s' of the %s has no wrong answer, which a %s gap needs",
+                          set->probes[i].name, what, metric_name(metric));
             return err_file(err, set->probes[i].set);
         }
     return true;
@@ -149,8 +157,13 @@ const struct probe **search_take_probes(struct search *search, const struct prob
         (void)err_set(err, ERR_USAGE, "there are no targets to search for");
         return NULL;
     }
-    if (!need_wrong_answers(targets, "targets", err) ||
-        !need_wrong_answers(controls, "controls", err))
+    if (search->options.metric == METRIC_KL) {
+        (void)err_set(err, ERR_USAGE, "the metric kl is for controls: no flip brings a model "
+                                      "nearer to itself");
+        return NULL;
+    }
+    if (!fit_metric(targets, search->options.metric, "targets", err) ||
+        !fit_metric(controls, search_control_metric(&search->options), "controls", err))
         return NULL;
     size_t count = targets->count + controls->count;
     const struct probe **probes = x_new(count, sizeof *probes);
@@ -187,7 +200,7 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
     struct search *search = search_begin(model, options, err);
     const struct probe **probes =
         search ? search_take_probes(search, targets, controls, err) : NULL;
-    bool ok = probes && trial_prepare(search, probes, err) &&
+    bool ok = probes && trial_prepare(search, probes, cancel, err) &&
               trial_gaps(search, search->before, cancel, err);
     if (ok) {
         memcpy(search->now, search->before, search->probe_count * sizeof *search->now);

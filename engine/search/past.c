@@ -52,13 +52,14 @@ static bool put_past(struct search *search, const struct search_past *past, stru
 struct search *search_resume(struct model *model, const struct probe_set *targets,
                              const struct probe_set *controls,
                              const struct search_options *options,
-                             const struct search_past *past, struct err *err)
+                             const struct search_past *past, cancel_flag *cancel,
+                             struct err *err)
 {
     struct search *search = search_begin(model, options, err);
     const struct probe **probes =
         search ? search_take_probes(search, targets, controls, err) : NULL;
-    bool ok = probes && trial_prepare(search, probes, err) && put_past(search, past, err) &&
-              draw_past(search, past->tried, err);
+    bool ok = probes && trial_prepare(search, probes, cancel, err) &&
+              put_past(search, past, err) && draw_past(search, past->tried, err);
     if (ok) {
         search_pick_worst(search);
         ok = trial_prepare_screen(search, probes, err);

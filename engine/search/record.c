@@ -242,6 +242,8 @@ static void set_metadata(json_t *metadata, const struct search_origin *origin)
     (void)json_object_set_new(metadata, "program", json_string("bankai " BANKAI_VERSION));
     (void)json_object_set_new(metadata, "search_algorithm", json_string("greedy"));
     (void)json_object_set_new(metadata, "metric", json_string(metric_name(options->metric)));
+    (void)json_object_set_new(metadata, "control_metric",
+                              json_string(metric_name(search_control_metric(options))));
     (void)json_object_set_new(metadata, "fitness",
                               json_string(options->fitness == FITNESS_MIN ? "min" : "mean"));
     (void)json_object_set_new(metadata, "control_penalty", json_real(options->penalty));

@@ -11,7 +11,9 @@
  *               first; if neither is above that gap, the candidate is rejected
  *   fitness     mean gain of the targets (now minus before the search) minus
  *               penalty times the mean loss of the controls, where a control that
- *               gained counts 0; method `min` takes the smallest target gain
+ *               gained counts 0; method `min` takes the smallest target gain.  With
+ *               control metric `kl` a control's loss is its divergence from the model
+ *               as it was before the search (probes/measure.h)
  *   acceptance  fitness above that of the accepted flips; else the flip is taken back
  *
  * A search is driven step by step; between steps the model holds exactly the
@@ -40,7 +42,8 @@ struct search_options {
     uint64_t iterations;   /* candidates to try, screened ones included */
     double penalty;        /* of the controls' loss */
     enum fitness fitness;
-    enum metric metric;
+    enum metric metric;         /* of the targets; not kl, which has nothing to gain */
+    enum metric control_metric; /* METRIC_SAME: as the targets */
     uint64_t seed;
     int threads;
     uint64_t keep_bytes; /* of evaluations, to shorten the next; SEARCH_KEEP_DEFAULT */
@@ -69,8 +72,12 @@ struct search_try {
 
 struct search;
 
-/* Measures the probes before the search.  Targets need a wrong answer each and
- * must not be empty.  Everything is borrowed for the call only, except the model. */
+/* The metric that controls are measured with. */
+enum metric search_control_metric(const struct search_options *options);
+
+/* Measures the probes before the search.  Targets must not be empty; targets and
+ * controls need a wrong answer each where their metric does (metric_needs_wrong).
+ * Everything is borrowed for the call only, except the model. */
 struct search *search_new(struct model *model, const struct probe_set *targets,
                           const struct probe_set *controls, const struct search_options *options,
                           cancel_flag *cancel, struct err *err);
@@ -89,12 +96,14 @@ struct search_past {
 };
 
 /* Go on where a search with the same probes and options stopped, on a model without
- * flips: nothing is measured, the accepted flips are put on, and what follows is to
- * the bit what would have followed [S1].  Arrays are copied. */
+ * flips: nothing is measured (but the base, of controls with kl), the accepted flips are
+ * put on, and what follows is to the bit what would have followed [S1].  Arrays are
+ * copied. */
 struct search *search_resume(struct model *model, const struct probe_set *targets,
                              const struct probe_set *controls,
                              const struct search_options *options,
-                             const struct search_past *past, struct err *err);
+                             const struct search_past *past, cancel_flag *cancel,
+                             struct err *err);
 
 /* Put flips back, which came together, whose gaps and fitness are known from when they
  * were accepted on the same flips: redo.  They must fit, and be one or more. */

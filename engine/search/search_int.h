@@ -76,8 +76,10 @@ const struct probe **search_take_probes(struct search *search, const struct prob
                                         const struct probe_set *controls, struct err *err);
 void search_pick_worst(struct search *search);
 
-/* engine/search/trial.c; gaps are those of targets, then controls. */
-bool trial_prepare(struct search *search, const struct probe *const *probes, struct err *err);
+/* engine/search/trial.c; gaps are those of targets, then controls.  The model is that
+ * before the search. */
+bool trial_prepare(struct search *search, const struct probe *const *probes,
+                   cancel_flag *cancel, struct err *err);
 bool trial_prepare_screen(struct search *search, const struct probe *const *probes,
                           struct err *err);
 void trial_free(struct search *search);

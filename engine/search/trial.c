@@ -18,27 +18,36 @@
 
 /* ---- measures -------------------------------------------------------------------- */
 
-static struct measure_options options_for(const struct search *search, uint64_t keep_bytes)
+static struct measure_options options_for(const struct search *search, enum metric metric,
+                                          uint64_t keep_bytes)
 {
     return (struct measure_options){
-        .metric = search->options.metric,
+        .metric = metric,
         .threads = search->options.threads,
         .keep_bytes = search->options.plain ? 0 : keep_bytes,
     };
 }
 
-/* Targets are measured most, so they get most of what may be kept. */
-bool trial_prepare(struct search *search, const struct probe *const *probes, struct err *err)
+static uint64_t keep_bytes(const struct search *search)
+{
+    uint64_t keep = search->options.keep_bytes;
+    return keep == SEARCH_KEEP_DEFAULT ? batch_keep_default() : keep;
+}
+
+/* Targets are measured most, so they get most of what may be kept; but what controls
+ * with kl cannot do without is taken first. */
+bool trial_prepare(struct search *search, const struct probe *const *probes,
+                   cancel_flag *cancel, struct err *err)
 {
     size_t targets = search->target_count, controls = search->probe_count - targets;
-    uint64_t keep = search->options.keep_bytes;
-    keep = keep == SEARCH_KEEP_DEFAULT ? batch_keep_default() : keep;
-    struct measure_options options = options_for(search, keep / 3 * 2);
+    struct measure_options options =
+        options_for(search, search_control_metric(&search->options), keep_bytes(search) / 4);
+    search->controls = measure_new(search->model, probes + targets, controls, &options, err);
+    if (!search->controls || !measure_set_base(search->controls, cancel, err))
+        return false;
+    options = options_for(search, search->options.metric, keep_bytes(search) / 3 * 2);
     search->targets = measure_new(search->model, probes, targets, &options, err);
-    options = options_for(search, keep / 4);
-    if (search->targets)
-        search->controls = measure_new(search->model, probes + targets, controls, &options, err);
-    return search->controls != NULL;
+    return search->targets != NULL;
 }
 
 bool trial_prepare_screen(struct search *search, const struct probe *const *probes,
@@ -47,9 +56,8 @@ bool trial_prepare_screen(struct search *search, const struct probe *const *prob
     const struct probe *worst[SCREEN_COUNT];
     for (size_t i = 0; i < search->screen_count; i++)
         worst[i] = probes[search->worst[i]];
-    uint64_t keep = search->options.keep_bytes;
-    keep = keep == SEARCH_KEEP_DEFAULT ? batch_keep_default() : keep;
-    struct measure_options options = options_for(search, keep / 12);
+    struct measure_options options =
+        options_for(search, search->options.metric, keep_bytes(search) / 12);
     search->screen = measure_new(search->model, worst, search->screen_count, &options, err);
     return search->screen != NULL;
 }

@@ -212,7 +212,7 @@ static bool resume_options(const struct session_origin *origin,
 struct journal *journal_resume(struct session *session, struct model *model,
                                const struct search_inputs *inputs,
                                const struct search_options *options, const char *version,
-                               struct err *err)
+                               cancel_flag *cancel, struct err *err)
 {
     const struct session_origin *origin = session_origin(session, err);
     struct search_options merged;
@@ -225,7 +225,8 @@ struct journal *journal_resume(struct session *session, struct model *model,
     struct search *search = NULL;
     if (ok) {
         past.past.gaps_before = origin->gaps_before;
-        search = search_resume(model, inputs->targets, inputs->controls, &merged, &past.past, err);
+        search = search_resume(model, inputs->targets, inputs->controls, &merged, &past.past,
+                               cancel, err);
     }
     past_free(&past);
     if (search && note_opening(session, version, err))

@@ -44,7 +44,7 @@ struct journal *journal_begin(struct session *session, struct model *model,
 struct journal *journal_resume(struct session *session, struct model *model,
                                const struct search_inputs *inputs,
                                const struct search_options *options, const char *version,
-                               struct err *err);
+                               cancel_flag *cancel, struct err *err);
 
 struct search *journal_search(struct journal *journal);
 struct session *journal_session(struct journal *journal);

@@ -42,6 +42,8 @@ json_t *journal_settings(const struct search_options *options)
     (void)json_object_set_new(object, "fitness",
                               json_string(options->fitness == FITNESS_MIN ? "min" : "mean"));
     (void)json_object_set_new(object, "metric", json_string(metric_name(options->metric)));
+    (void)json_object_set_new(object, "control_metric",
+                              json_string(metric_name(search_control_metric(options))));
     (void)json_object_set_new(object, "seed", json_integer((json_int_t)options->seed));
     return object;
 }
@@ -87,9 +89,10 @@ static bool read_projs(const json_t *settings, struct search_options *options, s
 
 static bool read_words(const json_t *settings, struct search_options *options, struct err *err)
 {
-    const char *fitness = NULL, *metric = NULL, *method = NULL;
+    const char *fitness = NULL, *metric = NULL, *method = NULL, *control = NULL;
     if (!json_field_text(settings, "settings", "fitness", true, &fitness, err) ||
         !json_field_text(settings, "settings", "metric", true, &metric, err) ||
+        !json_field_text(settings, "settings", "control_metric", false, &control, err) ||
         !json_field_text(settings, "settings", "method", true, &method, err))
         return false;
     if (strcmp(method, "greedy") != 0)
@@ -100,7 +103,11 @@ static bool read_words(const json_t *settings, struct search_options *options, s
                            "\"mean\" or \"min\"", err);
     if (!metric_parse(metric, &options->metric))
         return json_refuse(json_object_get(settings, "metric"), "settings", "metric",
-                           "\"seq_logprob\" or \"token_gap\"", err);
+                           metric_choices(false), err);
+    options->control_metric = METRIC_SAME; /* of sessions from before there was a choice */
+    if (control && !metric_parse(control, &options->control_metric))
+        return json_refuse(json_object_get(settings, "control_metric"), "settings",
+                           "control_metric", metric_choices(true), err);
     options->fitness = strcmp(fitness, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
     return true;
 }

@@ -58,7 +58,7 @@ static void desk_open(struct desk *desk)
                         ? journal_begin(desk->session, desk->model, &desk->inputs, &desk->options,
                                         "test", NULL, &err)
                         : journal_resume(desk->session, desk->model, &desk->inputs,
-                                         &desk->options, "test", &err);
+                                         &desk->options, "test", NULL, &err);
     t_ok(desk->journal != NULL, &err);
 }
 
@@ -415,7 +415,8 @@ static void journal_resume__other_model__refused_with_both_hashes(void **state)
     struct model *model = simple_model(&shape);
     desk.session = session_open(desk.path, SESSION_WRITE, &err);
     t_ok(desk.session != NULL, &err);
-    assert_null(journal_resume(desk.session, model, &desk.inputs, &desk.options, "test", &err));
+    assert_null(journal_resume(desk.session, model, &desk.inputs, &desk.options, "test", NULL,
+                               &err));
     assert_int_equal(err.code, ERR_MISMATCH);
     assert_non_null(strstr(err.message, model_sha256(model, &err)));
     session_close(desk.session);
@@ -432,7 +433,8 @@ static void journal_settings__there_and_back__the_same(void **state)
     options.layers = some;
     options.layer_count = 2;
     options.penalty = 0.1;
-    options.metric = METRIC_TOKEN_GAP;
+    options.metric = METRIC_MARGIN;
+    options.control_metric = METRIC_KL;
     options.fitness = FITNESS_MIN;
     options.projs = 1u << PROJ_EMBED | 1u << PROJ_Q;
     options.iterations = UINT64_MAX;
@@ -443,6 +445,7 @@ static void journal_settings__there_and_back__the_same(void **state)
     assert_int_equal(back.layers[0], 3);
     assert_int_equal(back.layers[1], 1);
     assert_true(back.penalty == options.penalty && back.seed == options.seed);
+    assert_true(back.control_metric == METRIC_KL);
     assert_true(back.metric == options.metric && back.fitness == options.fitness);
     assert_true(back.projs == options.projs && back.iterations == UINT64_MAX);
     (void)json_object_set_new(settings, "penalty", json_real(-1));
@@ -451,6 +454,13 @@ static void journal_settings__there_and_back__the_same(void **state)
     (void)json_object_set_new(settings, "metric", json_string("vibes"));
     assert_false(journal_options(settings, &back, layers, &err));
     assert_non_null(strstr(err.message, "vibes"));
+    (void)json_object_set_new(settings, "metric", json_string("margin"));
+    (void)json_object_set_new(settings, "control_metric", json_string("calm"));
+    assert_false(journal_options(settings, &back, layers, &err));
+    assert_non_null(strstr(err.message, "calm"));
+    (void)json_object_del(settings, "control_metric"); /* as older sessions are */
+    t_ok(journal_options(settings, &back, layers, &err), &err);
+    assert_true(back.control_metric == METRIC_SAME);
     json_decref(settings);
 }
 

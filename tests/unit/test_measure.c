@@ -344,17 +344,6 @@ static void measure_tokens__shared_starts__counted_once(void **state)
     model_free(model);
 }
 
-static void metric_parse__names__both_and_no_other(void **state)
-{
-    (void)state;
-    enum metric metric = METRIC_TOKEN_GAP;
-    assert_true(metric_parse("seq_logprob", &metric));
-    assert_int_equal(metric, METRIC_SEQ_LOGPROB);
-    assert_true(metric_parse("token_gap", &metric));
-    assert_int_equal(metric, METRIC_TOKEN_GAP);
-    assert_false(metric_parse("", &metric));
-    assert_false(metric_parse("seq", &metric));
-}
 
 int main(void)
 {
@@ -371,7 +360,6 @@ int main(void)
         cmocka_unit_test(measure__flips__as_measured_afresh_and_back_again),
         cmocka_unit_test(measure__cancelled__fails_and_can_be_run_again),
         cmocka_unit_test(measure_tokens__shared_starts__counted_once),
-        cmocka_unit_test(metric_parse__names__both_and_no_other),
     };
     return cmocka_run_group_tests_name("measure", tests, NULL, NULL);
 }

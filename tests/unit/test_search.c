@@ -121,7 +121,7 @@ static void search__tiny_model__as_the_slow_search(void **state)
     base.layers = layers;
     base.layer_count = 2;
     base.iterations = 25;
-    struct search_options rows[] = {base, base, base, base};
+    struct search_options rows[] = {base, base, base, base, base, base};
     rows[1].metric = METRIC_TOKEN_GAP;
     rows[1].seed = 7;
     rows[1].projs = 1u << PROJ_Q | 1u << PROJ_V | 1u << PROJ_DOWN;
@@ -131,6 +131,9 @@ static void search__tiny_model__as_the_slow_search(void **state)
     rows[3].layer_count = 1;
     rows[3].penalty = 20;
     rows[3].seed = 9;
+    rows[4].metric = METRIC_MARGIN;
+    rows[5].control_metric = METRIC_MARGIN;
+    rows[5].seed = 3;
     struct counts all = {0};
     for (size_t i = 0; i < countof(rows); i++) {
         struct tiny shape = small_shape();
@@ -527,9 +530,9 @@ static void search_new__bad_options__refused(void **state)
         {&good, &none, outside, 0, 1, ERR_USAGE,
          "no layers or projections are left to draw rows from"},
         {&bad, &none, NULL, 0, 1, ERR_MISMATCH,
-         "probe 'the cat' of the targets has no wrong answer, which a gap needs"},
+         "probe 'the cat' of the targets has no wrong answer, which a seq_logprob gap needs"},
         {&good, &bad, NULL, 0, 1, ERR_MISMATCH,
-         "probe 'the cat' of the controls has no wrong answer, which a gap needs"},
+         "probe 'the cat' of the controls has no wrong answer, which a seq_logprob gap needs"},
         {&none, &good, NULL, 0, 1, ERR_USAGE, "there are no targets to search for"},
     };
     for (size_t i = 0; i < countof(rows); i++) {
@@ -540,6 +543,42 @@ static void search_new__bad_options__refused(void **state)
         options.projs = rows[i].projs;
         assert_null(search_new(model, rows[i].target, rows[i].control, &options, NULL, &err));
         t_err_is(&err, rows[i].code, "", rows[i].message);
+    }
+    model_free(model);
+}
+
+static void search_new__metrics_without_wrong_answers__only_where_they_need_none(void **state)
+{
+    (void)state;
+    struct tiny shape = small_shape();
+    struct model *model = simple_model(&shape);
+    struct probe lame = targets[0];
+    lame.wrong = (char[]){""};
+    struct probe_set good = simple_set(targets, 1), bad = simple_set(&lame, 1);
+    const struct {
+        const struct probe_set *target, *control;
+        enum metric metric, control_metric;
+        bool ok;
+    } rows[] = {
+        {&bad, &bad, METRIC_MARGIN, METRIC_SAME, true},
+        {&bad, &bad, METRIC_MARGIN, METRIC_KL, true},
+        {&good, &bad, METRIC_SEQ_LOGPROB, METRIC_KL, true},
+        {&good, &bad, METRIC_TOKEN_GAP, METRIC_MARGIN, true},
+        {&good, &bad, METRIC_MARGIN, METRIC_SEQ_LOGPROB, false},
+        {&bad, &good, METRIC_TOKEN_GAP, METRIC_KL, false},
+        {&good, &good, METRIC_KL, METRIC_SAME, false},
+        {&good, &good, METRIC_KL, METRIC_MARGIN, false},
+    };
+    for (size_t i = 0; i < countof(rows); i++) {
+        struct search_options options = search_default_options();
+        struct err err = {0};
+        options.metric = rows[i].metric;
+        options.control_metric = rows[i].control_metric;
+        struct search *search =
+            search_new(model, rows[i].target, rows[i].control, &options, NULL, &err);
+        if ((search != NULL) != rows[i].ok)
+            fail_msg("row %zu: %s", i, err.message);
+        search_free(search);
     }
     model_free(model);
 }
@@ -589,6 +628,7 @@ int main(void)
         cmocka_unit_test(search_default_layers__by_depth__as_published),
         cmocka_unit_test(search__embed_and_head__once_where_tied),
         cmocka_unit_test(search_new__bad_options__refused),
+        cmocka_unit_test(search_new__metrics_without_wrong_answers__only_where_they_need_none),
         cmocka_unit_test(search__one_target_no_controls__fitness_is_its_gain),
     };
     return cmocka_run_group_tests_name("search", tests, NULL, NULL);

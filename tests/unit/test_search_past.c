@@ -70,11 +70,9 @@ static void run(struct log *log, struct search *search, const struct model *mode
     log->hash = simple_bytes_hash(model);
 }
 
-static void search_resume__after_every_step__as_never_stopped(void **state)
+static void resume_after_every_step(struct search_options options)
 {
-    (void)state;
     struct err err;
-    struct search_options options = search_default_options();
     struct log whole = {0};
     struct model *model = simple_model(&tiny_default);
     struct search *search = search_new(model, &targets, &controls, &options, NULL, &err);
@@ -96,11 +94,54 @@ static void search_resume__after_every_step__as_never_stopped(void **state)
         };
         struct log again = whole;
         model = simple_model(&tiny_default);
-        search = search_resume(model, &targets, &controls, &options, &past, &err);
+        search = search_resume(model, &targets, &controls, &options, &past, NULL, &err);
         t_ok(search != NULL, &err);
         assert_int_equal(search_tried(search), done);
         run(&again, search, model, done);
         assert_memory_equal(&again, &whole, sizeof whole);
+        search_free(search);
+        model_free(model);
+    }
+}
+
+static void search_resume__after_every_step__as_never_stopped(void **state)
+{
+    (void)state;
+    struct search_options options = search_default_options();
+    resume_after_every_step(options);
+    options.metric = METRIC_MARGIN;
+    options.seed = 5;
+    resume_after_every_step(options);
+    options.control_metric = METRIC_KL; /* its base is taken anew */
+    resume_after_every_step(options);
+}
+
+static void search__margin_and_kl__plain_evaluation_and_threads_change_nothing(void **state)
+{
+    (void)state;
+    struct err err;
+    struct search_options options = search_default_options();
+    options.metric = METRIC_MARGIN;
+    options.control_metric = METRIC_KL;
+    options.seed = 5;
+    struct log first = {0};
+    for (int way = 0; way < 4; way++) {
+        struct model *model = simple_model(&tiny_default);
+        struct log log = {0};
+        options.plain = way == 1;
+        options.threads = way;
+        options.keep_bytes = way == 3 ? 0 : SEARCH_KEEP_DEFAULT;
+        struct search *search = search_new(model, &targets, &controls, &options, NULL, &err);
+        t_ok(search != NULL, &err);
+        memcpy(log.before, search_gaps_before(search), sizeof log.before);
+        run(&log, search, model, 0);
+        if (way == 0)
+            first = log;
+        assert_memory_equal(&log, &first, sizeof log);
+        for (size_t i = TARGETS; i < PROBES; i++) {
+            assert_true(log.before[i] == 0);
+            assert_true(search_gaps_now(search)[i] < 0);
+        }
         search_free(search);
         model_free(model);
     }
@@ -171,10 +212,10 @@ static void search_resume__past_that_does_not_fit__refused(void **state)
     struct flip flip = {99, PROJ_UP, 0, FLIP_WHOLE_ROW, {0, 0}};
     struct search_past past = {.gaps_before = zeros, .tried = 1000000};
     struct model *model = simple_model(&tiny_default);
-    assert_null(search_resume(model, &targets, &controls, &options, &past, &err));
+    assert_null(search_resume(model, &targets, &controls, &options, &past, NULL, &err));
     assert_int_equal(err.code, ERR_MISMATCH);
     past = (struct search_past){zeros, 1, 0, &flip, zeros, zeros, 1, NULL};
-    assert_null(search_resume(model, &targets, &controls, &options, &past, &err));
+    assert_null(search_resume(model, &targets, &controls, &options, &past, NULL, &err));
     t_err_is(&err, ERR_RANGE, "", "layer 99 is outside 0 .. 1");
     model_free(model);
 }
@@ -183,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_resume__after_every_step__as_never_stopped),
+        cmocka_unit_test(search__margin_and_kl__plain_evaluation_and_threads_change_nothing),
         cmocka_unit_test(search_redo__after_undo__same_gaps_and_bytes),
         cmocka_unit_test(search_redo__last_candidate__accepted_again),
         cmocka_unit_test(search_resume__past_that_does_not_fit__refused),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * probes/measure_int.h - the inside of struct measure.
+ *
+ * What is read from the batch is a list of terms (row, token, probe, side) in
+ * ascending order of rows; tokens of one answer lie on one path, so their
+ * values are always added in the order of their positions.
+ */
+#ifndef PROBES_MEASURE_INT_H
+#define PROBES_MEASURE_INT_H
+
+#include "probes/measure.h"
+
+enum { TERM_END = -1 }; /* term.id: any token that an answer may end with */
+
+struct term {
+    size_t row; /* of the batch */
+    int32_t id; /* of the vocabulary, or TERM_END; not looked at by kl */
+    uint32_t probe;
+    bool wrong;
+};
+
+struct answers { /* of one probe */
+    struct ids prompt;
+    struct ids side[2]; /* right, wrong */
+    bool merged;
+};
+
+/* What a metric wants to know of a row of logits. */
+struct row_reading {
+    double sum; /* seq_logprob: log-sum-exp; kl: the divergence from the base */
+    int32_t top_id;
+    float top, second; /* margin: the largest logits; -HUGE_VAL where there is none */
+    float end, rest;   /* of the tokens an answer may end with, and of the others */
+};
+
+struct measure {
+    struct model *model;
+    struct measure_options options;
+    size_t count;
+    struct answers *answers; /* [count] */
+    struct batch *batch;     /* NULL if no probe is looked at */
+    struct term *terms;
+    size_t term_count;
+    float *logits;                /* [rows_per_step][vocab] */
+    struct row_reading *readings; /* [rows_per_step] */
+    size_t rows_per_step;
+
+    bool *ends; /* [vocab] margin: may an answer end with this token? */
+    bool has_end;
+    float *base;       /* [rows][vocab] kl: logits of the base */
+    double *base_sums; /* [rows] and their log-sum-exp in double precision */
+    bool has_base;
+};
+
+/* probes/measure_terms.c: which tokens are computed, and what is looked at. */
+bool terms_encode(const struct tokenizer *tokenizer, const struct probe *probe,
+                  struct answers *answers, struct err *err);
+/* Is this probe, and this side of it, in the batch? */
+bool terms_have(const struct measure *measure, size_t probe, int side);
+/* Sequences of all probes; room[i], which the caller frees, holds the ids. */
+size_t terms_sequences(const struct measure *measure, struct ids *room,
+                       struct sequence *sequences);
+void terms_collect(struct measure *measure);
+
+/* probes/measure_read.c: gaps of one world, whose batch is up to date. */
+bool measure_read(struct measure *measure, int world, double *gaps, cancel_flag *cancel,
+                  struct err *err);
+/* Fill base and base_sums. */
+bool measure_read_base(struct measure *measure, cancel_flag *cancel, struct err *err);
+
+#endif

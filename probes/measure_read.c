@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * From rows of logits to gaps.  What a metric needs of a row is read once, by one
+ * thread; then the terms are gone through in order.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probes/measure_int.h"
+
+enum { WORTH_THREADS = 1 << 18 }; /* logits */
+
+/* ---- one row ------------------------------------------------------------------- */
+
+/* Largest logits: no sums, so any order gives the same. */
+static void read_top(const struct measure *measure, const float *logits, size_t vocab,
+                     struct row_reading *out)
+{
+    *out = (struct row_reading){.top_id = -1, .top = -HUGE_VALF, .second = -HUGE_VALF,
+                                .end = -HUGE_VALF, .rest = -HUGE_VALF};
+    for (size_t i = 0; i < vocab; i++) {
+        float *group = measure->ends[i] ? &out->end : &out->rest;
+        *group = logits[i] > *group ? logits[i] : *group;
+        if (out->top_id < 0 || logits[i] > out->top) {
+            out->second = out->top;
+            out->top = logits[i];
+            out->top_id = (int32_t)i;
+        } else if (logits[i] > out->second) {
+            out->second = logits[i];
+        }
+    }
+}
+
+static void read_row(const struct measure *measure, size_t row, const float *logits, size_t vocab,
+                     struct row_reading *out)
+{
+    if (measure->options.metric == METRIC_MARGIN)
+        read_top(measure, logits, vocab, out);
+    else if (measure->options.metric == METRIC_KL)
+        out->sum = logits_kl(measure->base + row * vocab, measure->base_sums[row], logits,
+                             logits_log_sum_exp_double(logits, vocab), vocab);
+    else
+        out->sum = logits_log_sum_exp(logits, vocab);
+}
+
+/* n rows from `first` on; each is one thread's work. */
+static void read_rows(struct measure *measure, size_t first, size_t n, size_t vocab)
+{
+#pragma omp parallel for num_threads(measure->options.threads) if (n * vocab > WORTH_THREADS)
+    for (size_t i = 0; i < n; i++)
+        read_row(measure, first + i, measure->logits + i * vocab, vocab, &measure->readings[i]);
+}
+
+/* ---- terms --------------------------------------------------------------------- */
+
+static double margin_of(const struct term *term, const float *logits,
+                        const struct row_reading *reading)
+{
+    if (term->id == TERM_END)
+        return (double)reading->end - (double)reading->rest;
+    float other = term->id == reading->top_id ? reading->second : reading->top;
+    return (double)logits[term->id] - (double)other;
+}
+
+static void take_term(const struct measure *measure, const struct term *term,
+                      const float *logits, const struct row_reading *reading, double *side)
+{
+    if (measure->options.metric == METRIC_MARGIN)
+        *side = fmin(*side, margin_of(term, logits, reading));
+    else if (measure->options.metric == METRIC_KL)
+        *side += reading->sum;
+    else
+        *side += (double)logits[term->id] - reading->sum;
+}
+
+/* Values of all terms, brought together by probe and side. */
+static bool take_terms(struct measure *measure, int world, double *sides, cancel_flag *cancel,
+                       struct err *err)
+{
+    size_t vocab = model_shape(measure->model)->vocab, rows = batch_rows(measure->batch);
+    const struct term *term = measure->terms, *end = measure->terms + measure->term_count;
+    for (size_t first = 0; first < rows; first += measure->rows_per_step) {
+        size_t n = rows - first < measure->rows_per_step ? rows - first : measure->rows_per_step;
+        if (!batch_logits(measure->batch, world, first, n, measure->logits, cancel, err))
+            return false;
+        read_rows(measure, first, n, vocab);
+        for (; term < end && term->row < first + n; term++)
+            take_term(measure, term, measure->logits + (term->row - first) * vocab,
+                      &measure->readings[term->row - first],
+                      &sides[2 * term->probe + term->wrong]);
+    }
+    return true;
+}
+
+/* token_gap: only the logits that are asked for. */
+static bool take_logits(struct measure *measure, int world, double *sides, struct err *err)
+{
+    for (size_t i = 0; i < measure->term_count; i++) {
+        const struct term *term = &measure->terms[i];
+        float logit = 0;
+        if (!batch_logits_of(measure->batch, world, term->row, &term->id, 1, &logit, err))
+            return false;
+        sides[2 * term->probe + term->wrong] = (double)logit;
+    }
+    return true;
+}
+
+/* ---- gaps ---------------------------------------------------------------------- */
+
+static double gap_of(const struct measure *measure, size_t probe, const double *sides)
+{
+    if (!terms_have(measure, probe, 0))
+        return (double)NAN;
+    if (measure->options.metric == METRIC_MARGIN)
+        return sides[0];
+    if (measure->options.metric == METRIC_KL) /* not -0 */
+        return 0 - sides[0] / (double)measure->answers[probe].prompt.count;
+    return sides[0] - sides[1];
+}
+
+bool measure_read(struct measure *measure, int world, double *gaps, cancel_flag *cancel,
+                  struct err *err)
+{
+    double *sides = x_new(measure->count, 2 * sizeof *sides);
+    bool margin = measure->options.metric == METRIC_MARGIN;
+    for (size_t i = 0; margin && i < 2 * measure->count; i++)
+        sides[i] = HUGE_VAL;
+    bool ok = measure->options.metric == METRIC_TOKEN_GAP
+                  ? take_logits(measure, world, sides, err)
+                  : take_terms(measure, world, sides, cancel, err);
+    for (size_t i = 0; ok && i < measure->count; i++)
+        gaps[i] = gap_of(measure, i, sides + 2 * i);
+    free(sides);
+    return ok;
+}
+
+/* ---- the base ------------------------------------------------------------------ */
+
+bool measure_read_base(struct measure *measure, cancel_flag *cancel, struct err *err)
+{
+    size_t vocab = model_shape(measure->model)->vocab, rows = batch_rows(measure->batch);
+    for (size_t first = 0; first < rows; first += measure->rows_per_step) {
+        size_t n = rows - first < measure->rows_per_step ? rows - first : measure->rows_per_step;
+        float *logits = measure->base + first * vocab;
+        if (!batch_logits(measure->batch, BATCH_MODEL, first, n, logits, cancel, err))
+            return false;
+#pragma omp parallel for num_threads(measure->options.threads) if (n * vocab > WORTH_THREADS)
+        for (size_t i = 0; i < n; i++)
+            measure->base_sums[first + i] = logits_log_sum_exp_double(logits + i * vocab, vocab);
+    }
+    return true;
+}

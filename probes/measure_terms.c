@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Which sequences a metric computes, and which of their places it looks at:
+ *
+ *   token_gap    the prompt; after its end, the last token of each answer
+ *   seq_logprob  the prompt with each answer less its last token, whose logits
+ *                nobody needs; every token of the answers
+ *   margin       the prompt with the right answer; every token of it, and its end
+ *   kl           the prompt; every position
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "probes/measure_int.h"
+
+/* ---- tokens ------------------------------------------------------------------ */
+
+bool answer_encode(const struct tokenizer *tokenizer, const char *prompt,
+                   const struct ids *prompt_ids, const char *answer, struct ids *out, bool *merged,
+                   struct err *err)
+{
+    struct encode_options apart = {.no_bos = true}, together = {0};
+    struct buf text = {0};
+    struct ids whole = {0};
+    buf_add_text(&text, prompt);
+    buf_add_text(&text, answer);
+    bool ok = token_encode(tokenizer, text.data, text.len, &together, &whole, err);
+    *merged = ok && (whole.count <= prompt_ids->count ||
+                     memcmp(whole.data, prompt_ids->data,
+                            prompt_ids->count * sizeof *whole.data) != 0);
+    if (ok && *merged)
+        ok = token_encode(tokenizer, answer, strlen(answer), &apart, out, err);
+    for (size_t i = prompt_ids->count; ok && !*merged && i < whole.count; i++)
+        ids_add(out, whole.data[i]);
+    buf_free(&text);
+    ids_free(&whole);
+    return ok;
+}
+
+bool terms_encode(const struct tokenizer *tokenizer, const struct probe *probe,
+                  struct answers *answers, struct err *err)
+{
+    struct encode_options options = {0};
+    bool merged[2] = {false, false};
+    bool ok = token_encode(tokenizer, probe->prompt, strlen(probe->prompt), &options,
+                           &answers->prompt, err) &&
+              answer_encode(tokenizer, probe->prompt, &answers->prompt, probe->correct,
+                            &answers->side[0], &merged[0], err);
+    if (ok && probe->wrong[0] != '\0')
+        ok = answer_encode(tokenizer, probe->prompt, &answers->prompt, probe->wrong,
+                           &answers->side[1], &merged[1], err);
+    answers->merged = merged[0] || merged[1];
+    return ok ? true : err_where(err, "probe %s", probe->name);
+}
+
+bool answer_ends_with(const struct tokenizer *tokenizer, int32_t id)
+{
+    struct buf text = {0};
+    if (token_is_end(tokenizer, id))
+        return true;
+    token_decode(tokenizer, id, &text);
+    bool newline = text.len > 0 && text.data[0] == '\n';
+    buf_free(&text);
+    return newline;
+}
+
+/* ---- sequences --------------------------------------------------------------- */
+
+bool terms_have(const struct measure *measure, size_t probe, int side)
+{
+    if (!metric_needs_wrong(measure->options.metric))
+        return side == 0;
+    return measure->answers[probe].side[1].count > 0;
+}
+
+/* Tokens of the answer that are computed behind the prompt. */
+static size_t computed_tokens(enum metric metric, size_t answer_tokens)
+{
+    if (metric == METRIC_MARGIN)
+        return answer_tokens;
+    if (metric == METRIC_SEQ_LOGPROB && answer_tokens > 0)
+        return answer_tokens - 1;
+    return 0;
+}
+
+static struct sequence make_sequence(const struct measure *measure, const struct answers *answers,
+                                     int side, struct ids *room)
+{
+    enum metric metric = measure->options.metric;
+    const struct ids *answer = &answers->side[side];
+    size_t more = computed_tokens(metric, answer->count);
+    for (size_t i = 0; i < answers->prompt.count; i++)
+        ids_add(room, answers->prompt.data[i]);
+    for (size_t i = 0; i < more; i++)
+        ids_add(room, answer->data[i]);
+    size_t wanted = metric == METRIC_KL ? 0 : answers->prompt.count - 1;
+    return (struct sequence){.ids = room->data, .count = room->count, .wanted = wanted};
+}
+
+size_t terms_sequences(const struct measure *measure, struct ids *room,
+                       struct sequence *sequences)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < measure->count; i++)
+        for (int side = 0; side < 2; side++)
+            if (terms_have(measure, i, side)) {
+                sequences[count] = make_sequence(measure, &measure->answers[i], side,
+                                                 &room[count]);
+                count++;
+            }
+    return count;
+}
+
+/* ---- terms --------------------------------------------------------------------- */
+
+static void add_term(struct measure *measure, size_t sequence, size_t position, struct term term)
+{
+    term.row = batch_row(measure->batch, sequence, position);
+    measure->terms[measure->term_count++] = term;
+}
+
+/* sequence: the number of the probe's sequence for that side. */
+static void add_terms(struct measure *measure, size_t probe, int side, size_t sequence)
+{
+    const struct answers *answers = &measure->answers[probe];
+    const struct ids *ids = &answers->side[side];
+    enum metric metric = measure->options.metric;
+    size_t end = answers->prompt.count - 1;
+    struct term term = {0, TERM_END, (uint32_t)probe, side == 1};
+    for (size_t i = 0; metric == METRIC_KL && i <= end; i++)
+        add_term(measure, sequence, i, term);
+    if (metric == METRIC_MARGIN && measure->has_end)
+        add_term(measure, sequence, end + ids->count, term);
+    if (metric == METRIC_TOKEN_GAP) {
+        term.id = ids->data[ids->count - 1];
+        add_term(measure, sequence, end, term);
+    }
+    bool every = metric == METRIC_SEQ_LOGPROB || metric == METRIC_MARGIN;
+    for (size_t i = 0; every && i < ids->count; i++) {
+        term.id = ids->data[i];
+        add_term(measure, sequence, end + i, term);
+    }
+}
+
+static int compare_terms(const void *a, const void *b)
+{
+    const struct term *left = a, *right = b;
+    if (left->row != right->row)
+        return left->row < right->row ? -1 : 1;
+    if (left->probe != right->probe)
+        return left->probe < right->probe ? -1 : 1;
+    return (int)left->wrong - (int)right->wrong;
+}
+
+void terms_collect(struct measure *measure)
+{
+    size_t most = 0, sequence = 0;
+    for (size_t i = 0; i < measure->count; i++)
+        most += measure->answers[i].prompt.count + measure->answers[i].side[0].count + 1 +
+                measure->answers[i].side[1].count;
+    measure->terms = x_new(most, sizeof *measure->terms);
+    for (size_t i = 0; i < measure->count; i++)
+        for (int side = 0; side < 2; side++)
+            if (terms_have(measure, i, side))
+                add_terms(measure, i, side, sequence++);
+    qsort(measure->terms, measure->term_count, sizeof *measure->terms, compare_terms);
+}
