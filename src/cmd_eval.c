@@ -4,10 +4,13 @@
 
 #include "src/base/text.h"
 #include "src/metric_option.h"
+#include "src/null_run.h"
 #include "src/patch_list.h"
 #include "src/report.h"
 
 extern const struct command command_eval;
+
+enum { DEFAULT_SEED = 1 };
 
 struct job {
     struct model *model;
@@ -16,7 +19,22 @@ struct job {
     struct evaluate_options options;
     struct evaluation *base;
     struct evaluation *now; /* the same as base without a patch */
+    size_t null_draws;      /* 0: no null models */
+    uint64_t seed;
+    struct null_run *null; /* or NULL */
 };
+
+static bool read_numbers(const struct arguments *arguments, struct job *job, struct err *err)
+{
+    int64_t seed = 0;
+    if (!null_run_option(arguments, &job->null_draws, err) ||
+        !arguments_int(arguments, "seed", 0, INT64_MAX, DEFAULT_SEED, &seed, err))
+        return false;
+    job->seed = (uint64_t)seed;
+    bool patched = arguments_has(arguments, "patch");
+    return job->null_draws == 0 || patched ||
+           err_set(err, ERR_USAGE, "--null compares a patch, expected --patch P with it");
+}
 
 static bool load(const struct arguments *arguments, struct job *job, struct err *err)
 {
@@ -27,6 +45,8 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
         return false;
     if (!probes)
         return err_set(err, ERR_USAGE, "no probes given, expected --probes SET,...");
+    if (!read_numbers(arguments, job, err))
+        return false;
     job->set = probe_set_load(probes, err);
     if (!job->set)
         return false;
@@ -50,6 +70,28 @@ static struct evaluation *evaluate_with_progress(struct job *job, const char *wh
     return result;
 }
 
+static bool compare_with_null(struct job *job, struct err *err)
+{
+    patch_list_remove(&job->patches, job->model);
+    struct patch *patch = patch_list_join(&job->patches, job->model);
+    const struct null_request request = {
+        .model = job->model,
+        .set = job->set,
+        .base = job->base,
+        .flips = patch->flips,
+        .flip_count = patch->flip_count,
+        .draws = job->null_draws,
+        .seed = job->seed,
+        .options = job->options,
+    };
+    if (patch->flip_count == 0)
+        (void)err_set(err, ERR_USAGE, "--null: the patches flip nothing, expected some flips");
+    else
+        job->null = null_run_shown(&request, err);
+    patch_free(patch);
+    return job->null != NULL;
+}
+
 static bool work(struct job *job, struct err *err)
 {
     job->base = evaluate_with_progress(job, "answering", err);
@@ -59,7 +101,7 @@ static bool work(struct job *job, struct err *err)
     if (!patch_list_apply(&job->patches, job->model, err))
         return false;
     job->now = evaluate_with_progress(job, "answering, patched", err);
-    return job->now != NULL;
+    return job->now && (job->null_draws == 0 || compare_with_null(job, err));
 }
 
 /* ---- output --------------------------------------------------------------------- */
@@ -106,6 +148,10 @@ static void print_text(const struct arguments *arguments, const struct job *job)
     if (answers.len > 0)
         buf_add_format(&out, "\n%s", answers.data);
     buf_free(&answers);
+    if (job->null) {
+        buf_add_text(&out, "\n");
+        null_run_text(&out, job->null, job->set, job->base, job->now);
+    }
     add_signal(&out, job);
     cli_print_text(out.data, out.len);
     buf_free(&out);
@@ -119,6 +165,9 @@ static void print_json(const struct job *job)
     (void)json_object_set_new(object, "totals", report_totals_json(job->set, job->base, job->now));
     (void)json_object_set_new(object, "categories",
                               report_categories_json(job->set, job->base, job->now));
+    if (job->null)
+        (void)json_object_set_new(object, "null",
+                                  null_run_json(job->null, job->set, job->base, job->now));
     cli_print_json(object, true);
 }
 
@@ -133,6 +182,7 @@ static int run(struct arguments *arguments, struct err *err)
     if (job.now != job.base)
         evaluation_free(job.now);
     evaluation_free(job.base);
+    null_run_free(job.null);
     patch_list_free(&job.patches);
     probe_set_free(job.set);
     model_free(job.model);
@@ -143,18 +193,23 @@ static const struct option_spec options[] = {
     {"probes", 0, "SET,...", "built-in sets or JSON files"},
     PATCH_LIST_OPTIONS,
     {"metric", 0, "M", "seq_logprob (default), margin or token_gap: the gaps beside the answers"},
+    NULL_OPTION,
+    {"seed", 0, "N", "of the null models' flips (1)"},
     {"list", 'l', NULL, "print every answer, not only those that changed"},
     {NULL, 0, NULL, NULL},
 };
 
 const struct command command_eval = {
     .name = "eval",
-    .synopsis = "MODEL --probes SET,... [--patch P]... [--metric M]",
+    .synopsis = "MODEL --probes SET,... [--patch P]... [--null N] [--metric M]",
     .summary = "Let a model answer probes, with and without patches",
     .details = "Answers are generated greedily; they are right by the math rule\n"
                "(probes/FORMAT.md).  With a patch, every probe is answered before and after it:\n"
                "fixed, broke and stayed, the exact McNemar p, Wilson intervals of the right\n"
                "answers, and a bootstrap interval of the change of the gaps (a search signal).\n"
+               "--null N answers them N times more with as many random flips of the same\n"
+               "layers and projections, drawn uniformly, and N times by scale, and tells the\n"
+               "patch's rank among them.\n"
                "Built-in sets: math, code, knowledge, calculus-train, calculus-heldout,\n"
                "nano-train, nano-heldout.",
     .options = options,

@@ -76,6 +76,17 @@ void patch_list_remove(const struct patch_list *list, struct model *model)
     }
 }
 
+struct patch *patch_list_join(const struct patch_list *list, const struct model *model)
+{
+    struct patch *joined = patch_new();
+    for (size_t i = 0; i < list->count; i++) {
+        struct patch *more = patch_compose(joined, list->patches[i], model);
+        patch_free(joined);
+        joined = more;
+    }
+    return joined;
+}
+
 void patch_list_free(struct patch_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -34,6 +34,9 @@ bool patch_list_apply(const struct patch_list *list, struct model *model, struct
 /* Take off what patch_list_apply has put on. */
 void patch_list_remove(const struct patch_list *list, struct model *model);
 
+/* All of them as one patch, normalized: what is flipped twice is not in it. */
+struct patch *patch_list_join(const struct patch_list *list, const struct model *model);
+
 void patch_list_free(struct patch_list *list);
 
 #endif
