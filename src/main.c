@@ -7,6 +7,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "src/base/json.h"
+#include "src/base/sha256.h"
 #include "src/cli_int.h"
 
 #ifndef BANKAI_VERSION
@@ -65,6 +67,15 @@ static void set_up_signals(void)
     bug_set_hook(leave_progress_line);
 }
 
+static void set_json_errors(bool json)
+{
+    json_errors = json;
+    output_set_json(json);
+    err_set_no_memory_line(json ? "{\"error\": {\"code\": \"memory\", \"message\": \"out of "
+                                  "memory\", \"file\": null, \"where\": null}}\n"
+                                : NULL);
+}
+
 /* ---- the command ----------------------------------------------------------- */
 
 /* Of a command, or of the program. */
@@ -89,8 +100,7 @@ static int run_command(const struct command *command, int argc, char **argv)
         output_print_error(&err, hint);
         return cli_fail(&err);
     }
-    json_errors = arguments_json(arguments);
-    output_set_json(json_errors);
+    set_json_errors(arguments_json(arguments));
     int status = arguments_help(arguments) ? print_help(command) : command->run(arguments, &err);
     arguments_free(arguments);
     if (err.code != ERR_NONE)
@@ -174,7 +184,8 @@ int main(int argc, char **argv)
     /* Only character types: numbers are written and read with a dot everywhere. */
     (void)setlocale(LC_CTYPE, "");
     set_up_signals();
-    json_errors = asks_for_json(argc, argv);
-    output_set_json(json_errors);
+    json_need_memory();
+    sha256_need_memory();
+    set_json_errors(asks_for_json(argc, argv));
     return output_finish(run_program(argc, argv));
 }

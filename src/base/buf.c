@@ -9,18 +9,19 @@
 #include "src/base/err.h"
 #include "src/base/num.h"
 
-static _Noreturn void out_of_memory(void)
-{
-    static const char text[] = "bankai: out of memory\n";
-    fputs(text, stderr);
-    exit(err_exit_status(ERR_MEMORY));
-}
-
 void *x_new(size_t count, size_t size)
 {
     void *memory = calloc(count ? count : 1, size ? size : 1);
     if (!memory)
-        out_of_memory();
+        err_no_memory();
+    return memory;
+}
+
+void *x_bytes(size_t len)
+{
+    void *memory = malloc(len ? len : 1);
+    if (!memory)
+        err_no_memory();
     return memory;
 }
 
@@ -28,10 +29,10 @@ void *x_grow(void *old, size_t count, size_t size)
 {
     size_t bytes = 0;
     if (!num_mul(count ? count : 1, size, &bytes))
-        out_of_memory();
+        err_no_memory();
     void *memory = realloc(old, bytes);
     if (!memory)
-        out_of_memory();
+        err_no_memory();
     return memory;
 }
 
@@ -46,7 +47,7 @@ static void reserve(struct buf *buf, size_t more)
 {
     size_t needed = 0;
     if (!num_add(buf->len, more, &needed) || !num_add(needed, 1, &needed))
-        out_of_memory();
+        err_no_memory();
     if (needed <= buf->capacity)
         return;
     size_t capacity = buf->capacity ? buf->capacity : 64;

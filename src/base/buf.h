@@ -26,8 +26,12 @@ void buf_add_format(struct buf *buf, const char *format, ...)
 void buf_clear(struct buf *buf);
 void buf_free(struct buf *buf);
 
+/* Memory that is there: where there is none, the program ends (err_no_memory). */
+
 /* count elements of size bytes each, zeroed; the product is checked. */
 void *x_new(size_t count, size_t size);
+/* Not cleared. */
+void *x_bytes(size_t len);
 /* Grow an array to count elements; the added part is not cleared. */
 void *x_grow(void *old, size_t count, size_t size);
 char *x_copy(const char *text, size_t len);

@@ -5,10 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/base/text.h"
 
 static void (*bug_hook)(void);
+static void (*no_memory_hook)(void);
+static const char no_memory[] = "bankai: out of memory\n";
+static const char *no_memory_line = no_memory;
 
 __attribute__((format(printf, 3, 0))) static void
 format_visible(char *out, size_t out_size, const char *format, va_list args)
@@ -88,6 +92,29 @@ int err_exit_status(enum err_code code)
     case ERR_CANCELLED: return 130;
     }
     return 3;
+}
+
+void err_set_no_memory_line(const char *line)
+{
+    no_memory_line = line ? line : no_memory;
+}
+
+void err_at_no_memory(void (*hook)(void))
+{
+    no_memory_hook = hook;
+}
+
+/* Without what libraries do at exit: other threads are still at work in them. */
+void err_no_memory(void)
+{
+    if (bug_hook)
+        bug_hook();
+    if (no_memory_hook)
+        no_memory_hook();
+    (void)fflush(stdout); /* what was printed was printed */
+    ssize_t put = write(STDERR_FILENO, no_memory_line, strlen(no_memory_line));
+    (void)put; /* nothing is left to be done about it */
+    _exit(err_exit_status(ERR_MEMORY));
 }
 
 void bug_set_hook(void (*hook)(void))

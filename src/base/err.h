@@ -51,6 +51,15 @@ const char *err_code_name(enum err_code code);
 /* Exit status of the program: 2 bad input, 3 the machine, 130 interrupted. */
 int err_exit_status(enum err_code code);
 
+/* The program ends, for want of memory that nobody can do without: the hook below is
+ * called, the line printed, and the exit status is that of ERR_MEMORY.  Any thread may
+ * call it; needs no memory. */
+_Noreturn void err_no_memory(void);
+/* One function that is called then, too, to clear away what is unfinished. */
+void err_at_no_memory(void (*hook)(void));
+/* That line, with its line feed; borrowed for good.  NULL: "bankai: out of memory". */
+void err_set_no_memory_line(const char *line);
+
 /* A failure that can only be our own fault.  The hook (set once by main) may
  * restore the terminal; then the program aborts. */
 void bug_set_hook(void (*hook)(void));

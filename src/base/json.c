@@ -9,6 +9,11 @@
 
 static const size_t file_bytes_max = (size_t)256 << 20;
 
+void json_need_memory(void)
+{
+    json_set_alloc_funcs(x_bytes, free);
+}
+
 json_t *json_parse(const char *text, size_t len, const char *name, struct err *err)
 {
     json_error_t problem;

@@ -17,6 +17,11 @@
 #include "src/base/buf.h"
 #include "src/base/err.h"
 
+/* From now on no value is missing for want of memory: the program ends instead
+ * (err_no_memory).  Otherwise parsing calls it a syntax error, and printing leaves out
+ * what was not built.  Before anything else of JSON; main does it. */
+void json_need_memory(void);
+
 /* Parse text[0..len); NULL and err on failure.  name goes into err->file.
  * The caller owns the result (json_decref). */
 json_t *json_parse(const char *text, size_t len, const char *name, struct err *err);

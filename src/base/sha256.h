@@ -13,6 +13,11 @@
 
 enum { SHA256_TEXT_SIZE = 65 };
 
+/* From now on libcrypto is never refused memory: the program ends instead
+ * (err_no_memory).  Its own beginnings, when they fail, leave NULL pointers that it then
+ * reads from.  Before anything else of it; main does it. */
+void sha256_need_memory(void);
+
 bool sha256_text(const void *bytes, size_t len, char out[SHA256_TEXT_SIZE], struct err *err);
 
 /* Of bytes that come piece by piece; after the end it is of no use any more. */
