@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,45 @@ struct file_writer {
     char *target;    /* where links lead */
     struct buf name; /* of the temporary file; empty: the target is written to as it is */
     int fd;
+    struct file_writer *next; /* of those that are open */
 };
+
+/* ---- what is open ------------------------------------------------------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct file_writer *first;
+
+/* The program ends: no half of a file stays behind. */
+static void remove_unfinished(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    for (const struct file_writer *writer = first; writer; writer = writer->next)
+        if (writer->name.len > 0)
+            (void)unlink(writer->name.data);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+static void remember(struct file_writer *writer)
+{
+    (void)pthread_mutex_lock(&lock);
+    writer->next = first;
+    first = writer;
+    err_at_no_memory(remove_unfinished);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+static void forget(struct file_writer *writer)
+{
+    (void)pthread_mutex_lock(&lock);
+    struct file_writer **at = &first;
+    while (*at && *at != writer)
+        at = &(*at)->next;
+    if (*at)
+        *at = writer->next;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+/* ---- files -------------------------------------------------------------------------- */
 
 static bool write_err(const char *path, int problem, struct err *err)
 {
@@ -52,6 +91,7 @@ static int open_beside(const char *path, mode_t mode, struct buf *name)
 
 static void release(struct file_writer *writer)
 {
+    forget(writer);
     free(writer->path);
     free(writer->target);
     buf_free(&writer->name);
@@ -94,6 +134,8 @@ struct file_writer *file_writer_open(const char *path, struct err *err)
         ok = open_new(writer, exists ? &old : NULL, err);
     }
     if (ok)
+        remember(writer);
+    if (ok)
         return writer;
     release(writer);
     return NULL;
@@ -119,8 +161,8 @@ bool file_writer_commit(struct file_writer *writer, struct err *err)
     bool beside = writer->name.len > 0;
     if (beside && fsync(writer->fd) != 0)
         problem = errno;
-    if (close(writer->fd) != 0 && problem == 0)
-        problem = errno;
+    if (close(writer->fd) != 0 && errno != EINTR && problem == 0)
+        problem = errno; /* interrupted: it is closed nevertheless, and synced */
     if (beside && problem == 0 && rename(writer->name.data, writer->target) != 0)
         problem = errno;
     if (beside && problem == 0)
