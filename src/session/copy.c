@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/num.h"
 #include "src/session/session_int.h"
 
 /* Nobody may see the copy under its name before it is on the disk. */
@@ -78,6 +79,18 @@ bool session_put_in_place(const char *beside, const char *path, struct err *err)
     return ok;
 }
 
+/* SQLite cannot take its own away where the disk fails. */
+static void remove_copy(const struct buf *copy)
+{
+    static const char *const endings[] = {"", "-journal", "-wal", "-shm"};
+    for (size_t i = 0; i < countof(endings); i++) {
+        struct buf path = {0};
+        buf_add_format(&path, "%s%s", copy->data, endings[i]);
+        (void)unlink(path.data);
+        buf_free(&path);
+    }
+}
+
 bool session_copy(struct session *session, const char *path, struct err *err)
 {
     if (access(path, F_OK) == 0) {
@@ -86,12 +99,12 @@ bool session_copy(struct session *session, const char *path, struct err *err)
     }
     struct buf beside = {0};
     buf_add_format(&beside, "%s%s.%ld.tmp", path[0] == '/' ? "" : "./", path, (long)getpid());
-    (void)unlink(beside.data);
+    remove_copy(&beside);
     bool ok = copy_pages(session, beside.data, err) && give_new_id(beside.data, err);
     if (ok)
         ok = session_put_in_place(beside.data, path, err);
     else
-        (void)unlink(beside.data);
+        remove_copy(&beside);
     buf_free(&beside);
     return ok || err_file(err, path);
 }

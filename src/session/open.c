@@ -170,6 +170,8 @@ static bool open_and_check(struct session *session, bool *is_new, struct err *er
     if (!can_be_immutable(session))
         return explain(session, err);
     close_database(session);
+    if (err)
+        *err = (struct err){0};
     return open_database(session, true, err) && session_schema_check(session, is_new, err);
 }
 

@@ -212,8 +212,9 @@ char *session_get(struct session *session, const char *key);
 /* ---- whole files ------------------------------------------------------------ */
 
 /* Is the file whole?  SQLite's integrity and foreign keys, the tree (one root, parents
- * earlier, head there), gap counts, event order.  Reasons are appended to out, one line
- * each; returns false if there are any or the file could not be read (err). */
+ * earlier, head there), gap counts, event order.  Reasons go into out, one line each;
+ * returns false if there are any or nothing can be said, because memory ran out or the
+ * disk failed: then there are none, and err says why. */
 bool session_verify(struct session *session, struct buf *reasons, struct err *err);
 
 /* A clean copy of a session that is open or crashed (VACUUM INTO, atomically); a file

@@ -21,6 +21,7 @@ struct verify {
     uint64_t events;    /* seen so far */
     int64_t head;       /* after these */
     int64_t steps;      /* that these added */
+    struct err machine; /* it failed, not the file: nothing can be said */
 };
 
 static void add_reason(struct verify *verify, const char *text)
@@ -44,7 +45,17 @@ static void add_format(struct verify *verify, const char *format, ...)
 
 static void add_err(struct verify *verify, const struct err *err)
 {
+    if (err->code == ERR_MEMORY || err->code == ERR_IO) {
+        verify->machine = *err;
+        return;
+    }
     add_format(verify, "%s%s%.380s", err->where, err->where[0] ? ": " : "", err->message);
+}
+
+/* Is there more to find out? */
+static bool goes_on(const struct verify *verify)
+{
+    return verify->machine.code == ERR_NONE && verify->reason_count < REASONS_MAX;
 }
 
 /* ---- SQLite ----------------------------------------------------------------- */
@@ -74,17 +85,19 @@ static void check_redo(struct verify *verify, const struct session_step *step)
     int64_t id = step->id, redo = step->redo; /* the next call ends the step's texts only */
     if (redo < 0)
         return;
-    if (!session_step(verify->session, redo, &child, &err))
-        add_format(verify, "step %" PRId64 ", redo: %s", id, err.message);
-    else if (child.parent != id)
+    if (!session_step(verify->session, redo, &child, &err)) {
+        (void)err_where(&err, "step %" PRId64 ", redo", id);
+        add_err(verify, &err);
+    } else if (child.parent != id) {
         add_format(verify, "step %" PRId64 ", redo: is %" PRId64 ", which is no child of it", id,
                    redo);
+    }
 }
 
 static void check_steps(struct verify *verify)
 {
     uint64_t last = verify->session->now.steps; /* the file says so; it may not be true */
-    for (uint64_t id = 0; id <= last && verify->reason_count < REASONS_MAX; id++) {
+    for (uint64_t id = 0; id <= last && goes_on(verify); id++) {
         struct session_step step;
         struct err err = {0};
         if (!session_step(verify->session, (int64_t)id, &step, &err)) {
@@ -129,15 +142,14 @@ static bool check_event(void *user, const struct session_event *event)
 /* One that cannot be read is told and passed over. */
 static void check_events(struct verify *verify)
 {
-    while (verify->events < verify->session->now.events &&
-           verify->reason_count < REASONS_MAX) {
+    while (verify->events < verify->session->now.events && goes_on(verify)) {
         struct err err = {0};
         if (session_each_event(verify->session, verify->events + 1, check_event, verify, &err))
             break;
         add_err(verify, &err);
         verify->events++;
     }
-    if (verify->reason_count > 0)
+    if (verify->reason_count > 0 || verify->machine.code != ERR_NONE)
         return; /* what was passed over may have moved the head */
     if (verify->head != verify->session->now.head)
         add_format(verify, "session, head: is %" PRId64 ", but the events lead to %" PRId64,
@@ -158,7 +170,7 @@ static bool pass(void *user, const struct session_answer *answer)
 
 static void check_answers(struct verify *verify)
 {
-    for (uint64_t id = 0; id <= verify->session->now.steps; id++) {
+    for (uint64_t id = 0; id <= verify->session->now.steps && goes_on(verify); id++) {
         struct err err = {0};
         if (!session_each_answer(verify->session, (int64_t)id, pass, NULL, &err))
             add_err(verify, &err);
@@ -175,9 +187,18 @@ static void check_meaning(struct verify *verify)
     }
     verify->gap_count = origin->target_count + origin->control_count;
     check_steps(verify);
-    if (verify->reason_count == 0) /* every step is there */
+    if (verify->reason_count == 0 && goes_on(verify)) /* every step is there */
         check_answers(verify);
     check_events(verify);
+}
+
+/* What was found so far may come of the same failure. */
+static bool refuse_to_say(struct verify *verify, struct err *err)
+{
+    buf_clear(verify->reasons);
+    if (err)
+        *err = verify->machine;
+    return err_file(err, verify->session->path);
 }
 
 bool session_verify(struct session *session, struct buf *reasons, struct err *err)
@@ -197,6 +218,8 @@ bool session_verify(struct session *session, struct buf *reasons, struct err *er
     if (ok && session->has_origin)
         check_meaning(&verify);
     (void)session_exec(session, "COMMIT", NULL);
+    if (verify.machine.code != ERR_NONE)
+        return refuse_to_say(&verify, err);
     if (verify.reason_count == 0)
         return true;
     if (verify.reason_count > REASONS_MAX)
