@@ -117,6 +117,15 @@ $(TEST_RUNS): $(B)/%: $(B)/%.o $(TOOLS:%.c=$(B)/%.o) $(B)/libbankai.a
 
 $(B)/tests/unit/test_amx: $(EMULATED)
 
+# Preloaded by a test; with a sanitizer's own allocator it has nothing to do.
+FAULTY := $(B)/tests/preload/libfaulty.so
+$(FAULTY): tests/preload/faulty.c | $(B)/deps-check.ok
+	@mkdir -p $(@D)
+	$(SHOW) "  LINK  $@"
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARNINGS) $(WERROR) -fPIC -shared $< -o $@ -ldl
+
+$(B)/tests/cli/test_faults: | $(FAULTY)
+
 $(FUZZ_RUNS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(B)/libbankai.a
 	$(SHOW) "  LINK  $@"
 	$(Q)$(CC) $(LINK_ALL) $^ -o $@ $$(pkg-config --libs $(LIBS)) -lm
@@ -196,8 +205,10 @@ fuzz: ## libFuzzer on every fuzz target, T seconds each
 	@sh tests/tools/deps.sh --install lint
 	@T=$(T) B=$(B) sh tests/tools/fuzz.sh
 
-# Tests whose long form is asked for by BANKAI_SOAK: how often a process is killed.
-SOAKS := $(addprefix $(B)/tests/unit/test_session_,kill fault) $(B)/tests/cli/test_session
+# Tests whose long form is asked for by BANKAI_SOAK: how often a process is killed, and
+# (whatever the number) every n of the calls that fail.
+SOAKS := $(addprefix $(B)/tests/unit/test_session_,kill fault) \
+         $(addprefix $(B)/tests/cli/test_,session faults)
 N ?= 1000
 soak: $(B)/bankai $(SOAKS) ## the long form of tests that kill and break: N=1000 kills
 	@for run in $(SOAKS); do BANKAI_SOAK=$(N) BANKAI=$(abspath $(B))/bankai $$run || exit 1; done

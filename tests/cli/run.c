@@ -52,9 +52,15 @@ static void need_folder(void)
 const char *run_path(const char *name)
 {
     need_folder();
-    BUG_ON(path_count == countof(paths));
     struct buf path = {0};
     buf_add_format(&path, "%s/%s", folder, name);
+    for (size_t i = 0; i < path_count; i++) {
+        if (strcmp(paths[i], path.data) != 0)
+            continue;
+        buf_free(&path);
+        return paths[i];
+    }
+    BUG_ON(path_count == countof(paths));
     paths[path_count++] = path.data;
     return path.data;
 }
