@@ -79,13 +79,12 @@ bool session_put_in_place(const char *beside, const char *path, struct err *err)
     return ok;
 }
 
-/* SQLite cannot take its own away where the disk fails. */
-static void remove_copy(const struct buf *copy)
+void session_remove_rest(const char *beside)
 {
-    static const char *const endings[] = {"", "-journal", "-wal", "-shm"};
+    static const char *const endings[] = {"", "-wal", "-shm", "-journal", ".lock"};
     for (size_t i = 0; i < countof(endings); i++) {
         struct buf path = {0};
-        buf_add_format(&path, "%s%s", copy->data, endings[i]);
+        buf_add_format(&path, "%s%s", beside, endings[i]);
         (void)unlink(path.data);
         buf_free(&path);
     }
@@ -99,12 +98,12 @@ bool session_copy(struct session *session, const char *path, struct err *err)
     }
     struct buf beside = {0};
     buf_add_format(&beside, "%s%s.%ld.tmp", path[0] == '/' ? "" : "./", path, (long)getpid());
-    remove_copy(&beside);
+    session_remove_rest(beside.data);
     bool ok = copy_pages(session, beside.data, err) && give_new_id(beside.data, err);
     if (ok)
         ok = session_put_in_place(beside.data, path, err);
     else
-        remove_copy(&beside);
+        session_remove_rest(beside.data);
     buf_free(&beside);
     return ok || err_file(err, path);
 }

@@ -99,18 +99,6 @@ static bool make(const char *beside, const char *from, int fd,
     return false;
 }
 
-/* What an attempt to open may have left. */
-static void remove_rest(const char *beside)
-{
-    static const char *const endings[] = {"", "-wal", "-shm", "-journal", ".lock"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        struct buf name = {0};
-        buf_add_format(&name, "%s%s", beside, endings[i]);
-        (void)unlink(name.data);
-        buf_free(&name);
-    }
-}
-
 bool session_import(const char *from, const char *to, const struct work_progress *progress,
                     cancel_flag *cancel, struct err *err)
 {
@@ -123,11 +111,11 @@ bool session_import(const char *from, const char *to, const struct work_progress
         return false;
     struct buf beside = {0};
     buf_add_format(&beside, "%s%s.%ld.tmp", to[0] == '/' ? "" : "./", to, (long)getpid());
-    remove_rest(beside.data);
+    session_remove_rest(beside.data);
     bool ok = make(beside.data, from, fd, progress, cancel, err) &&
               session_put_in_place(beside.data, to, err);
     if (!ok)
-        remove_rest(beside.data);
+        session_remove_rest(beside.data);
     if (!ok && strcmp(err->file, beside.data) == 0)
         err->file[0] = '\0'; /* nobody knows it by that name */
     buf_free(&beside);

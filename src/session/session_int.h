@@ -182,6 +182,8 @@ void session_counter_remove(const char *id);
 /* copy.c: what was made beside the target becomes it, on the disk, where nothing has its
  * name; taken away on failure. */
 bool session_put_in_place(const char *beside, const char *path, struct err *err);
+/* Take away such a file and all that SQLite left of it where the disk failed. */
+void session_remove_rest(const char *beside);
 
 /* schema.c */
 bool session_schema_check(struct session *session, bool *is_new, struct err *err);

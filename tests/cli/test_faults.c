@@ -60,6 +60,7 @@ static const struct command commands[] = {
     {.words = {"session", "verify", "@kept.bankai"}},
     {.words = {"session", "log", "@kept.bankai"}},
     {.words = {"session", "export", "@kept.bankai", "-o", "@made.bankai"}, .makes = "made.bankai"},
+    {.words = {"session", "import", "@kept.jsonl", "-o", "@made.bankai"}, .makes = "made.bankai"},
     {.words = {SEARCH, SEARCHED}, .is_search = true},
     {.words = {"search", SEARCHED}, .is_search = true, .resumes = true},
 };
@@ -360,6 +361,8 @@ static int make_files(void **state)
     run_expect_status(run, 0); /* something was accepted */
     run_free(run);
     run_free(run_command(&begun, NULL));
+    run_free(run_ok("session", "export", run_path("kept.bankai"), "-o", run_path("kept.jsonl"),
+                    NULL));
     return 0;
 }
 

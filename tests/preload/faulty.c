@@ -205,6 +205,13 @@ int rename(const char *from, const char *to)
     return file_fails(true) ? -1 : real(from, to);
 }
 
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+    int (*real)(int, const char *, int, const char *, unsigned);
+    find_next("renameat2", &real);
+    return file_fails(true) ? -1 : real(from_folder, from, to_folder, to, flags);
+}
+
 int close(int fd)
 {
     int (*real)(int);
