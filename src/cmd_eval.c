@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "src/answer_option.h"
 #include "src/base/text.h"
 #include "src/metric_option.h"
 #include "src/null_run.h"
@@ -48,7 +49,7 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
     if (!read_numbers(arguments, job, err))
         return false;
     job->set = probe_set_load(probes, err);
-    if (!job->set)
+    if (!job->set || !answer_option_apply(arguments, job->set, err))
         return false;
     job->model = model_open(arguments_positional(arguments, 0), err);
     if (!job->model || !patch_list_read(arguments, job->model, &job->patches, err))
@@ -191,6 +192,7 @@ static int run(struct arguments *arguments, struct err *err)
 
 static const struct option_spec options[] = {
     {"probes", 0, "SET,...", "built-in sets or JSON files"},
+    ANSWER_MODE_OPTION,
     PATCH_LIST_OPTIONS,
     {"metric", 0, "M", "seq_logprob (default), margin or token_gap: the gaps beside the answers"},
     NULL_OPTION,
@@ -203,8 +205,9 @@ const struct command command_eval = {
     .name = "eval",
     .synopsis = "MODEL --probes SET,... [--patch P]... [--null N] [--metric M]",
     .summary = "Let a model answer probes, with and without patches",
-    .details = "Answers are generated greedily; they are right by the math rule\n"
-               "(probes/FORMAT.md).  With a patch, every probe is answered before and after it:\n"
+    .details = "Answers are generated greedily; they are right by the rule of their\n"
+               "probes, math if they state none (probes/FORMAT.md).  With a patch, every probe\n"
+               "is answered before and after it:\n"
                "fixed, broke and stayed, the exact McNemar p, Wilson intervals of the right\n"
                "answers, and a bootstrap interval of the change of the gaps (a search signal).\n"
                "--null N answers them N times more with as many random flips of the same\n"

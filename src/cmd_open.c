@@ -54,6 +54,7 @@ static int run(struct arguments *arguments, struct err *err)
                 .targets = arguments_text(arguments, "target", "calculus-train"),
                 .controls = arguments_text(arguments, "control", "math,code,knowledge"),
                 .heldout = arguments_text(arguments, "heldout", "calculus-heldout"),
+                .mode = arguments_text(arguments, "mode", NULL),
                 .output = arguments_text(arguments, "output", NULL),
                 .search = search_default_options(),
                 .answers_unasked = true,

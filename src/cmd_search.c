@@ -26,6 +26,7 @@ static int run(struct arguments *arguments, struct err *err)
         .targets = arguments_text(arguments, "target", NULL),
         .controls = arguments_text(arguments, "control", NULL),
         .heldout = arguments_text(arguments, "heldout", NULL),
+        .mode = arguments_text(arguments, "mode", NULL),
         .output = arguments_text(arguments, "output", NULL),
         .name = arguments_text(arguments, "name", NULL),
         .session = arguments_text(arguments, "session", NULL),

@@ -126,6 +126,21 @@ static json_t *generated_json(const struct generation *generation)
     return json_text(generation->text.data ? generation->text.data : "", generation->text.len);
 }
 
+/* What score needs to judge the texts again. */
+static void add_rule(json_t *object, const struct probe *probe)
+{
+    struct buf mode = {0};
+    json_t *accepted = json_array();
+    (void)json_array_append_new(accepted, json_text(probe->correct, strlen(probe->correct)));
+    for (size_t i = 0; i < probe->alternate_count; i++)
+        (void)json_array_append_new(accepted, json_text(probe->alternates[i],
+                                                        strlen(probe->alternates[i])));
+    answer_rule_name(&probe->rule, &mode);
+    (void)json_object_set_new(object, "accepted", accepted);
+    (void)json_object_set_new(object, "mode", json_text(mode.data, mode.len));
+    buf_free(&mode);
+}
+
 json_t *report_probes_json(const struct probe_set *set, const struct evaluation *base,
                            const struct evaluation *now)
 {
@@ -143,6 +158,7 @@ json_t *report_probes_json(const struct probe_set *set, const struct evaluation 
                                        report_real_json(now->gap[i])));
         (void)json_object_set_new(object, "text", pair(generated_json(&base->generation[i]),
                                                        generated_json(&now->generation[i])));
+        add_rule(object, probe);
         (void)json_object_set_new(
             object, "right", pair(json_boolean(base->right[i]), json_boolean(now->right[i])));
         (void)json_object_set_new(object, "verdict", json_string(verdict_name(verdict)));

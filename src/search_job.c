@@ -85,7 +85,8 @@ static bool load_probes(struct job *job, struct err *err)
     const struct search_request *request = job->request;
     if (!going_on(job))
         return search_inputs_load(&job->probes, request->targets, request->controls,
-                                  request->heldout, err);
+                                  request->heldout, err) &&
+               search_inputs_use_mode(&job->probes, request->mode, err);
     const struct session_origin *origin = session_origin(job->session, err);
     if (!origin)
         return false;

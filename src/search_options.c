@@ -135,9 +135,9 @@ bool search_options_going_on(const char *session)
 
 bool search_options_leave_session(const struct arguments *arguments, struct err *err)
 {
-    static const char *const decided[] = {"target", "control", "heldout", "layers", "proj",
-                                          "penalty", "fitness", "metric", "control-metric",
-                                          "seed"};
+    static const char *const decided[] = {"target",  "control", "heldout", "mode",
+                                          "layers",  "proj",    "penalty", "fitness",
+                                          "metric",  "control-metric", "seed"};
     for (size_t i = 0; i < countof(decided); i++)
         if (arguments_has(arguments, decided[i]))
             return err_set(err, ERR_USAGE,

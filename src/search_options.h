@@ -6,6 +6,7 @@
 #define SRC_SEARCH_OPTIONS_H
 
 #include "engine/search/search.h"
+#include "src/answer_option.h"
 #include "src/cli.h"
 
 enum {
@@ -20,7 +21,8 @@ enum {
 #define SEARCH_PROBE_OPTIONS                                                                  \
     {"target", 0, "SET", "probes to improve: built-in sets or JSON files, comma-separated"},  \
     {"control", 0, "SET", "probes that must not get worse"},                                  \
-    {"heldout", 0, "SET", "probes the search never sees, answered before and after it"}
+    {"heldout", 0, "SET", "probes the search never sees, answered before and after it"},      \
+    ANSWER_MODE_OPTION
 
 #define SEARCH_OPTIONS                                                                        \
     {"layers", 0, "LIST",                                                                     \

@@ -254,6 +254,7 @@ static void copy_options(struct worker_options *to, const struct worker_options 
     to->targets = copy_text(from->targets);
     to->controls = copy_text(from->controls);
     to->heldout = copy_text(from->heldout);
+    to->mode = copy_text(from->mode);
     to->output = copy_text(from->output);
     if (from->search.layers) {
         int32_t *layers = x_new(from->search.layer_count, sizeof *layers);
@@ -270,6 +271,7 @@ static void free_options(struct worker_options *options)
     free((char *)(uintptr_t)options->targets);
     free((char *)(uintptr_t)options->controls);
     free((char *)(uintptr_t)options->heldout);
+    free((char *)(uintptr_t)options->mode);
     free((char *)(uintptr_t)options->output);
     free((int32_t *)(uintptr_t)options->search.layers);
 }

@@ -29,6 +29,7 @@ struct worker_options {
                             are as they were), or NULL: a new one in the state folder */
     const char *targets, *controls; /* probe set specs */
     const char *heldout;            /* NULL: none */
+    const char *mode;               /* of all answers, or NULL: as the sets say */
     const char *output;             /* patch file, or NULL: last.json in the state folder */
     struct search_options search;   /* layers NULL: defaults */
     bool answers_unasked;           /* [W5] */

@@ -60,7 +60,8 @@ bool worker_session_inputs(struct worker *worker, struct err *err)
     struct worker_options *options = &worker->options;
     if (!going_on(worker))
         return search_inputs_load(&worker->probes, options->targets, options->controls,
-                                  options->heldout, err);
+                                  options->heldout, err) &&
+               search_inputs_use_mode(&worker->probes, options->mode, err);
     const struct session_origin *origin = session_origin(worker->session, err);
     int32_t *layers = x_new(SESSION_LAYERS_MAX, sizeof *layers);
     struct search_options search = options->search;

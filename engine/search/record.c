@@ -109,6 +109,19 @@ bool search_inputs_load(struct search_inputs *probes, const char *targets, const
     return heldout_is_apart(probes, err);
 }
 
+bool search_inputs_use_mode(struct search_inputs *probes, const char *mode, struct err *err)
+{
+    struct answer_rule rule;
+    if (!mode)
+        return true;
+    if (!answer_rule_parse(mode, &rule, err))
+        return err_where(err, "--mode");
+    return probe_set_use_rule(probes->targets, &rule, err) &&
+           probe_set_use_rule(probes->controls, &rule, err) &&
+           probe_set_use_rule(probes->heldout, &rule, err) &&
+           probe_set_use_rule(&probes->all, &rule, err);
+}
+
 static char *copy_text(const char *text)
 {
     return x_copy(text, strlen(text));
@@ -125,6 +138,7 @@ static void copy_probe(struct probe *to, const struct probe *from)
         .wrong = copy_text(from->wrong),
         .alternates = x_new(from->alternate_count, sizeof *to->alternates),
         .alternate_count = from->alternate_count,
+        .rule = from->rule,
     };
     for (size_t i = 0; i < from->alternate_count; i++)
         to->alternates[i] = copy_text(from->alternates[i]);

@@ -22,6 +22,8 @@ struct search_inputs {
  * search_inputs_free is due in any case. */
 bool search_inputs_load(struct search_inputs *probes, const char *targets, const char *controls,
                         const char *heldout, struct err *err);
+/* Judge all answers by this mode (answer_rule_parse) from now on; NULL: as the sets say. */
+bool search_inputs_use_mode(struct search_inputs *probes, const char *mode, struct err *err);
 /* Copies of probes that were kept: targets, then controls, then held-out. */
 void search_inputs_copy(struct search_inputs *probes, const struct probe_set *kept,
                         size_t target_count, size_t control_count);

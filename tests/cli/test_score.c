@@ -2,9 +2,8 @@
  *
  * score, as a person and as a script sees it; the rule itself has its own test.
  */
+#include "tests/cli/look.h"
 #include "tests/t.h"
-
-#include "tests/cli/run.h"
 
 static const char stored[] =
     "[{\"name\": \"b\", \"generated\": \" 6x for all\\n7\", \"accepted\": [\" 6x\"]},"
@@ -64,6 +63,118 @@ static void score__empty_array__nothing(void **state)
     run_free(run);
 }
 
+/* "name correct" of each, with a space between; the caller frees it. */
+static struct buf verdicts(struct run *run)
+{
+    struct buf out = {0};
+    json_t *array = run_json(run), *item;
+    size_t i;
+    json_array_foreach(array, i, item) {
+        buf_add_format(&out, "%s%s %d", i ? ", " : "", look_text(item, "name"),
+                       look_bool(item, "correct"));
+    }
+    json_decref(array);
+    run_free(run);
+    return out;
+}
+
+static void verdicts_are(struct run *run, const char *expected)
+{
+    struct buf found = verdicts(run);
+    t_buf_is(&found, expected);
+    buf_free(&found);
+}
+
+static void score__modes__of_the_item_and_given(void **state)
+{
+    (void)state;
+    const char *path = run_write_text(
+        "m.json",
+        "[{\"name\": \"m\", \"generated\": \"5 is it\", \"accepted\": [\"5\"]},"
+        " {\"name\": \"n\", \"generated\": \"it is 5\", \"accepted\": [\"5.0\"],"
+        "  \"mode\": \"number\"},"
+        " {\"name\": \"j\", \"generated\": \"{\\\"a\\\": 5}\", \"accepted\": [\"5\"],"
+        "  \"mode\": \"json_field:a\"}]");
+    verdicts_are(run_ok("score", path, "--json", NULL), "m 1, n 1, j 1");
+    verdicts_are(run_ok("score", path, "--json", "--mode", "math", NULL), "m 1, n 0, j 0");
+    verdicts_are(run_ok("score", path, "--json", "--mode", "exact", NULL), "m 0, n 0, j 0");
+    verdicts_are(run_ok("score", path, "--json", "--mode", "contains", NULL), "m 1, n 0, j 1");
+    verdicts_are(run_ok("score", path, "--json", "--mode", "regex", NULL), "m 1, n 0, j 1");
+    verdicts_are(run_ok("score", path, "--json", "--mode", "json_field:a", NULL), "m 0, n 0, j 1");
+}
+
+static const char *asked(void)
+{
+    return run_write_text("asked.json",
+                          "{\"mode\": \"number\", \"probes\": ["
+                          "{\"prompt\": \"3 + 4 =\", \"correct\": \"7.0\", \"wrong\": \" 8\","
+                          " \"name\": \"seven\"},"
+                          "{\"prompt\": \"The derivative of x^2 is\", \"correct\": \"3\","
+                          " \"alternates\": [\"2\"], \"wrong\": \" x\", \"name\": \"two\"}]}");
+}
+
+/* What eval has printed is enough to judge it again, before and after. */
+static void score__evaluation__same_verdicts_without_a_model(void **state)
+{
+    (void)state;
+    struct buf flips = {0};
+    buf_add_text(&flips, "{\"flips\": [");
+    for (int i = 0; i < 240; i++)
+        buf_add_format(&flips, "%s{\"layer\": %d, \"proj\": \"down_proj\", \"row\": %d}",
+                       i ? ", " : "", i % 6, i / 6);
+    buf_add_text(&flips, "]}");
+    const char *patch = run_write("many.json", flips.data, flips.len);
+    struct run *run = run_ok("eval", "nano", "--probes", asked(), "--patch", patch, "--json", NULL);
+    const char *path = run_write("eval.json", run->out.data, run->out.len);
+    json_t *out = run_json(run);
+    struct buf now = {0};
+    json_t *probe;
+    size_t i;
+    json_array_foreach(look(out, "probes", JSON_ARRAY), i, probe) {
+        json_t *right = look(probe, "right", JSON_OBJECT);
+        assert_true(look_bool(right, "base")); /* " 7" and " 2x" */
+        buf_add_format(&now, "%s%s %d", i ? ", " : "", look_text(probe, "name"),
+                       look_bool(right, "now"));
+    }
+    verdicts_are(run_ok("score", path, "--json", NULL), now.data);
+    verdicts_are(run_ok("score", path, "--json", "--before", NULL), "seven 1, two 1");
+    verdicts_are(run_ok("score", path, "--json", "--before", "--mode", "exact", NULL),
+                 "seven 0, two 0");
+    buf_free(&now);
+    buf_free(&flips);
+    json_decref(out);
+    run_free(run);
+}
+
+/* A search asks at its end, and keeps the answers elsewhere. */
+static const char *unasked_session(void)
+{
+    const char *session = run_path("unasked.bankai");
+    run_free(run_bankai(NULL, "search", "nano", "--target", asked(), "-s", session, "-o",
+                        run_path("unasked.json"), "--iters", "1", NULL));
+    return session;
+}
+
+static void score__session__answers_at_the_head(void **state)
+{
+    (void)state;
+    const char *session = run_path("score.bankai");
+    const char *script = run_write_text("script", "wait idle\n");
+    const char *controls = run_write_text(
+        "controls.json",
+        "[{\"prompt\": \"20 - 8 =\", \"correct\": \"12\", \"wrong\": \" 5\", \"name\": \"sum\"}]");
+    run_free(run_ok("open", "nano", "--target", asked(), "--control", controls, "--heldout", "code",
+                    "--mode", "contains", "-s", session, "--headless", "80x24", "--script", script,
+                    NULL));
+    verdicts_are(run_ok("score", session, "--json", NULL), "seven 0, two 1, sum 1");
+    verdicts_are(run_ok("score", session, "--json", "--before", "--mode", "number", NULL),
+                 "seven 1, two 1, sum 1");
+    run_refused("usage", "--mode is decided by the session, expected it only for a new one",
+                "search", "nano", "-s", session, "--mode", "math", NULL);
+    run_refused("usage", "has no answers of step 0", "score",
+                unasked_session(), NULL);
+}
+
 static void score__bad_files__refused(void **state)
 {
     (void)state;
@@ -72,7 +183,23 @@ static void score__bad_files__refused(void **state)
         const char *message;
     } rows[] = {
         {"[", "bad.json: line 1, column 1: is not valid JSON: ']' expected near end of file"},
-        {"{}", "bad.json: is an object, expected an array of stored generations"},
+        {"7", "bad.json: is an integer (7), expected an array of stored generations"},
+        {"{}", "bad.json: probes: is missing, expected an array"},
+        {"{\"probes\": [7]}",
+         "bad.json: probes[0]: is an integer (7), expected an object as eval prints it"},
+        {"{\"probes\": [{\"name\": \"a\"}]}",
+         "bad.json: probes[0].text: is missing, expected an object with base and now"},
+        {"{\"probes\": [{\"name\": \"a\", \"text\": {\"base\": \"\"}}]}",
+         "bad.json: probes[0].text.now: is missing, expected a string"},
+        {"{\"probes\": [{\"name\": \"a\", \"text\": {\"now\": \"\"}}]}",
+         "bad.json: probes[0].accepted: is missing, expected an array"},
+        {"[{\"name\": \"a\", \"generated\": \"\", \"accepted\": [\"b\"], \"mode\": \"x\"}]",
+         "bad.json: [0].mode: is 'x', expected math, exact, contains, number, regex or "
+         "json_field:FIELD"},
+        {"[{\"name\": \"a\", \"generated\": \"\", \"accepted\": [\"b(\"], \"mode\": \"regex\"}]",
+         "bad.json: [0] a: pattern 'b(': missing closing parenthesis (at byte 2)"},
+        {"[{\"name\": \"a\", \"generated\": \"\", \"accepted\": [\"b\"], \"mode\": \"number\"}]",
+         "bad.json: [0] a: the answer 'b' has no number, expected one"},
         {"[7]", "bad.json: [0]: is an integer (7), expected an object with name, generated and "
                 "accepted"},
         {"[{}]", "bad.json: [0].name: is missing, expected a string"},
@@ -91,7 +218,8 @@ static void score__bad_files__refused(void **state)
     for (size_t i = 0; i < countof(rows); i++)
         run_refused("format", rows[i].message, "score", run_write_text("bad.json", rows[i].text),
                     NULL);
-    run_refused("usage", "--mode is 'exactly', expected math", "score",
+    run_refused("usage", "--mode: is 'exactly', expected math, exact, contains, number, regex or "
+                "json_field:FIELD", "score",
                 run_write_text("s.json", stored), "--mode", "exactly", NULL);
     run_refused("usage", "cannot open", "score", "no-such-file.json", NULL);
 }
@@ -102,6 +230,9 @@ int main(void)
         cmocka_unit_test(score__json__verdicts_in_input_order),
         cmocka_unit_test(score__text__a_line_each_and_total),
         cmocka_unit_test(score__empty_array__nothing),
+        cmocka_unit_test(score__modes__of_the_item_and_given),
+        cmocka_unit_test(score__evaluation__same_verdicts_without_a_model),
+        cmocka_unit_test(score__session__answers_at_the_head),
         cmocka_unit_test(score__bad_files__refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
