@@ -4,6 +4,7 @@
 
 #include "src/answer_option.h"
 #include "src/base/text.h"
+#include "src/drift.h"
 #include "src/metric_option.h"
 #include "src/null_run.h"
 #include "src/patch_list.h"
@@ -23,6 +24,7 @@ struct job {
     size_t null_draws;      /* 0: no null models */
     uint64_t seed;
     struct null_run *null; /* or NULL */
+    struct drift drift;     /* by a patch */
 };
 
 static bool read_numbers(const struct arguments *arguments, struct job *job, struct err *err)
@@ -95,11 +97,14 @@ static bool compare_with_null(struct job *job, struct err *err)
 
 static bool work(struct job *job, struct err *err)
 {
+    bool patched = job->patches.count > 0;
+    if (patched && !drift_begin(&job->drift, job->model, job->options.threads, err))
+        return false;
     job->base = evaluate_with_progress(job, "answering", err);
     job->now = job->base;
-    if (!job->base || job->patches.count == 0)
+    if (!job->base || !patched)
         return job->base != NULL;
-    if (!patch_list_apply(&job->patches, job->model, err))
+    if (!patch_list_apply(&job->patches, job->model, err) || !drift_end(&job->drift, err))
         return false;
     job->now = evaluate_with_progress(job, "answering, patched", err);
     return job->now && (job->null_draws == 0 || compare_with_null(job, err));
@@ -132,9 +137,9 @@ static void add_signal(struct buf *out, const struct job *job)
         buf_add_format(out, " -> %.4f", now);
     if (!isnan(base))
         buf_add_text(out, "\n");
-    if (job->options.metric == METRIC_TOKEN_GAP)
-        buf_add_text(out, "token_gap looks at one token of each answer: unsound for longer ones, "
-                          "kept to compare with old results\n");
+    const char *note = metric_note(job->options.metric);
+    if (note)
+        buf_add_format(out, "%s is %s\n", metric_name(job->options.metric), note);
     if (apart > 0)
         buf_add_format(out, "%zu probes have an answer that merges with the end of the prompt and "
                             "was tokenized apart\n", apart);
@@ -154,6 +159,7 @@ static void print_text(const struct arguments *arguments, const struct job *job)
         null_run_text(&out, job->null, job->set, job->base, job->now);
     }
     add_signal(&out, job);
+    drift_text(&job->drift, &out);
     cli_print_text(out.data, out.len);
     buf_free(&out);
 }
@@ -162,6 +168,9 @@ static void print_json(const struct job *job)
 {
     json_t *object = json_object();
     (void)json_object_set_new(object, "metric", json_string(metric_name(job->options.metric)));
+    const char *note = metric_note(job->options.metric);
+    if (note)
+        (void)json_object_set_new(object, "metric_note", json_string(note));
     (void)json_object_set_new(object, "probes", report_probes_json(job->set, job->base, job->now));
     (void)json_object_set_new(object, "totals", report_totals_json(job->set, job->base, job->now));
     (void)json_object_set_new(object, "categories",
@@ -169,6 +178,8 @@ static void print_json(const struct job *job)
     if (job->null)
         (void)json_object_set_new(object, "null",
                                   null_run_json(job->null, job->set, job->base, job->now));
+    if (job->now != job->base)
+        (void)json_object_set_new(object, "neutral", drift_json(&job->drift));
     cli_print_json(object, true);
 }
 
@@ -184,6 +195,7 @@ static int run(struct arguments *arguments, struct err *err)
         evaluation_free(job.now);
     evaluation_free(job.base);
     null_run_free(job.null);
+    drift_free(&job.drift);
     patch_list_free(&job.patches);
     probe_set_free(job.set);
     model_free(job.model);
@@ -209,7 +221,8 @@ const struct command command_eval = {
                "probes, math if they state none (probes/FORMAT.md).  With a patch, every probe\n"
                "is answered before and after it:\n"
                "fixed, broke and stayed, the exact McNemar p, Wilson intervals of the right\n"
-               "answers, and a bootstrap interval of the change of the gaps (a search signal).\n"
+               "answers, a bootstrap interval of the change of the gaps (a search signal), and\n"
+               "the mean divergence KL(base || patched) of the next token on neutral text.\n"
                "--null N answers them N times more with as many random flips of the same\n"
                "layers and projections, drawn uniformly, and N times by scale, and tells the\n"
                "patch's rank among them.\n"

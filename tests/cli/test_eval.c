@@ -174,6 +174,8 @@ static void eval__without_patch__all_fields(void **state)
     adds_up(out);
     assert_int_equal(json_object_size(look(out, "totals", JSON_OBJECT)), 2);
     assert_string_equal(look_text(out, "metric"), "token_gap");
+    assert_int_equal(strncmp(look_text(out, "metric_note"), "unsound: ", 9), 0);
+    assert_null(json_object_get(out, "neutral")); /* nothing was changed */
     json_decref(out);
     run_free(run);
 }
@@ -212,6 +214,10 @@ static void eval__with_patch__before_and_after(void **state)
                                side(probe, "text", "now", JSON_STRING));
     }
     assert_true(changed > 0);
+    json_t *neutral = look(out, "neutral", JSON_OBJECT);
+    assert_true(look_real(neutral, "kl") > 1e-3);
+    assert_in_range(look_int(neutral, "positions"), look_int(neutral, "sentences") * 10, 1000);
+    assert_null(json_object_get(out, "metric_note"));
     json_decref(base);
     json_decref(out);
     run_free(plain);
