@@ -13,6 +13,7 @@ extern const struct command command_gen;
 extern const struct command command_eval;
 extern const struct command command_search;
 extern const struct command command_patch;
+extern const struct command command_ppl;
 extern const struct command command_score;
 extern const struct command command_bench;
 extern const struct command command_synth;
@@ -29,6 +30,7 @@ const struct command *const cli_commands[] = {
     &command_eval,
     &command_search,
     &command_patch,
+    &command_ppl,
     &command_score,
     &command_bench,
     &command_synth,
