@@ -95,6 +95,7 @@ struct progress {
     const char *what;
     uint64_t total; /* 0: not known */
     uint64_t done;
+    uint64_t before; /* of done: what was there at the start, no work of this run */
     double started; /* clock_seconds */
     double shown;
     bool terminal;
@@ -102,6 +103,8 @@ struct progress {
 };
 
 void progress_start(struct progress *progress, const char *what, uint64_t total);
+/* So much of it was done before: rate and time left are those of what comes. */
+void progress_skip(struct progress *progress, uint64_t before);
 /* note is shown behind the numbers, may be NULL */
 void progress_update(struct progress *progress, uint64_t done, const char *note);
 /* Take the line away so that something can be printed. */

@@ -38,11 +38,27 @@ static bool open_workbench(const struct arguments *arguments, const struct ui_op
     return ok;
 }
 
+/* `bankai open FILE.bankai`, `bankai -R FILE` */
+static bool is_session(const char *word, bool read_only)
+{
+    const char *dot = strrchr(word, '.');
+    return (read_only && strcmp(word, "nano") != 0) || (dot && strcmp(dot, ".bankai") == 0);
+}
+
 static int run(struct arguments *arguments, struct err *err)
 {
     const char *model = arguments_positional(arguments, 0);
     const char *session = arguments_text(arguments, "session", NULL);
-    bool going_on = search_options_going_on(session);
+    bool read_only = arguments_has(arguments, "read-only");
+    if (model && !session && is_session(model, read_only)) {
+        session = model;
+        model = NULL;
+    }
+    bool going_on = read_only || search_options_going_on(session);
+    if (read_only && !session) {
+        (void)err_set(err, ERR_USAGE, "--read-only has no session, expected -s FILE");
+        return cli_fail(err);
+    }
     int32_t layers[SEARCH_LAYERS_MAX];
     if (going_on && !search_options_leave_session(arguments, err))
         return cli_fail(err);
@@ -58,6 +74,8 @@ static int run(struct arguments *arguments, struct err *err)
                 .output = arguments_text(arguments, "output", NULL),
                 .search = search_default_options(),
                 .answers_unasked = true,
+                .read_only = read_only,
+                .offer = !session,
             },
         .theme = arguments_text(arguments, "theme", NULL),
         .colour = arguments_text(arguments, "color", NULL),
@@ -78,6 +96,8 @@ static const struct option_spec options[] = {
     {"output", 'o', "PATCH", "patch file, rewritten at every accepted flip (last.json in the "
                              "state folder)"},
     {"session", 's', "FILE", "session to begin, or to go on with as it was left"},
+    {"read-only", 'R', NULL, "look at a session, beside its writer or where nothing can be "
+                              "written"},
     SEARCH_OPTIONS,
     {"theme", 0, "NAME", "dark (default), light, a file, or one of ~/.config/bankai/themes"},
     {"color", 0, "C", "auto (default), 256, 16 or none"},
@@ -96,7 +116,8 @@ const struct command command_open = {
                "held out is calculus-heldout where nothing else is given.  Every accepted flip\n"
                "is in the patch file at once, and the last line printed says where that is.\n"
                "Everything that is tried is in a session, which -s opens again as it was left.\n"
-               "'bankai' alone and 'bankai MODEL' are short for it.",
+               "-R FILE looks at one without changing anything, also while it is being written.\n"
+               "'bankai' alone, 'bankai MODEL' and 'bankai -s FILE' are short for it.",
     .options = options,
     .positional_min = 0,
     .positional_max = 1,

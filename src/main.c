@@ -117,10 +117,14 @@ static int print_version(void)
     return EXIT_DONE;
 }
 
-/* `bankai` and `bankai MODEL` open the workbench. */
-static bool is_model(const char *word)
+/* `bankai`, `bankai MODEL`, `bankai -s FILE` and `bankai -R FILE` open the workbench. */
+static bool opens_workbench(const char *word)
 {
-    return *word != '-' && (strcmp(word, "nano") == 0 || strpbrk(word, "/.") != NULL);
+    bool is_session = strncmp(word, "-s", 2) == 0 || strcmp(word, "-R") == 0 ||
+                      strcmp(word, "--read-only") == 0 || strcmp(word, "--session") == 0 ||
+                      strncmp(word, "--session=", 10) == 0;
+    bool is_model = *word != '-' && (strcmp(word, "nano") == 0 || strpbrk(word, "/.") != NULL);
+    return is_session || is_model;
 }
 
 static int open_workbench(int argc, char **argv)
@@ -134,7 +138,7 @@ static int run_program(int argc, char **argv)
 {
     struct err err = {0};
     const char *word = argc > 1 ? argv[1] : NULL;
-    if (!word || is_model(word))
+    if (!word || opens_workbench(word))
         return open_workbench(argc, argv);
     if (strcmp(word, "--version") == 0)
         return print_version();

@@ -74,13 +74,13 @@ static void add_time(struct buf *out, double seconds)
 static void add_numbers(struct buf *out, const struct progress *progress, double elapsed)
 {
     unsigned long long done = progress->done, total = progress->total;
-    double rate = elapsed > 0 ? (double)done / elapsed : 0;
+    double rate = elapsed > 0 ? (double)(done - progress->before) / elapsed : 0;
     if (total > 0)
         buf_add_format(out, "  %3.0f%%  %llu/%llu", 100.0 * (double)done / (double)total, done,
                        total);
     else
         buf_add_format(out, "  %llu", done);
-    if (done == 0)
+    if (done <= progress->before)
         return;
     buf_add_format(out, "  %.*f/s  ", rate < 100 ? 1 : 0, rate);
     if (total > 0 && done <= total)
@@ -159,6 +159,11 @@ void progress_start(struct progress *progress, const char *what, uint64_t total)
         .shown = now,
         .terminal = is_terminal(),
     };
+}
+
+void progress_skip(struct progress *progress, uint64_t before)
+{
+    progress->before = progress->done = before;
 }
 
 void progress_update(struct progress *progress, uint64_t done, const char *note)

@@ -266,6 +266,7 @@ static bool run_search(struct job *job, struct err *err)
     double start = clock_seconds();
     enum search_status status = SEARCH_FINISHED;
     progress_start(&job->line, "searching", job->options.iterations);
+    progress_skip(&job->line, job->tried_before);
     report_at_once(&job->line);
     do
         status = step(job, before, err);

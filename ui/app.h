@@ -107,6 +107,11 @@ struct app {
     char *model_name;
     char *output; /* patch file that holds the accepted flips */
     char *session; /* its file */
+    bool read_only;      /* the session is only looked at */
+    char *offer;         /* "last session: ...", shown until something is tried */
+    char *offer_path;    /* its file */
+    char *reopen;        /* session to open instead of this one, once the loop can */
+    char paused[256];    /* what cannot be written, "" if all could be */
     struct map_state map;
     struct probe_state *probes; /* targets, controls, held-out */
     size_t probe_count, target_count, control_count, heldout_count;
@@ -122,12 +127,18 @@ struct app {
     bool help_open;
     int help_scroll;
     char *help_filter;   /* what was typed in help, "" for all */
+    char *page;          /* lines that are shown over everything, or NULL */
+    const char *page_title;
+    int page_scroll;
     char message[256];   /* last message or error, shown in the status line */
     bool message_is_error;
     struct grid *grid;
     struct theme *theme;
     enum colour_mode colours;
     double cancel_at;    /* when C-c was pressed last, 0: never */
+    bool typed;          /* the command at hand was typed by a person into the : line */
+    bool by_script;      /* a script presses the keys */
+    char *shell;         /* shell command to run, once the loop can */
     bool suspend;        /* give the terminal back to the shell, once the loop can */
     bool quit;
     char *said_at_exit;  /* printed after the terminal was restored */
@@ -139,6 +150,14 @@ void app_free(struct app *app);
 
 /* Change the state by an event; takes nothing but copies what it keeps. */
 void app_event(struct app *app, struct event *event);
+
+/* Forget the model and all that came with it: another one will be opened. */
+void app_forget(struct app *app);
+
+/* The view state (which view, cursors, zoom) as text, owned by the caller, and back: what
+ * does not fit this model is left out. */
+char *app_view_text(const struct app *app);
+void app_take_view(struct app *app, const char *text);
 
 /* Handle one key or one command line ("goto 3.gate.514"); errors become
  * app->message. */

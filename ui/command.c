@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/command_int.h"
+
 /* ---- finding --------------------------------------------------------------- */
 
 /* [K2], and that names are sorted. */
@@ -144,7 +146,9 @@ static void run_named(struct app *app, const char *name, char *rest)
     } else {
         call.count = split_words(words, call.argument);
     }
-    if (count_fits(app, command, call.count))
+    if (app->read_only && command_changes(&call))
+        app_complain(app, "%s is refused: the session is open for reading only (-R)", name);
+    else if (count_fits(app, command, call.count))
         command->run(app, &call);
     free(words);
 }
@@ -155,7 +159,9 @@ void command_run(struct app *app, const char *line)
     char *name = skip_blanks(copy);
     while (*name == ':')
         name = skip_blanks(name + 1);
-    if (*name && *name != '#') {
+    if (*name == '!') {
+        run_named(app, "!", name + 1);
+    } else if (*name && *name != '#') {
         char *end = name;
         while (*end && !is_blank(*end))
             end++;
@@ -204,7 +210,9 @@ void app_key(struct app *app, key_code key)
         return;
     }
     const struct key_binding *binding = binding_of(app, key);
-    if (binding)
+    if (app->page)
+        page_key(app, key);
+    else if (binding)
         command_run(app, binding->line);
     else
         complain_unbound(app, key);

@@ -122,6 +122,27 @@ static void add_files(struct found *found)
         qsort(found->items, found->count, sizeof *found->items, compare_texts);
 }
 
+/* Those of the sessions' folder by their names, others by their paths. */
+static void add_sessions(struct found *found)
+{
+    struct buf path = {0};
+    DIR *folder = command_sessions_folder(&path) ? opendir(path.data) : NULL;
+    buf_free(&path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        char *dot = strrchr(entry->d_name, '.');
+        if (!dot || dot == entry->d_name || strcmp(dot, ".bankai") != 0)
+            continue;
+        *dot = '\0';
+        add(found, entry->d_name);
+    }
+    if (folder)
+        (void)closedir(folder);
+    if (found->count > 1)
+        qsort(found->items, found->count, sizeof *found->items, compare_texts);
+    if (memchr(found->prefix, '/', found->prefix_len))
+        add_files(found);
+}
+
 /* ---- by command ---------------------------------------------------------------- */
 
 static bool is_one_of(const char *name, const char *const *names)
@@ -149,6 +170,10 @@ static void add_arguments(struct found *found, const struct app *app, const char
         add_probes(found, app);
     else if (strcmp(name, "prompt") == 0)
         add_commands(found);
+    else if (strcmp(name, "resume") == 0)
+        add_sessions(found);
+    else if (strcmp(name, "session") == 0)
+        add(found, "name");
     else if (strcmp(name, "theme") == 0)
         add_words(found, command_themes);
     else if (strcmp(name, "view") == 0)

@@ -29,7 +29,18 @@ command_function command_goto, command_layer, command_proj;
 /* commands_file.c */
 command_function command_screen, command_source, command_write, command_write_over;
 
+/* commands_session.c */
+command_function command_note, command_notes, command_resume, command_run_shell, command_of_session;
+
 /* ---- shared ---------------------------------------------------------------- */
+
+/* Would this call change the session or the flips? */
+bool command_changes(const struct command_call *call);
+
+/* "~/x" lies in the home folder; owned by the caller. */
+char *command_expand_home(const char *path);
+/* The folder in which sessions without a path lie, with a slash at its end. */
+bool command_sessions_folder(struct buf *path);
 
 /* Is a model open?  If not, say that this command needs one. */
 bool command_needs_model(struct app *app, const struct command_call *call);

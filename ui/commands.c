@@ -6,6 +6,7 @@
 #include "ui/command_int.h"
 
 const struct ui_command ui_commands[] = {
+    {"!", "CMD", 1, -1, "run a shell command, typed here only", command_run_shell},
     {"accept", "", 0, 0, "accept the last tried candidate", command_accept},
     {"answers", "", 0, 0, "answers of targets and controls, base and now", command_answers},
     {"back", "", 0, 0, "zoom out, leave the typed text", command_back},
@@ -21,6 +22,8 @@ const struct ui_command ui_commands[] = {
     {"layer", "next|previous", 1, 1, "the same matrix of another layer", command_layer},
     {"maximise", "", 0, 0, "give this view the whole screen, or not", command_maximise},
     {"move", "MOTION", 1, 1, "move the cursor", command_move},
+    {"note", "TEXT", 1, -1, "write a note into the session", command_note},
+    {"notes", "", 0, 0, "list the notes", command_notes},
     {"pause", "", 0, 0, "stop the search and what waits behind it", command_pause},
     {"probe", "NAME", 1, -1, "go to a probe", command_probe},
     {"proj", "next|previous", 1, 1, "another matrix of the same layer", command_proj},
@@ -30,8 +33,10 @@ const struct ui_command ui_commands[] = {
     {"redo", "[N]", 0, 1, "put back what was undone last, or N", command_redo},
     {"redraw", "", 0, 0, "draw the whole screen again", command_redraw},
     {"reject", "", 0, 0, "reject the last tried candidate", command_reject},
+    {"resume", "[NAME]", 0, -1, "go on with the last session, or with NAME", command_resume},
     {"run", "", 0, 0, "let the search run until it is paused", command_run_search},
     {"screen", "FILE", 1, -1, "write this screen to a file, as text", command_screen},
+    {"session", "[name NAME]", 0, 2, "where the session is, or give it a name", command_of_session},
     {"source", "FILE", 1, -1, "run the commands in a file", command_source},
     {"state", "STEP", 1, 1, "go to any step of the session; 0: no flips", command_go_to_step},
     {"step", "[N]", 0, 1, "try the next candidate, or N of them", command_step},

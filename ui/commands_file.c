@@ -10,8 +10,7 @@
 #include "ui/command_int.h"
 #include "ui/script.h"
 
-/* "~/x" lies in the home folder; owned by the caller. */
-static char *expand_home(const char *path)
+char *command_expand_home(const char *path)
 {
     const char *home = getenv("HOME");
     struct buf out = {0};
@@ -43,7 +42,7 @@ static void write_patch(struct app *app, const struct command_call *call, bool o
             app_complain(app, "%s has nothing to write: no flip is accepted", call->name);
         return;
     }
-    char *path = expand_home(call->argument[0]);
+    char *path = command_expand_home(call->argument[0]);
     if (count == 0 && !app->job.running)
         app_complain(app, "%s has nothing to write: no flip is accepted", call->name);
     else if (!over && access(path, F_OK) == 0)
@@ -69,7 +68,7 @@ void command_screen(struct app *app, const struct command_call *call)
 {
     struct buf text = {0};
     struct err err = {0};
-    char *path = expand_home(call->argument[0]);
+    char *path = command_expand_home(call->argument[0]);
     app_draw(app);
     grid_dump(app->grid, &text);
     if (file_write(path, text.data ? text.data : "", text.len, &err))
@@ -85,7 +84,7 @@ void command_screen(struct app *app, const struct command_call *call)
 void command_source(struct app *app, const struct command_call *call)
 {
     struct err err = {0};
-    char *path = expand_home(call->argument[0]);
+    char *path = command_expand_home(call->argument[0]);
     if (!script_push(path, &err))
         complain_file(app, &err, path);
     free(path);

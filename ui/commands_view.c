@@ -100,8 +100,12 @@ void command_probe(struct app *app, const struct command_call *call)
 
 static void on_line(void *user, const char *line)
 {
-    if (line)
-        app_command(user, line);
+    struct app *app = user;
+    if (!line)
+        return;
+    app->typed = !app->by_script;
+    app_command(app, line);
+    app->typed = false;
 }
 
 /* Runs "NAME line", unless nothing was typed. */
@@ -190,12 +194,14 @@ void command_quit(struct app *app, const struct command_call *call)
     (void)call;
     struct buf said = {0};
     size_t count = app->search.accepted_count;
-    if (count > 0 && app->output)
+    if (app->read_only)
+        buf_add_text(&said, "nothing was changed");
+    else if (count > 0 && app->output)
         buf_add_format(&said, "%zu accepted flip%s: %s", count, count == 1 ? "" : "s",
                        app->output);
     else
         buf_add_text(&said, "no flip is accepted");
-    if (app->search.tried > 0 && app->session)
+    if (app->search.tried > 0 && app->session && !app->read_only)
         buf_add_format(&said, "\ngo on with: bankai open -s %s", app->session);
     free(app->said_at_exit);
     app->said_at_exit = said.data; /* moved */

@@ -49,7 +49,9 @@ static void draw_tabs_right(struct app *app, struct rect line, int left)
     struct buf longer = {0}, shorter = {0};
     buf_add_format(&shorter, "%s  %zu flip%s ", name, flips, flips == 1 ? "" : "s");
     buf_add_format(&longer, "%s  %zu flip%s  %s ", name, flips, flips == 1 ? "" : "s",
-                   file_name(app->output));
+                   app->read_only ? "read-only" : file_name(app->output));
+    if (app->read_only) /* that is worth more room than the model's name */
+        buf_clear(&shorter), buf_add_text(&shorter, "read-only ");
     const struct buf *text = &longer;
     if (left + 2 + grid_text_columns(text->data, text->len) > line.columns)
         text = &shorter;
@@ -77,7 +79,8 @@ static const char *job_word(enum job_type type)
         [JOB_ACCEPT] = "accept",   [JOB_REJECT] = "reject",   [JOB_UNDO] = "undo",
         [JOB_REDO] = "redo",       [JOB_GOTO] = "go to step",
         [JOB_ANSWERS] = "answers", [JOB_HELDOUT] = "held-out", [JOB_TEXT] = "text",
-        [JOB_WRITE] = "write",
+        [JOB_WRITE] = "write",     [JOB_NOTE] = "note",        [JOB_NOTES] = "notes",
+        [JOB_SHELL] = "shell",     [JOB_ABOUT] = "session",    [JOB_RENAME] = "session name",
     };
     return words[type];
 }
@@ -113,7 +116,7 @@ static void search_text(const struct app *app, int detail, struct buf *out)
     }
     if (detail >= 2 && search->tried > 0 && search->accepted_count <= search->tried)
         buf_add_format(out, " (%.1f %%)", view_accept_percent(app));
-    if (detail >= 3)
+    if (detail >= 3 && !app->read_only)
         buf_add_format(out, "  patch: %s", file_name(app->output));
     buf_add_text(out, " ");
 }
@@ -126,7 +129,8 @@ static const char *idle_text(const struct app *app)
     if (app->probe_count > app->heldout_count && isnan(app->probes[0].before) &&
         app->search.next_count == 0)
         return "measuring the probes before the search ...";
-    return "ready";
+    bool fresh = app->search.tried == 0 && app->search.accepted_count == 0;
+    return app->offer && fresh ? app->offer : "ready";
 }
 
 static int draw_status_left(struct app *app, struct rect line)
@@ -178,6 +182,12 @@ static void draw_readout(struct app *app, struct rect line)
     if (line.rows < 1)
         return;
     struct buf text = {0};
+    if (app->paused[0]) {
+        buf_add_format(&text, "paused: %s; :w FILE saves the flips", app->paused);
+        (void)grid_text(app->grid, line, 0, 0, text.data, text.len, STYLE_ERROR);
+        buf_free(&text);
+        return;
+    }
     view_of(app->focus)->readout(app, &text);
     if (text.len > 0)
         (void)grid_text(app->grid, line, 0, line.columns > 20 ? 1 : 0, text.data, text.len,
@@ -227,6 +237,8 @@ void app_draw(struct app *app)
     hints_draw(app, layout.hints);
     if (app->help_open)
         help_draw(app, (struct rect){.rows = grid->rows, .columns = grid->columns});
+    if (app->page)
+        page_draw(app, (struct rect){.rows = grid->rows, .columns = grid->columns});
     if (prompt_is_open())
         prompt_draw(grid, last_line(grid));
 }

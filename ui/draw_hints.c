@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "ui/command.h"
+#include "ui/command_int.h"
 #include "ui/view_int.h"
 
 /* A job that is done before a person has read "pause" is not worth the change. */
@@ -40,6 +40,9 @@ static bool is_worth_it(const struct app *app, const char *line)
     bool zoomed = app->focus == VIEW_MAP && app->map.zoomed;
     if (!app->opened)
         return strcmp(line, "help") == 0 || strcmp(line, "close") == 0;
+    const char *name = strncmp(line, "prompt ", 7) == 0 ? line + 7 : line;
+    if (app->read_only && command_changes(&(struct command_call){.name = name}))
+        return false;
     if (strcmp(line, "enter") == 0)
         return !zoomed;
     if (strcmp(line, "back") == 0)

@@ -55,6 +55,7 @@ static void free_parts(struct event *event)
     case EVENT_OPENED:
         free(event->opened.output);
         free(event->opened.session);
+        free(event->opened.view);
         break;
     case EVENT_SCALES:
         free(event->scales.mean);
@@ -82,10 +83,15 @@ static void free_parts(struct event *event)
         generation_free(&event->text.base);
         generation_free(&event->text.now);
         break;
-    case EVENT_WRITTEN:
-    case EVENT_PROGRESS:
-    case EVENT_STARTED:
-    case EVENT_FINISHED:
+    case EVENT_PAST:
+        free(event->past.tried);
+        free(event->past.history);
+        break;
+    case EVENT_OFFER:
+        free(event->offer);
+        break;
+    case EVENT_SAID: case EVENT_SESSION: case EVENT_NOTES: case EVENT_PAUSED:
+    case EVENT_WRITTEN: case EVENT_PROGRESS: case EVENT_STARTED: case EVENT_FINISHED:
     case EVENT_ERROR:
         break;
     }

@@ -23,6 +23,7 @@
 #include "ui/crash.h"
 #include "ui/prompt_int.h"
 #include "ui/script.h"
+#include "ui/shell.h"
 #include "ui/term.h"
 #include "ui/ui.h"
 
@@ -35,6 +36,8 @@ static const double script_s = 0.005; /* how often a script asks whether all is 
 struct loop {
     struct app *app;
     struct worker *worker;
+    struct worker_options options; /* of the next one */
+    char *session;                 /* that it opens, owned; NULL: as it was asked for */
     bool headless;
     bool dirty;        /* to be painted at once */
     bool reported;     /* to be painted when the next frame is due */
@@ -48,11 +51,21 @@ struct loop {
 
 /* ---- painting ------------------------------------------------------------------- */
 
+static void keep_view(struct loop *loop)
+{
+    if (!loop->app->opened || loop->app->read_only)
+        return;
+    char *view = app_view_text(loop->app);
+    worker_keep_view(loop->worker, view);
+    free(view);
+}
+
 static void paint(void *user)
 {
     struct loop *loop = user;
     loop->app->now = loop->painted_at = clock_seconds();
     app_draw(loop->app);
+    keep_view(loop);
     if (!loop->headless)
         term_show(loop->app->grid, loop->app->theme);
     loop->dirty = loop->reported = false;
@@ -161,7 +174,7 @@ static void take_event(struct loop *loop, struct event *event)
         loop->err = event->err;
     }
     app_event(loop->app, event);
-    if (event->type == EVENT_OPENED && loop->app->output)
+    if ((event->type == EVENT_OPENED || event->type == EVENT_SESSION) && loop->app->output)
         crash_set_files(loop->app->output, loop->app->session);
     event_free(event);
     loop->reported = true;
@@ -283,6 +296,58 @@ static void run_script(struct loop *loop)
     loop->dirty = true;
 }
 
+/* ---- what a command asked for and the loop alone can do --------------------------- */
+
+static void run_shell(struct loop *loop)
+{
+    struct app *app = loop->app;
+    struct job job = {.type = JOB_SHELL, .text = app->shell};
+    if (loop->headless) {
+        app_complain(app, "there is no terminal to run a shell command in");
+    } else {
+        term_suspend();
+        int status = shell_run(app->shell);
+        term_resume();
+        fit_terminal(loop);
+        job.count = (uint64_t)status;
+        if (app->opened)
+            app->post(app, &job);
+        app_say(app, "exit status %d", status);
+    }
+    free(app->shell);
+    app->shell = NULL;
+    loop->dirty = true;
+}
+
+/* The old session is closed first: it may be the one that is opened. */
+static bool open_session(struct loop *loop, const char *path)
+{
+    free(loop->session);
+    loop->session = x_copy(path, strlen(path));
+    loop->options.session = loop->session;
+    loop->options.model = NULL; /* that of the session */
+    loop->options.offer = false;
+    worker_stop(loop->worker);
+    app_forget(loop->app);
+    loop->worker = loop->app->worker = worker_start(&loop->options, &loop->err);
+    loop->failed = !loop->worker;
+    loop->idle = false;
+    loop->dirty = true;
+    return !loop->failed;
+}
+
+/* False where there is nothing to go on with. */
+static bool do_what_was_asked(struct loop *loop)
+{
+    struct app *app = loop->app;
+    if (app->shell)
+        run_shell(loop);
+    if (app->suspend && !loop->headless)
+        stop_here();
+    app->suspend = false;
+    return !app->reopen || open_session(loop, app->reopen);
+}
+
 static void turn(struct loop *loop)
 {
     bool waits_for_frame = loop->reported;
@@ -303,9 +368,8 @@ static void turn(struct loop *loop)
     if (wait[2].revents || (!waits_for_frame && script_is_running()))
         take_events(loop);
     run_script(loop);
-    if (loop->app->suspend && !loop->headless)
-        stop_here();
-    loop->app->suspend = false;
+    if (!do_what_was_asked(loop))
+        return;
     double now = clock_seconds();
     bool tick = loop->app->job.running && loop->app->job.total == 0 && !loop->headless &&
                 now >= loop->painted_at + tick_s;
@@ -328,6 +392,8 @@ static void run_loop(struct loop *loop)
         turn(loop);
     script_stop();
     prompt_cancel();
+    if (loop->worker)
+        keep_view(loop);
     if (!loop->failed && !loop->app->quit)
         app_command(loop->app, "quit"); /* for what it says at the end */
 }
@@ -351,6 +417,7 @@ static bool start(struct loop *loop, const struct ui_options *options, int rows,
     if (!loop->headless)
         term_size(&rows, &columns);
     grid_resize(app->grid, rows, columns);
+    loop->options = options->worker;
     loop->worker = app->worker = worker_start(&options->worker, err);
     app->post = post_job;
     return loop->worker != NULL;
@@ -407,6 +474,7 @@ static bool run(const struct ui_options *options, bool headless, int rows, int c
         run_loop(&loop);
     if (loop.worker)
         worker_stop(loop.worker);
+    free(loop.session);
     term_close();
     if (!headless)
         prompt_history_save();

@@ -149,7 +149,7 @@ static bool command(struct app *app, const char *line, struct err *err)
     return app->message_is_error ? err_set(err, ERR_USAGE, "%s", app->message) : true;
 }
 
-static bool run_line(const struct script_host *host, const char *line, struct err *err)
+static bool run_one(const struct script_host *host, const char *line, struct err *err)
 {
     const char *rest;
     if ((rest = behind(line, "wait")))
@@ -159,6 +159,14 @@ static bool run_line(const struct script_host *host, const char *line, struct er
     if ((rest = behind(line, "resize")))
         return resize(host, rest, err);
     return command(host->app, line, err);
+}
+
+static bool run_line(const struct script_host *host, const char *line, struct err *err)
+{
+    host->app->by_script = true; /* its keys are typed by nobody */
+    bool ok = run_one(host, line, err);
+    host->app->by_script = false;
+    return ok;
 }
 
 /* ---- running ------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/num.h"
 #include "src/base/text.h"
 #include "ui/state_int.h"
 #include "ui/view_int.h"
@@ -21,19 +22,32 @@ struct app *app_new(void)
     return app;
 }
 
+void app_forget(struct app *app)
+{
+    char **texts[] = {&app->compare.prompt, &app->compare.base, &app->compare.now,
+                      &app->model_name,     &app->output,       &app->session,
+                      &app->offer,          &app->offer_path,   &app->reopen,
+                      &app->page,           &app->shell};
+    map_free(&app->map);
+    search_free_state(&app->search);
+    probes_free(app);
+    for (size_t i = 0; i < countof(texts); i++)
+        state_set_text(texts[i], NULL, 0);
+    app->compare = (struct compare_state){0};
+    app->job = (struct job_state){0};
+    app->model = NULL;
+    app->shape = NULL;
+    app->opened = app->heldout_asked = false;
+    app->target_count = app->control_count = app->heldout_count = app->probe_cursor = 0;
+    app->heldout_looks = 0;
+    app->paused[0] = '\0';
+}
+
 void app_free(struct app *app)
 {
     if (!app)
         return;
-    map_free(&app->map);
-    search_free_state(&app->search);
-    probes_free(app);
-    free(app->compare.prompt);
-    free(app->compare.base);
-    free(app->compare.now);
-    free(app->model_name);
-    free(app->output);
-    free(app->session);
+    app_forget(app);
     free(app->help_filter);
     free(app->said_at_exit);
     grid_free(app->grid);
@@ -95,6 +109,9 @@ static void take_opened(struct app *app, const struct event_opened *opened)
     map_open(app, opened->model);
     probes_open(app, opened);
     app->opened = true;
+    app->read_only = opened->read_only;
+    if (opened->view)
+        app_take_view(app, opened->view);
 }
 
 static const char *text_of(const struct generation *generation)
@@ -106,6 +123,8 @@ static const char *text_of(const struct generation *generation)
 static void take_text(struct app *app, const struct event_text *text)
 {
     struct compare_state *compare = &app->compare;
+    if (text->kept)
+        state_set_text(&compare->prompt, text->prompt, strlen(text->prompt));
     if (!compare->prompt || !text->prompt || strcmp(compare->prompt, text->prompt) != 0)
         return;
     state_set_text(&compare->base, text_of(&text->base), text->base.text.len);
@@ -146,6 +165,28 @@ static void take_error(struct app *app, const struct event *event)
                  err->where[0] ? ": " : "", err->message);
     if (event->fatal)
         app->quit = true;
+}
+
+/* The session speaks of itself. */
+static void take_session_event(struct app *app, const struct event *event)
+{
+    const char *text = event->message ? event->message : "";
+    if (event->type == EVENT_SAID) {
+        app_say(app, "%s", text);
+    } else if (event->type == EVENT_SESSION) {
+        state_set_text(&app->session, text, strlen(text));
+        app_say(app, "the session is %s now", text);
+    } else if (event->type == EVENT_NOTES) {
+        if (*text)
+            page_open(app, "Notes", text);
+        else
+            app_say(app, "no notes yet; :note TEXT writes one");
+    } else if (event->type == EVENT_OFFER) {
+        state_set_text(&app->offer, text, strlen(text));
+        state_set_text(&app->offer_path, event->offer, strlen(event->offer));
+    } else if (event->type == EVENT_PAUSED) {
+        text_visible_into(app->paused, sizeof app->paused, text, strlen(text));
+    }
 }
 
 static void take_job_event(struct app *app, const struct event *event)
@@ -192,18 +233,20 @@ void app_event(struct app *app, struct event *event)
         break;
     case EVENT_ANSWERS:
         probes_take_answers(app, &event->answers);
-        if (!event->unasked)
+        if (!event->unasked && !event->answers.kept)
             said_answers(app, event->answers.heldout);
         break;
     case EVENT_TEXT:
         take_text(app, &event->text);
         break;
-    case EVENT_WRITTEN:
-    case EVENT_PROGRESS:
-    case EVENT_STARTED:
-    case EVENT_FINISHED:
+    case EVENT_PAST:
+        search_take_past(app, &event->past);
+        break;
+    case EVENT_SAID: case EVENT_SESSION: case EVENT_NOTES: case EVENT_PAUSED: case EVENT_OFFER:
+    case EVENT_WRITTEN: case EVENT_PROGRESS: case EVENT_STARTED: case EVENT_FINISHED:
     case EVENT_ERROR:
         take_job_event(app, event);
+        take_session_event(app, event);
         break;
     }
 }

@@ -19,6 +19,7 @@ void map_free(struct map_state *map);
 /* state_search.c: what was tried and what is on. */
 void search_take_tried(struct app *app, const struct event_tried *tried, enum job_type job);
 void search_take_flips(struct app *app, const struct event_flips *flips, enum job_type job);
+void search_take_past(struct app *app, const struct event_past *past);
 void search_take_next(struct app *app, const struct event_next *next);
 bool search_holds(const struct flip *flips, size_t count, const struct flip *flip);
 void search_free_state(struct search_state *search);

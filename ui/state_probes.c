@@ -100,7 +100,8 @@ void probes_take_answers(struct app *app, const struct event_answers *answers)
     if (!answers->heldout)
         return;
     app->heldout_asked = true;
-    if (answers->first == measured(app)) /* a look that comes in parts counts once */
+    /* A look that comes in parts counts once. */
+    if (answers->first == measured(app) && !answers->kept)
         app->heldout_looks++;
 }
 

@@ -111,6 +111,23 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
     probes_take_now(app, flips->gaps);
 }
 
+/* ---- a session that is gone on with -------------------------------------------------- */
+
+void search_take_past(struct app *app, const struct event_past *past)
+{
+    struct search_state *search = &app->search;
+    for (size_t i = 0; i < past->count; i++) {
+        map_mark(app, &past->tried[i].flip, ROW_TRIED, true);
+        if (past->tried[i].rejected)
+            map_mark(app, &past->tried[i].flip, ROW_REJECTED, true);
+    }
+    if (past->history_count == 0)
+        return;
+    search->history = x_grow(search->history, past->history_count, sizeof(*search->history));
+    memcpy(search->history, past->history, past->history_count * sizeof(*search->history));
+    search->history_count = past->history_count;
+}
+
 /* ---- what comes next ------------------------------------------------------------------ */
 
 void search_take_next(struct app *app, const struct event_next *next)

@@ -60,6 +60,11 @@ struct layout layout_of(const struct app *app);
 
 /* ui/view_help.c: drawn over everything. */
 void help_draw(struct app *app, struct rect area);
+/* Lines over everything, until a key closes them; title is static. */
+void page_open(struct app *app, const char *title, const char *text);
+void page_draw(struct app *app, struct rect area);
+void page_key(struct app *app, key_code key);
+
 void help_key(struct app *app, key_code key);
 
 #endif

@@ -8,6 +8,7 @@
  * The eventfd is readable exactly while the list is not empty.
  */
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,9 +133,41 @@ void worker_cancel(struct worker *worker, bool all)
     (void)pthread_mutex_unlock(&worker->lock);
 }
 
+void worker_keep_view(struct worker *worker, const char *text)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    bool same = worker->view && strcmp(worker->view, text) == 0;
+    if (!same) {
+        free(worker->view);
+        worker->view = x_copy(text, strlen(text));
+        worker->view_waits = true;
+    }
+    (void)pthread_mutex_unlock(&worker->lock);
+}
+
 bool worker_is_idle(const struct worker *worker)
 {
     return atomic_load(&worker->busy) == 0;
+}
+
+/* Under the lock.  A viewer looks now and then whether its writer did something [W7]. */
+static void wait_for_work(struct worker *worker)
+{
+    struct timespec until;
+    if (!worker->options.read_only) {
+        (void)pthread_cond_wait(&worker->work, &worker->lock);
+        return;
+    }
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    double at = (double)until.tv_nsec * 1e-9 + worker->follow_s;
+    until.tv_sec += (time_t)at;
+    until.tv_nsec = (long)((at - floor(at)) * 1e9);
+    if (pthread_cond_clockwait(&worker->work, &worker->lock, CLOCK_MONOTONIC, &until) !=
+        ETIMEDOUT)
+        return;
+    (void)pthread_mutex_unlock(&worker->lock);
+    worker_follow(worker);
+    (void)pthread_mutex_lock(&worker->lock);
 }
 
 /* Waits for a job; false when it is time to stop. */
@@ -143,7 +176,7 @@ static bool take_job(struct worker *worker, struct job *job)
     (void)pthread_mutex_lock(&worker->lock);
     bool own = worker->job_count == 0 && worker_unasked_job(worker, job);
     while (worker->job_count == 0 && !worker->stop && !own)
-        (void)pthread_cond_wait(&worker->work, &worker->lock);
+        wait_for_work(worker);
     bool go = !worker->stop;
     if (go) {
         worker->unasked = own;
@@ -184,9 +217,28 @@ static void end_job(struct worker *worker, const char *message)
     (void)pthread_mutex_unlock(&worker->lock);
 }
 
+/* What the disk refuses is said until it takes something again [W6]. */
+static void note_paused(struct worker *worker, const struct job *job, const struct err *err,
+                        uint64_t events_before)
+{
+    bool of_files = err->code == ERR_IO && job->type != JOB_WRITE && job->type != JOB_RENAME &&
+                    strcmp(err->file, model_path(worker->model)) != 0;
+    bool wrote = session_event_count(worker->session) > events_before && !worker->behind;
+    if (!of_files && !(worker->paused && wrote && err->code == ERR_NONE))
+        return;
+    struct buf text = {0};
+    worker->paused = of_files;
+    if (of_files)
+        buf_add_format(&text, "%s%s%s", err->file, err->file[0] ? ": " : "", err->message);
+    struct event *event = event_new(EVENT_PAUSED, worker->job);
+    event->message = text.data; /* moved; NULL where it goes on */
+    worker_emit(worker, event);
+}
+
 static void run_job(struct worker *worker, const struct job *job)
 {
     struct err err = {0};
+    uint64_t events_before = session_event_count(worker->session);
     struct event *event = event_new(EVENT_STARTED, job->type);
     worker->job = job->type;
     worker->progress_at = clock_seconds();
@@ -199,7 +251,9 @@ static void run_job(struct worker *worker, const struct job *job)
         message = worker->unasked && !worker->has_given_up ? NULL : "stopped";
     else if (err.code != ERR_NONE)
         worker_emit_error(worker, &err, false);
+    note_paused(worker, job, &err, events_before);
     end_job(worker, message);
+    worker_session_put_view(worker);
 }
 
 /* ---- the thread ------------------------------------------------------------------ */
@@ -285,6 +339,7 @@ static void worker_free(struct worker *worker)
         event_free(event);
     worker_close(worker);
     free_options(&worker->options);
+    free(worker->view);
     (void)pthread_cond_destroy(&worker->work);
     (void)pthread_cond_destroy(&worker->room);
     (void)pthread_mutex_destroy(&worker->lock);
@@ -300,6 +355,7 @@ struct worker *worker_start(const struct worker_options *options, struct err *er
     (void)pthread_cond_init(&worker->work, NULL);
     (void)pthread_cond_init(&worker->room, NULL);
     copy_options(&worker->options, options);
+    worker->follow_s = worker_follow_s;
     atomic_store(&worker->busy, 1); /* it opens */
     worker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int problem = worker->fd < 0 ? errno : start_thread(worker);

@@ -11,6 +11,12 @@
  * [W2] worker_cancel stops the running job within 100 ms; what was accepted stays.
  * [W3] between jobs the model holds exactly the accepted flips.
  * [W4] events own what they point to; event_free.
+ * [W6] when the session or the patch file cannot be written, the job ends with EVENT_ERROR
+ *      and EVENT_PAUSED says why until something was written again.  A flip that is in
+ *      the session, but neither in the patch file nor to be taken back, is told, and
+ *      the patch file follows before any other job.
+ * [W7] read_only: nothing is written but by JOB_WRITE; what would be is refused.  What
+ *      a writer beside it does is told as it comes.
  * [W5] with answers_unasked and a small model (worker_unasked_max) the last typed
  *      text and the answers of targets and controls are kept fresh: whenever
  *      nothing is asked for and the flips have changed, JOB_TEXT and JOB_ANSWERS
@@ -33,6 +39,8 @@ struct worker_options {
     const char *output;             /* patch file, or NULL: last.json in the state folder */
     struct search_options search;   /* layers NULL: defaults */
     bool answers_unasked;           /* [W5] */
+    bool read_only; /* look at a session that is there, beside a writer or without [W7] */
+    bool offer;     /* look for a session to go on with: EVENT_OFFER */
 };
 
 enum job_type {
@@ -48,6 +56,11 @@ enum job_type {
     JOB_HELDOUT,  /* greedy answers of the held-out set, base and now */
     JOB_TEXT,     /* continue `text` greedily, base and now */
     JOB_WRITE,    /* write the accepted flips to file `text` */
+    JOB_NOTE,     /* write `text` into the session */
+    JOB_NOTES,    /* list the notes: EVENT_NOTES */
+    JOB_SHELL,    /* a person ran command `text`, which ended with status `count` */
+    JOB_ABOUT,    /* where the session is and what it holds: EVENT_SAID */
+    JOB_RENAME,   /* go on in the session file `text`: EVENT_SESSION */
 };
 
 struct job {
@@ -67,6 +80,12 @@ enum event_type {
     EVENT_ANSWERS,  /* answers */
     EVENT_TEXT,     /* text */
     EVENT_WRITTEN,  /* message: path */
+    EVENT_PAST,     /* what a session that is gone on with holds: past */
+    EVENT_SAID,     /* message */
+    EVENT_SESSION,  /* the session's file is another one; message: path */
+    EVENT_NOTES,    /* message: lines */
+    EVENT_OFFER,    /* message: what is there to go on with; offer: its file */
+    EVENT_PAUSED,   /* message: what cannot be written [W6]; NULL: it could be again */
     EVENT_PROGRESS, /* done, total of the running job; message: what */
     EVENT_STARTED,  /* a job has begun: job */
     EVENT_FINISHED, /* a job has ended (also when cancelled): job, message if any */
@@ -81,6 +100,8 @@ struct event_opened {
     char *session; /* file */
     uint64_t missing_steps; /* that the session lost with its -wal file */
     uint64_t heldout_looks; /* in the session so far */
+    char *view;             /* as worker_keep_view was given it last, or NULL */
+    bool read_only;
 };
 
 struct event_scales {
@@ -111,6 +132,17 @@ struct event_flips {
     uint64_t tried, screened;
 };
 
+/* In the order of the events; the accepted flips come with EVENT_FLIPS. */
+struct event_past {
+    struct {
+        struct flip flip;
+        bool rejected; /* by the search */
+    } *tried;          /* [count] */
+    size_t count;
+    double *history;   /* [history_count] fitness after each accepted flip */
+    size_t history_count;
+};
+
 struct event_next {
     struct flip *flips;
     float *scales;
@@ -123,12 +155,14 @@ struct event_answers {
     size_t first, count; /* into opened.probes */
     struct evaluation *base, *now;
     size_t flip_count; /* accepted flips when `now` was measured */
+    bool kept;         /* they come from the session, nobody looked now */
 };
 
 struct event_text {
     char *prompt;
     struct generation base, now;
-    size_t flip_count;
+    size_t flip_count; /* SIZE_MAX: of other flips than are on */
+    bool kept;         /* it comes from the session, nobody asked now */
 };
 
 struct event {
@@ -147,6 +181,8 @@ struct event {
         struct event_next next;
         struct event_answers answers;
         struct event_text text;
+        struct event_past past;
+        char *offer;
         double *gaps; /* EVENT_GAPS: [targets + controls] */
     };
 };
@@ -161,6 +197,10 @@ bool worker_post(struct worker *worker, const struct job *job);
 
 /* Stop the running job; queued ones go on unless all is true. */
 void worker_cancel(struct worker *worker, bool all);
+
+/* What the front end wants back when the session is opened again: written between jobs
+ * and at the end. */
+void worker_keep_view(struct worker *worker, const char *text);
 
 int worker_fd(const struct worker *worker); /* readable when events wait */
 /* The next event, or NULL; the caller frees it. */

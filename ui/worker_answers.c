@@ -105,7 +105,8 @@ bool worker_unasked_job(const struct worker *worker, struct job *job)
     const struct worker_answers *answers = &worker->answers[0];
     double work = (double)search_tokens(worker->search) * (double)model_file_bytes(worker->model);
     bool given_up = worker->has_given_up && state_name_equal(worker->given_up, state);
-    if (!worker->options.answers_unasked || given_up || work > worker_unasked_max)
+    bool wanted = worker->options.answers_unasked && !worker->options.read_only && !given_up;
+    if (!wanted || work > worker_unasked_max)
         return false;
     if (worker->text_prompt && !state_name_equal(worker->text_state, state)) {
         *job = (struct job){.type = JOB_TEXT, .text = worker->text_prompt};

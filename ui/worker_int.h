@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * ui/worker_int.h - the inside of the worker: worker.c (thread and queues),
- * worker_open.c, worker_jobs.c and worker_answers.c (what the thread does).
+ * worker_open.c, worker_jobs.c and worker_answers.c (what the thread does),
+ * worker_session.c, worker_past.c and worker_note.c (with the session).
  */
 #ifndef UI_WORKER_INT_H
 #define UI_WORKER_INT_H
@@ -25,6 +26,7 @@ enum {
 static const double worker_unasked_max = 2e10;
 
 static const double worker_pace_s = 0.1; /* between progress events */
+static const double worker_follow_s = 0.5; /* between looks at what a writer did */
 
 struct event_link {
     struct event *event;
@@ -57,6 +59,8 @@ struct worker {
     bool unasked; /* the running job is the worker's own [W5] */
     bool closed;  /* nothing was opened: takes no jobs */
     bool stop;
+    char *view;       /* of worker_keep_view, owned */
+    bool view_waits;  /* to be written */
     cancel_flag cancel;
     atomic_size_t busy; /* jobs queued and running, and the opening */
     int fd;
@@ -73,6 +77,10 @@ struct worker {
     struct patch *patch; /* that is in the patch file */
     struct buf output;
     bool first_written; /* this run has written its patch file */
+    bool behind;        /* the patch file lacks what the session has [W6] */
+    bool paused;        /* EVENT_PAUSED was told */
+    double follow_s;    /* until the next look at what the writer did */
+    uint64_t told;      /* events of the session that were told, where it is only read */
     double seconds_each;
     struct state_name given_up; /* answers of this state were stopped by a person */
     bool has_given_up;
@@ -119,10 +127,31 @@ bool worker_session_begin(struct worker *worker, struct err *err);
 void worker_session_close(struct worker *worker);
 /* What was answered and continued; how often somebody looked at held-out answers. */
 bool worker_session_answers(struct worker *worker, bool heldout, struct err *err);
+bool worker_session_note(struct worker *worker, enum session_kind kind, const char *text,
+                         json_t *data, struct err *err);
 bool worker_session_text(struct worker *worker, const char *prompt,
                          const struct generation *base, const struct generation *now,
                          struct err *err);
 uint64_t worker_session_looks(struct worker *worker);
+void worker_session_put_view(struct worker *worker);
+
+/* ---- worker_note.c: what a person says of the session and to it ------------------------ */
+
+bool worker_note(struct worker *worker, const char *text, struct err *err);
+bool worker_notes(struct worker *worker, struct err *err);
+bool worker_shell(struct worker *worker, const char *command, uint64_t status, struct err *err);
+bool worker_about(struct worker *worker, struct err *err);
+bool worker_rename(struct worker *worker, const char *name, struct err *err);
+void worker_offer(struct worker *worker);
+
+/* ---- worker_past.c: the screen as it was left ------------------------------------------ */
+
+/* EVENT_PAST from an event of the session on; with_history: the fitness of each flip. */
+void worker_past_tries(struct worker *worker, uint64_t first, bool with_history);
+/* Answers and the last typed text, as far as they are known for what is on now. */
+void worker_past_texts(struct worker *worker);
+/* Beside a writer [W7]. */
+void worker_follow(struct worker *worker);
 
 /* ---- worker_jobs.c, worker_answers.c ---------------------------------------------- */
 

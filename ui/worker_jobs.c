@@ -6,6 +6,9 @@
  * The file of an earlier run in the state folder (last.json) is renamed to
  * previous.json before this run writes its first: nothing a person accepted is
  * lost by starting again.  A file that was named with an option is replaced.
+ *
+ * Session and patch file are two files: where one cannot follow the other, and the other
+ * cannot go back, the patch file is behind, and nothing else is done before it is not [W6].
  */
 #include <errno.h>
 #include <stdio.h>
@@ -55,7 +58,15 @@ static bool save_or_undo(struct worker *worker, struct err *err)
     struct err ignored;
     if (save(worker, accepted_count(worker), err))
         return true;
-    (void)journal_undo(worker->journal, &ignored);
+    worker->behind = !journal_undo(worker->journal, &ignored);
+    return false;
+}
+
+/* The session could not do what the patch file says already. */
+static bool save_again(struct worker *worker)
+{
+    struct err ignored;
+    worker->behind = !save(worker, accepted_count(worker), &ignored);
     return false;
 }
 
@@ -110,7 +121,7 @@ static enum search_status step(struct worker *worker, struct err *err)
     worker->hand.any = false;
     bool saved = !tried.accepted || save_or_undo(worker, err);
     bool accepted = tried.accepted && saved;
-    tried.accepted = accepted;
+    tried.accepted = tried.accepted && (saved || worker->behind);
     emit_tried(worker, &tried, before, search_gaps_last(worker->search));
     if (accepted)
         worker_emit_flips(worker);
@@ -193,11 +204,8 @@ static bool undo(struct worker *worker, struct err *err)
         return err_set(err, ERR_USAGE, "nothing to undo: no flip is accepted");
     if (!save(worker, count - search_newest(worker->search), err))
         return false;
-    if (!journal_undo(worker->journal, err)) {
-        struct err ignored;
-        (void)save(worker, count, &ignored);
-        return false;
-    }
+    if (!journal_undo(worker->journal, err))
+        return save_again(worker);
     if (worker->hand.any && worker->hand.kept_at == count - 1)
         worker->hand.kept_at = NOT_KEPT;
     return true;
@@ -226,9 +234,10 @@ static bool reject(struct worker *worker, struct err *err)
     double before = search_fitness(worker->search);
     if (worker->hand.any)
         return reject_by_hand(worker, err);
-    if (!search_can_reject(worker->search, err) || !save(worker, count - 1, err) ||
-        !journal_reject(worker->journal, &tried, err))
+    if (!search_can_reject(worker->search, err) || !save(worker, count - 1, err))
         return false;
+    if (!journal_reject(worker->journal, &tried, err))
+        return save_again(worker);
     emit_tried(worker, &tried, before, search_gaps_last(worker->search));
     worker_emit_flips(worker);
     return true;
@@ -244,7 +253,7 @@ static bool redo(struct worker *worker, struct err *err)
     if (!journal_redo(worker->journal, err))
         return false;
     if (!save(worker, accepted_count(worker), err)) {
-        (void)journal_undo(worker->journal, &ignored);
+        worker->behind = !journal_undo(worker->journal, &ignored);
         return false;
     }
     worker_emit_flips(worker);
@@ -259,7 +268,7 @@ static bool go_to(struct worker *worker, int64_t step, struct err *err)
     if (!journal_goto(worker->journal, step, err))
         return false;
     if (!save(worker, accepted_count(worker), err)) {
-        (void)journal_goto(worker->journal, before, &ignored);
+        worker->behind = !journal_goto(worker->journal, before, &ignored);
         return false;
     }
     worker_emit_flips(worker);
@@ -294,11 +303,9 @@ static bool write_to(struct worker *worker, const char *path, struct err *err)
 
 /* ---- all of them ------------------------------------------------------------------ */
 
-const char *worker_run(struct worker *worker, const struct job *job, struct err *err)
+static const char *run_one(struct worker *worker, const struct job *job, struct err *err)
 {
     const char *text = job->text ? job->text : "";
-    if (!model_unchanged(worker->model, err))
-        return NULL;
     switch (job->type) {
     case JOB_STEP: return run_steps(worker, job->count, err);
     case JOB_TRY: (void)try_flip(worker, &job->flip, err); break;
@@ -312,6 +319,40 @@ const char *worker_run(struct worker *worker, const struct job *job, struct err 
     case JOB_HELDOUT: (void)worker_answer(worker, true, err); break;
     case JOB_TEXT: (void)worker_text(worker, text, err); break;
     case JOB_WRITE: (void)write_to(worker, text, err); break;
+    case JOB_NOTE: (void)worker_note(worker, text, err); break;
+    case JOB_NOTES: (void)worker_notes(worker, err); break;
+    case JOB_SHELL: (void)worker_shell(worker, text, job->count, err); break;
+    case JOB_ABOUT: (void)worker_about(worker, err); break;
+    case JOB_RENAME: (void)worker_rename(worker, text, err); break;
+    }
+    return NULL;
+}
+
+/* Jobs that leave session and patch file alone. */
+static bool only_looks(enum job_type type)
+{
+    return type == JOB_WRITE || type == JOB_NOTES || type == JOB_ABOUT;
+}
+
+static bool catch_up(struct worker *worker, struct err *err)
+{
+    if (worker->behind && !save(worker, accepted_count(worker), err))
+        return false;
+    worker->behind = false;
+    return true;
+}
+
+const char *worker_run(struct worker *worker, const struct job *job, struct err *err)
+{
+    bool looks = only_looks(job->type);
+    if (worker->options.read_only && !looks)
+        (void)err_set(err, ERR_USAGE, "the session is open for reading only (-R): nothing is "
+                      "changed");
+    else if (model_unchanged(worker->model, err) && (looks || catch_up(worker, err))) {
+        const char *message = run_one(worker, job, err);
+        if (worker->behind)
+            worker_emit_flips(worker);
+        return message;
     }
     return NULL;
 }

@@ -45,6 +45,8 @@ static void emit_opened(struct worker *worker)
         .session = x_copy(session_path(worker->session), strlen(session_path(worker->session))),
         .missing_steps = session_missing_steps(worker->session),
         .heldout_looks = worker_session_looks(worker),
+        .view = session_get(worker->session, "view"),
+        .read_only = worker->options.read_only,
     };
     worker_emit(worker, event);
 }
@@ -115,7 +117,7 @@ void worker_emit_flips(struct worker *worker)
     flips->gaps = event_copy_gaps(search_gaps_now(worker->search), worker_searched(worker));
     flips->step = session_head(worker->session);
     flips->can_redo = journal_can_redo(worker->journal);
-    flips->tried = search_tried(worker->search);
+    flips->tried = search_tried(worker->search); /* the session's too [N1] */
     flips->screened = search_screened(worker->search);
     worker_emit(worker, event);
 }
@@ -145,7 +147,12 @@ bool worker_open(struct worker *worker, struct err *err)
     worker->patch = worker_patch_new(worker, "search");
     emit_gaps(worker);
     worker_emit_next(worker);
+    worker_past_tries(worker, 1, true);
     worker_emit_flips(worker);
+    worker_past_texts(worker);
+    worker->told = session_event_count(worker->session);
+    if (worker->options.offer)
+        worker_offer(worker);
     return true;
 }
 

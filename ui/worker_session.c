@@ -44,9 +44,13 @@ bool worker_session_open(struct worker *worker, struct err *err)
         buf_free(&path);
         return false;
     }
-    worker->session = session_open(path.data, SESSION_WRITE, err);
+    enum session_mode mode = worker->options.read_only ? SESSION_READ : SESSION_WRITE;
+    worker->session = session_open(path.data, mode, err);
+    bool empty = worker->session && mode == SESSION_READ && session_is_new(worker->session);
+    if (empty)
+        (void)err_file((err_set(err, ERR_USAGE, "nothing is in the session yet"), err), path.data);
     buf_free(&path);
-    return worker->session != NULL;
+    return worker->session && !empty;
 }
 
 static bool going_on(const struct worker *worker)
@@ -128,11 +132,27 @@ static bool nothing_happened(struct session *session)
     return session_each_event(session, 1, is_deed, &deed, &ignored) && !deed;
 }
 
+/* What cannot be kept is no loss: failures are silent. */
+void worker_session_put_view(struct worker *worker)
+{
+    struct err ignored;
+    (void)pthread_mutex_lock(&worker->lock);
+    char *view = worker->view_waits ? x_copy(worker->view, strlen(worker->view)) : NULL;
+    worker->view_waits = false;
+    (void)pthread_mutex_unlock(&worker->lock);
+    if (view && session_is_writable(worker->session))
+        (void)session_put(worker->session, "view", view, &ignored);
+    free(view);
+}
+
 void worker_session_close(struct worker *worker)
 {
     if (!worker->session)
         return;
-    bool drop = !worker->options.session && nothing_happened(worker->session);
+    if (worker->journal)
+        worker_session_put_view(worker);
+    bool drop = !worker->options.session && session_is_writable(worker->session) &&
+                nothing_happened(worker->session);
     journal_free(worker->journal);
     if (drop)
         (void)session_remove(worker->session);
@@ -145,12 +165,14 @@ void worker_session_close(struct worker *worker)
 /* ---- what was generated ---------------------------------------------------------- */
 
 /* An event without a flip; data is taken. */
-static bool note(struct worker *worker, enum session_kind kind, json_t *data, struct err *err)
+bool worker_session_note(struct worker *worker, enum session_kind kind, const char *text,
+                         json_t *data, struct err *err)
 {
     struct session_event event = {
         .kind = kind,
         .step = session_head(worker->session),
         .fitness = (double)NAN,
+        .text = text,
         .data = data,
     };
     bool ok = session_add_event(worker->session, &event, err);
@@ -194,7 +216,8 @@ bool worker_session_answers(struct worker *worker, bool heldout, struct err *err
     json_t *data = json_pack("{s:I, s:I, s:I, s:b}", "n", (json_int_t)answers->base->count,
                              "right_base", count_right(answers->base), "right_now",
                              count_right(answers->now), "unasked", (int)worker->unasked);
-    if (!note(worker, heldout ? EVENT_KIND_HELDOUT : EVENT_KIND_ANSWERS, data, err) ||
+    if (!worker_session_note(worker, heldout ? EVENT_KIND_HELDOUT : EVENT_KIND_ANSWERS, NULL, data,
+                             err) ||
         !add_answers(worker, answers->base, first, SESSION_ROOT, err))
         return false;
     return head == SESSION_ROOT || add_answers(worker, answers->now, first, head, err);
@@ -211,12 +234,13 @@ bool worker_session_text(struct worker *worker, const char *prompt,
         (void)json_object_set_new(data, i ? "now" : "base",
                                   json_text(texts[i]->data ? texts[i]->data : "", texts[i]->len));
     (void)json_object_set_new(data, "unasked", json_boolean(worker->unasked));
-    return note(worker, EVENT_KIND_TEXT, data, err);
+    return worker_session_note(worker, EVENT_KIND_TEXT, NULL, data, err);
 }
 
 static bool count_look(void *user, const struct session_event *event)
 {
-    *(uint64_t *)user += event->kind == EVENT_KIND_HELDOUT;
+    (void)event;
+    *(uint64_t *)user += 1;
     return true;
 }
 
@@ -224,6 +248,6 @@ uint64_t worker_session_looks(struct worker *worker)
 {
     uint64_t looks = 0;
     struct err ignored;
-    (void)session_each_event(worker->session, 1, count_look, &looks, &ignored);
+    (void)session_each_of(worker->session, EVENT_KIND_HELDOUT, count_look, &looks, &ignored);
     return looks;
 }

@@ -131,23 +131,65 @@ static struct session_event row_event(struct query *query, uint64_t expected,
     return event;
 }
 
-bool session_each_event(struct session *session, uint64_t first,
-                        bool (*each)(void *user, const struct session_event *event), void *user,
-                        struct err *err)
+#define EVENT_COLUMNS                                                                          \
+    "SELECT seq, time_ms, kind, step, number, layer, proj, row, grp, mask, accepted, screened," \
+    " stopped, fitness,"
+
+typedef bool each_event(void *user, const struct session_event *event);
+
+/* Ends the query.  first 0: the numbers need not follow each other. */
+static bool give_events(struct query *query, uint64_t first, each_event *each, void *user)
 {
     struct numbers gaps = {0};
-    struct query query = query_new(session, "SELECT seq, time_ms, kind, step, number, layer, proj,"
-                                   " row, grp, mask, accepted, screened, stopped, fitness, gaps,"
-                                   " text, data FROM event WHERE seq >= ? ORDER BY seq", err);
-    first = first > 0 ? first : 1;
-    query_count(&query, first);
-    for (uint64_t seq = first; query_next(&query); seq++) {
-        struct session_event event = row_event(&query, seq, &gaps);
-        bool more = query.ok && each(user, &event);
+    struct session *session = query->session;
+    struct err *err = query->err;
+    for (uint64_t seq = first; query_next(query); seq++) {
+        if (first == 0)
+            seq = (uint64_t)row_int(query, 0, 1, INT64_MAX);
+        struct session_event event = row_event(query, seq, &gaps);
+        bool more = query->ok && each(user, &event);
         json_decref(event.data);
         if (!more)
             break;
     }
     numbers_free(&gaps);
-    return query_end(&query) || err_file(err, session->path);
+    return query_end(query) || err_file(err, session->path);
+}
+
+bool session_each_event(struct session *session, uint64_t first, each_event *each, void *user,
+                        struct err *err)
+{
+    struct query query = query_new(session, EVENT_COLUMNS " gaps, text, data FROM event"
+                                   " WHERE seq >= ? ORDER BY seq", err);
+    first = first > 0 ? first : 1;
+    query_count(&query, first);
+    return give_events(&query, first, each, user);
+}
+
+bool session_each_try(struct session *session, uint64_t first, each_event *each, void *user,
+                      struct err *err)
+{
+    struct query query = query_new(session, EVENT_COLUMNS " NULL, NULL, NULL FROM event"
+                                   " WHERE seq >= ? AND kind IN ('tried', 'measured')"
+                                   " ORDER BY seq", err);
+    query_count(&query, first);
+    return give_events(&query, 0, each, user);
+}
+
+bool session_each_of(struct session *session, enum session_kind kind, each_event *each,
+                     void *user, struct err *err)
+{
+    struct query query = query_new(session, EVENT_COLUMNS " gaps, text, data FROM event"
+                                   " WHERE kind = ? ORDER BY seq", err);
+    query_text(&query, session_kind_name(kind));
+    return give_events(&query, 0, each, user);
+}
+
+bool session_last_of(struct session *session, enum session_kind kind, each_event *each,
+                     void *user, struct err *err)
+{
+    struct query query = query_new(session, EVENT_COLUMNS " gaps, text, data FROM event"
+                                   " WHERE kind = ? ORDER BY seq DESC LIMIT 1", err);
+    query_text(&query, session_kind_name(kind));
+    return give_events(&query, 0, each, user);
 }

@@ -229,7 +229,7 @@ struct journal *journal_resume(struct session *session, struct model *model,
                                cancel, err);
     }
     past_free(&past);
-    if (search && note_opening(session, version, err))
+    if (search && (!session_is_writable(session) || note_opening(session, version, err)))
         return journal_new(session, model, search, inputs);
     search_free(search);
     return NULL;

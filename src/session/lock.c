@@ -35,23 +35,42 @@ static void write_process(int fd)
         (void)ftruncate(fd, 0); /* half a number would be a wrong one */
 }
 
-bool session_lock(struct session *session, struct err *err)
+int session_lock_file(const char *file, struct err *err)
 {
     struct buf path = {0};
-    buf_add_format(&path, "%s.lock", session->real_path);
+    buf_add_format(&path, "%s.lock", file);
     int fd = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     int problem = errno;
     buf_free(&path);
-    if (fd < 0)
-        return err_set(err, ERR_IO, "cannot be locked for writing (%s); use -R to look at it",
-                       strerror(problem));
-    session->lock_fd = fd; /* closed with the session */
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
         write_process(fd);
-        return true;
+        return fd;
     }
-    if (errno == EWOULDBLOCK)
-        return refuse_second(fd, err);
-    return err_set(err, ERR_IO, "cannot be locked for writing (%s); use -R to look at it",
-                   strerror(errno));
+    problem = fd >= 0 ? errno : problem;
+    if (fd >= 0 && problem == EWOULDBLOCK)
+        (void)refuse_second(fd, err);
+    else
+        (void)err_set(err, ERR_IO, "cannot be locked for writing (%s); use -R to look at it",
+                      strerror(problem));
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
+bool session_lock(struct session *session, struct err *err)
+{
+    session->lock_fd = session_lock_file(session->real_path, err); /* closed with the session */
+    return session->lock_fd >= 0;
+}
+
+bool session_is_locked(const struct session *session)
+{
+    struct buf path = {0};
+    buf_add_format(&path, "%s.lock", session->real_path);
+    int fd = open(path.data, O_RDONLY | O_CLOEXEC);
+    buf_free(&path);
+    bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        (void)close(fd);
+    return locked;
 }

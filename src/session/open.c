@@ -96,7 +96,7 @@ static bool make_safe(struct session *session, struct err *err)
             session_exec(session, "PRAGMA query_only = ON", err));
 }
 
-static bool open_database(struct session *session, bool immutable, struct err *err)
+bool session_connect(struct session *session, bool immutable, struct err *err)
 {
     struct buf name = {0};
     int flags = SQLITE_OPEN_NOMUTEX | (immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
@@ -128,7 +128,7 @@ static bool open_database(struct session *session, bool immutable, struct err *e
     return make_safe(session, err);
 }
 
-static void close_database(struct session *session)
+void session_disconnect(struct session *session)
 {
     for (size_t i = 0; i < countof(session->statements); i++) {
         (void)sqlite3_finalize(session->statements[i]);
@@ -165,14 +165,14 @@ static bool open_and_check(struct session *session, bool *is_new, struct err *er
     struct stat there;
     if (stat(session->path, &there) == 0 && !S_ISREG(there.st_mode))
         return err_set(err, ERR_USAGE, "is a folder or a device, expected a file");
-    if (open_database(session, false, err) && session_schema_check(session, is_new, err))
+    if (session_connect(session, false, err) && session_schema_check(session, is_new, err))
         return true;
     if (!can_be_immutable(session))
         return explain(session, err);
-    close_database(session);
+    session_disconnect(session);
     if (err)
         *err = (struct err){0};
-    return open_database(session, true, err) && session_schema_check(session, is_new, err);
+    return session_connect(session, true, err) && session_schema_check(session, is_new, err);
 }
 
 void session_checkpoint(struct session *session)
@@ -180,7 +180,7 @@ void session_checkpoint(struct session *session)
     (void)sqlite3_wal_checkpoint_v2(session->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
-static bool use_wal(struct session *session, struct err *err)
+bool session_use_wal(struct session *session, struct err *err)
 {
     struct query query = query_new(session, "PRAGMA journal_mode = WAL", err);
     bool is_wal = query_next(&query) && strcmp(row_text(&query, 0, NULL), "wal") == 0;
@@ -236,7 +236,7 @@ static bool open_all(struct session *session, struct err *err)
     if (!open_and_check(session, &is_new, err))
         return false;
     bool writes = session->mode == SESSION_WRITE;
-    if (writes && (!session_lock(session, err) || !use_wal(session, err)))
+    if (writes && (!session_lock(session, err) || !session_use_wal(session, err)))
         return false;
     if (!session_schema_migrate(session, err) || !session_load(session, err))
         return false;
@@ -276,7 +276,7 @@ void session_close(struct session *session)
         else if (session->mode == SESSION_WRITE)
             session_checkpoint(session); /* closing does it only when nobody reads */
     }
-    close_database(session);
+    session_disconnect(session);
     close_fd(session->counter_fd);
     close_fd(session->lock_fd);
     session_free_origin(session);
@@ -315,6 +315,11 @@ bool session_remove(struct session *session)
 const char *session_path(const struct session *session)
 {
     return session->path;
+}
+
+bool session_is_writable(const struct session *session)
+{
+    return session->mode == SESSION_WRITE;
 }
 
 bool session_is_new(const struct session *session)

@@ -52,7 +52,15 @@ void session_close(struct session *session);
  * lies beside it, and its counter.  False if the file is still there. */
 bool session_remove(struct session *session);
 
+/* Go on in a file of another name, also on another disk; lock and counter follow, and
+ * what lay beside the old file is taken away.  A file that is there is refused, and so is
+ * a session that somebody looks at.  Where it fails, the session goes on as it was. */
+bool session_rename(struct session *session, const char *path, struct err *err);
+
 const char *session_path(const struct session *session);
+bool session_is_writable(const struct session *session); /* opened to WRITE */
+/* Opened to READ: does somebody have it open to WRITE? */
+bool session_is_locked(const struct session *session);
 /* Has it an origin (below), or was it only just created? */
 bool session_is_new(const struct session *session);
 
@@ -129,6 +137,18 @@ bool session_add_event(struct session *session, struct session_event *event, str
 bool session_each_event(struct session *session, uint64_t first,
                         bool (*each)(void *user, const struct session_event *event), void *user,
                         struct err *err);
+/* The same for TRIED and MEASURED, without gaps, text and data: fast. */
+bool session_each_try(struct session *session, uint64_t first,
+                      bool (*each)(void *user, const struct session_event *event), void *user,
+                      struct err *err);
+/* The same for those of one kind. */
+bool session_each_of(struct session *session, enum session_kind kind,
+                     bool (*each)(void *user, const struct session_event *event), void *user,
+                     struct err *err);
+/* The newest one of a kind; each is not called where there is none. */
+bool session_last_of(struct session *session, enum session_kind kind,
+                     bool (*each)(void *user, const struct session_event *event), void *user,
+                     struct err *err);
 uint64_t session_event_count(const struct session *session);
 
 /* ---- steps ------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
  *
  *   open.c     opening and closing, whether the file is still ours
  *   lock.c     one writer at a time
+ *   rename.c   going on under another name
  *   counter.c  how many steps were committed, kept outside of the file
  *   schema.c   tables and views, version and migration
  *   query.c    statements: binding, reading with proof, transactions, errors
@@ -171,7 +172,13 @@ bool session_load(struct session *session, struct err *err);
 void session_checkpoint(struct session *session);
 int64_t session_clock_ms(void);
 
-/* lock.c */
+/* Open the file of session->path, and let it go. */
+bool session_connect(struct session *session, bool immutable, struct err *err);
+void session_disconnect(struct session *session);
+bool session_use_wal(struct session *session, struct err *err);
+
+/* lock.c: the descriptor that holds the lock of a file, or -1 */
+int session_lock_file(const char *file, struct err *err);
 bool session_lock(struct session *session, struct err *err);
 
 /* counter.c: failures are silent, nothing depends on it */

@@ -595,7 +595,7 @@ static void command_complete__names__are_found(void **state)
 {
     (void)state;
     struct app *app = new_app();
-    completes(app, "s", "screen source state step suspend");
+    completes(app, "s", "screen session source state step suspend");
     completes(app, "th", "theme");
     completes(app, "xyz", "");
     completes(app, "view ", "map search probes compare");

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What a session holds, for a screen as it was left, and what a writer beside a viewer
+ * adds to it.  Whatever cannot be read here is left out: it can be asked for again.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/clock.h"
+#include "ui/worker_int.h"
+
+/* ---- what was tried ------------------------------------------------------------------ */
+
+static bool add_try(void *user, const struct session_event *event)
+{
+    struct event_past *past = user;
+    if (!event->has_flip)
+        return true;
+    if ((past->count & (past->count + 1)) == 0) /* 0, 1, 3, 7, ...: room for as many again */
+        past->tried = x_grow(past->tried, 2 * past->count + 1, sizeof *past->tried);
+    past->tried[past->count].flip = event->flip;
+    past->tried[past->count++].rejected = event->kind == EVENT_KIND_TRIED && !event->accepted;
+    return true;
+}
+
+/* A row that was kept twice is off: flips and history do not correspond then. */
+static void add_history(struct worker *worker, struct event_past *past)
+{
+    size_t count = 0;
+    (void)search_accepted(worker->search, &count);
+    search_patch_fill(worker->patch, worker->search, count);
+    if (worker->patch->flip_count != count)
+        return;
+    past->history = event_copy_gaps(search_history(worker->search), count);
+    past->history_count = count;
+}
+
+void worker_past_tries(struct worker *worker, uint64_t first, bool with_history)
+{
+    struct err ignored;
+    struct event *event = event_new(EVENT_PAST, worker->job);
+    (void)session_each_try(worker->session, first, add_try, &event->past, &ignored);
+    if (with_history)
+        add_history(worker, &event->past);
+    if (event->past.count > 0 || event->past.history_count > 0)
+        worker_emit(worker, event);
+    else
+        event_free(event);
+}
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+/* The probes first .. first + count of those in the session. */
+struct kept_answers {
+    struct evaluation *evaluation;
+    size_t first, found;
+};
+
+static bool take_answer(void *user, const struct session_answer *answer)
+{
+    struct kept_answers *kept = user;
+    if (answer->probe < kept->first || answer->probe - kept->first >= kept->evaluation->count)
+        return true;
+    size_t i = answer->probe - kept->first;
+    buf_add(&kept->evaluation->generation[i].text, answer->text, answer->text_len);
+    kept->evaluation->right[i] = answer->right;
+    kept->found++;
+    return true;
+}
+
+/* NULL unless all of them are there. */
+static struct evaluation *kept_answers(struct worker *worker, int64_t step, bool heldout,
+                                       const double *gaps)
+{
+    struct err ignored;
+    struct kept_answers kept = {.evaluation = x_new(1, sizeof *kept.evaluation)};
+    struct evaluation *evaluation = kept.evaluation;
+    size_t count = heldout ? worker->probes.heldout->count : worker_searched(worker);
+    kept.first = heldout ? worker_searched(worker) : 0;
+    evaluation->count = count;
+    evaluation->gap = x_new(count, sizeof *evaluation->gap);
+    evaluation->merged = x_new(count, sizeof *evaluation->merged);
+    evaluation->generation = x_new(count, sizeof *evaluation->generation);
+    evaluation->right = x_new(count, sizeof *evaluation->right);
+    for (size_t i = 0; i < count; i++)
+        evaluation->gap[i] = gaps ? gaps[i] : (double)NAN;
+    bool ok = session_each_answer(worker->session, step, take_answer, &kept, &ignored);
+    if (ok && count > 0 && kept.found == count)
+        return evaluation;
+    evaluation_free(evaluation);
+    return NULL;
+}
+
+static void emit_answers(struct worker *worker, bool heldout, const struct evaluation *base,
+                         const struct evaluation *now)
+{
+    struct event *event = event_new(EVENT_ANSWERS, worker->job);
+    event->answers = (struct event_answers){
+        .heldout = heldout,
+        .first = heldout ? worker_searched(worker) : 0,
+        .count = base->count,
+        .base = evaluation_copy(base),
+        .now = evaluation_copy(now),
+        .flip_count = worker->patch->flip_count,
+        .kept = true,
+    };
+    worker_emit(worker, event);
+}
+
+/* Those of targets and controls need not be computed again; of the held-out ones the
+ * gaps are not known. */
+static void keep_answers(struct worker *worker, struct evaluation *base, struct evaluation *now)
+{
+    struct worker_answers *answers = &worker->answers[0];
+    evaluation_free(answers->base);
+    answers->base = base;
+    if (!now)
+        return;
+    evaluation_free(answers->now);
+    answers->now = now;
+    answers->state = model_state(worker->model);
+}
+
+static void restore_answers(struct worker *worker, bool heldout)
+{
+    int64_t head = session_head(worker->session);
+    const double *before = heldout ? NULL : search_gaps_before(worker->search);
+    const double *gaps = heldout ? NULL : search_gaps_now(worker->search);
+    struct evaluation *base = kept_answers(worker, SESSION_ROOT, heldout, before);
+    struct evaluation *now = base ? kept_answers(worker, head, heldout, gaps) : NULL;
+    if (now)
+        emit_answers(worker, heldout, base, now);
+    if (base && !heldout) {
+        keep_answers(worker, base, now);
+    } else {
+        evaluation_free(base);
+        evaluation_free(now);
+    }
+}
+
+/* ---- the last typed text -------------------------------------------------------------------- */
+
+static bool copy_text(const json_t *data, const char *name, struct buf *out)
+{
+    const json_t *text = json_object_get(data, name);
+    if (!json_is_string(text))
+        return false;
+    buf_add(out, json_string_value(text), json_string_length(text));
+    return true;
+}
+
+static bool take_text(void *user, const struct session_event *event)
+{
+    struct worker *worker = user;
+    struct buf prompt = {0}, base = {0}, now = {0};
+    bool ok = event->data && copy_text(event->data, "prompt", &prompt) && prompt.len > 0 &&
+              copy_text(event->data, "base", &base) && copy_text(event->data, "now", &now);
+    if (ok) {
+        bool fresh = event->step == session_head(worker->session);
+        struct event *told = event_new(EVENT_TEXT, worker->job);
+        told->text.prompt = x_copy(prompt.data, prompt.len);
+        buf_add(&told->text.base.text, base.data, base.len);
+        buf_add(&told->text.now.text, now.data, now.len);
+        told->text.flip_count = fresh ? worker->patch->flip_count : SIZE_MAX;
+        told->text.kept = true;
+        worker_emit(worker, told);
+    }
+    buf_free(&prompt);
+    buf_free(&base);
+    buf_free(&now);
+    return false;
+}
+
+void worker_past_texts(struct worker *worker)
+{
+    struct err ignored;
+    restore_answers(worker, false);
+    restore_answers(worker, true);
+    (void)session_last_of(worker->session, EVENT_KIND_TEXT, take_text, worker, &ignored);
+}
+
+/* ---- beside a writer ------------------------------------------------------------------------ */
+
+/* The search is made anew at the session's head; the old one stays where that fails. */
+static bool renew(struct worker *worker, struct err *err)
+{
+    size_t count = 0;
+    struct search *old = worker->search;
+    const struct flip *flips = search_accepted(old, &count);
+    for (size_t i = 0; i < count; i++)
+        model_flip(worker->model, &flips[i]);
+    struct journal *journal =
+        journal_resume(worker->session, worker->model, &worker->probes, &worker->options.search,
+                       BANKAI_VERSION, err);
+    if (!journal) {
+        for (size_t i = 0; i < count; i++)
+            model_flip(worker->model, &flips[i]);
+        return false;
+    }
+    journal_free(worker->journal);
+    search_free(old);
+    worker->journal = journal;
+    worker->search = journal_search(journal);
+    return true;
+}
+
+void worker_follow(struct worker *worker)
+{
+    struct err err = {0};
+    double start = clock_seconds();
+    if (!session_refresh(worker->session, &err) ||
+        session_event_count(worker->session) == worker->told)
+        return;
+    uint64_t first = worker->told + 1;
+    worker->told = session_event_count(worker->session);
+    if (!renew(worker, &err)) {
+        worker_emit_error(worker, &err, false);
+        return;
+    }
+    worker_past_tries(worker, first, true);
+    worker_emit_next(worker);
+    worker_emit_flips(worker);
+    worker_past_texts(worker);
+    /* Most of the machine is the writer's. */
+    worker->follow_s = fmax(worker_follow_s, 10 * (clock_seconds() - start));
+}
