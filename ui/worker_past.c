@@ -192,7 +192,7 @@ static bool renew(struct worker *worker, struct err *err)
         model_flip(worker->model, &flips[i]);
     struct journal *journal =
         journal_resume(worker->session, worker->model, &worker->probes, &worker->options.search,
-                       BANKAI_VERSION, err);
+                       BANKAI_VERSION, &worker->cancel, err);
     if (!journal) {
         for (size_t i = 0; i < count; i++)
             model_flip(worker->model, &flips[i]);
