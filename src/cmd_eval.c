@@ -2,9 +2,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/search/record.h"
 #include "src/answer_option.h"
 #include "src/base/text.h"
 #include "src/drift.h"
+#include "src/heldout_looks.h"
 #include "src/metric_option.h"
 #include "src/null_run.h"
 #include "src/patch_list.h"
@@ -16,7 +18,9 @@ enum { DEFAULT_SEED = 1 };
 
 struct job {
     struct model *model;
-    struct probe_set *set;
+    struct search_inputs probes;
+    const struct probe_set *set;     /* all of them */
+    const struct probe_set *heldout; /* or NULL */
     struct patch_list patches;
     struct evaluate_options options;
     struct evaluation *base;
@@ -25,6 +29,7 @@ struct job {
     uint64_t seed;
     struct null_run *null; /* or NULL */
     struct drift drift;     /* by a patch */
+    struct heldout_looks looks;
 };
 
 static bool read_numbers(const struct arguments *arguments, struct job *job, struct err *err)
@@ -39,24 +44,38 @@ static bool read_numbers(const struct arguments *arguments, struct job *job, str
            err_set(err, ERR_USAGE, "--null compares a patch, expected --patch P with it");
 }
 
-static bool load(const struct arguments *arguments, struct job *job, struct err *err)
+/* Held-out probes are probes like the others, but nobody may have shown them to a
+ * search, and looks at them are counted. */
+static bool load_probes(const struct arguments *arguments, struct job *job, struct err *err)
 {
     const char *probes = arguments_text(arguments, "probes", NULL);
+    const char *heldout = arguments_text(arguments, "heldout", NULL);
+    if (!probes && !heldout)
+        return err_set(err, ERR_USAGE, "no probes given, expected --probes SET,...");
+    if (!search_inputs_load(&job->probes, probes ? probes : heldout, NULL, probes ? heldout : NULL,
+                            err) ||
+        !search_inputs_use_mode(&job->probes, arguments_text(arguments, "mode", NULL), err))
+        return false;
+    job->set = &job->probes.all;
+    if (heldout)
+        job->heldout = probes ? job->probes.heldout : job->probes.targets;
+    return true;
+}
+
+static bool load(const struct arguments *arguments, struct job *job, struct err *err)
+{
     job->options.threads = arguments_threads(arguments);
     if (!metric_option_read(arguments, "metric", METRIC_SEQ_LOGPROB, false, &job->options.metric,
                             err))
         return false;
-    if (!probes)
-        return err_set(err, ERR_USAGE, "no probes given, expected --probes SET,...");
-    if (!read_numbers(arguments, job, err))
-        return false;
-    job->set = probe_set_load(probes, err);
-    if (!job->set || !answer_option_apply(arguments, job->set, err))
+    if (!read_numbers(arguments, job, err) || !load_probes(arguments, job, err))
         return false;
     job->model = model_open(arguments_positional(arguments, 0), err);
     if (!job->model || !patch_list_read(arguments, job->model, &job->patches, err))
         return false;
     report_long_prompts(job->model, job->set);
+    for (size_t i = 0; job->heldout && i < job->patches.count; i++)
+        heldout_looks_warn(job->heldout, job->patches.patches[i]);
     return true;
 }
 
@@ -110,6 +129,14 @@ static bool work(struct job *job, struct err *err)
     return job->now && (job->null_draws == 0 || compare_with_null(job, err));
 }
 
+static bool work_and_count(struct job *job, struct err *err)
+{
+    bool ok = work(job, err);
+    if (ok && job->heldout)
+        heldout_looks_count(&job->looks, job->model, job->heldout);
+    return ok;
+}
+
 /* ---- output --------------------------------------------------------------------- */
 
 static double mean_gap(const struct evaluation *evaluation)
@@ -150,6 +177,7 @@ static void print_text(const struct arguments *arguments, const struct job *job)
     struct buf out = {0}, answers = {0};
     bool all = arguments_has(arguments, "list");
     report_table(&out, job->set, job->base, job->now);
+    heldout_looks_text(&out, &job->looks);
     report_answers(&answers, job->set, job->base, job->now, all);
     if (answers.len > 0)
         buf_add_format(&out, "\n%s", answers.data);
@@ -175,6 +203,8 @@ static void print_json(const struct job *job)
     (void)json_object_set_new(object, "totals", report_totals_json(job->set, job->base, job->now));
     (void)json_object_set_new(object, "categories",
                               report_categories_json(job->set, job->base, job->now));
+    if (job->heldout)
+        (void)json_object_set_new(object, "heldout_looks", heldout_looks_json(&job->looks));
     if (job->null)
         (void)json_object_set_new(object, "null",
                                   null_run_json(job->null, job->set, job->base, job->now));
@@ -186,7 +216,7 @@ static void print_json(const struct job *job)
 static int run(struct arguments *arguments, struct err *err)
 {
     struct job job = {0};
-    bool ok = load(arguments, &job, err) && work(&job, err);
+    bool ok = load(arguments, &job, err) && work_and_count(&job, err);
     if (ok && arguments_json(arguments))
         print_json(&job);
     else if (ok)
@@ -197,13 +227,15 @@ static int run(struct arguments *arguments, struct err *err)
     null_run_free(job.null);
     drift_free(&job.drift);
     patch_list_free(&job.patches);
-    probe_set_free(job.set);
+    heldout_looks_free(&job.looks);
+    search_inputs_free(&job.probes);
     model_free(job.model);
     return ok ? EXIT_DONE : cli_fail(err);
 }
 
 static const struct option_spec options[] = {
     {"probes", 0, "SET,...", "built-in sets or JSON files"},
+    {"heldout", 0, "SET,...", "probes no search has seen: each look at their answers is counted"},
     ANSWER_MODE_OPTION,
     PATCH_LIST_OPTIONS,
     {"metric", 0, "M", "seq_logprob (default), margin or token_gap: the gaps beside the answers"},
@@ -215,7 +247,7 @@ static const struct option_spec options[] = {
 
 const struct command command_eval = {
     .name = "eval",
-    .synopsis = "MODEL --probes SET,... [--patch P]... [--null N] [--metric M]",
+    .synopsis = "MODEL --probes SET,... [--heldout SET,...] [--patch P]... [--null N] [--metric M]",
     .summary = "Let a model answer probes, with and without patches",
     .details = "Answers are generated greedily; they are right by the rule of their\n"
                "probes, math if they state none (probes/FORMAT.md).  With a patch, every probe\n"
@@ -226,6 +258,7 @@ const struct command command_eval = {
                "--null N answers them N times more with as many random flips of the same\n"
                "layers and projections, drawn uniformly, and N times by scale, and tells the\n"
                "patch's rank among them.\n"
+               "With --heldout each look at these answers is counted, by model and questions.\n"
                "Built-in sets: math, code, knowledge, calculus-train, calculus-heldout,\n"
                "nano-train, nano-heldout.",
     .options = options,

@@ -10,6 +10,7 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
+#include "src/heldout_looks.h"
 #include "src/report.h"
 #include "src/session/journal.h"
 
@@ -26,6 +27,7 @@ struct job {
     struct buf output; /* path of the patch file */
     struct evaluation *base;
     struct evaluation *now;
+    struct heldout_looks looks;
     double seconds; /* of the search alone */
     uint64_t tried_before; /* by earlier runs of the session */
     struct progress line;
@@ -307,6 +309,16 @@ static bool compare(struct job *job, struct err *err)
     return job->base != NULL;
 }
 
+/* Now that they are about to be shown. */
+static void count_looks(struct job *job)
+{
+    if (job->session)
+        heldout_looks_in_session(&job->looks, job->session, job->probes.heldout, job->base,
+                                 job->now);
+    else
+        heldout_looks_count(&job->looks, job->model, job->probes.heldout);
+}
+
 /* ---- output ------------------------------------------------------------------------------ */
 
 static void print_start(const struct job *job)
@@ -337,6 +349,7 @@ static void print_end(const struct job *job)
         text_visible(&out, job->output.data, job->output.len);
         buf_add_text(&out, "\n\n");
         report_table(&out, &job->probes.all, job->base, job->now);
+        heldout_looks_text(&out, &job->looks);
         buf_add_text(&out, "\n");
         report_answers(&out, &job->probes.all, job->base, job->now, false);
     } else {
@@ -371,6 +384,7 @@ static void print_end_json(const struct job *job)
     (void)json_object_set_new(
         object, "categories",
         answered ? report_categories_json(&job->probes.all, job->base, job->now) : json_null());
+    (void)json_object_set_new(object, "heldout_looks", heldout_looks_json(&job->looks));
     cli_print_json(object, false);
 }
 
@@ -399,6 +413,7 @@ static void job_free(struct job *job)
     search_inputs_free(&job->probes);
     model_free(job->model);
     buf_free(&job->output);
+    heldout_looks_free(&job->looks);
 }
 
 int search_job_run(const struct search_request *request, struct err *err)
@@ -408,6 +423,9 @@ int search_job_run(const struct search_request *request, struct err *err)
     if (ok && !request->json)
         print_start(&job);
     ok = ok && run_search(&job, err) && compare(&job, err);
+    bool shown = ok && (request->json || job.patch->flip_count > 0);
+    if (shown)
+        count_looks(&job);
     if (ok && request->json)
         print_end_json(&job);
     else if (ok)
