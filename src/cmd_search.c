@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "src/null_run.h"
 #include "src/search_job.h"
 #include "src/search_options.h"
 
@@ -41,6 +42,7 @@ static int run(struct arguments *arguments, struct err *err)
         return cli_fail(err);
     }
     if (!search_options_read(arguments, &request.options, layers, err) ||
+        !null_run_option(arguments, &request.null_draws, err) ||
         !arguments_int(arguments, "iters", 1, 1000000000, (int64_t)request.options.iterations,
                        &iterations, err))
         return cli_fail(err);
@@ -57,6 +59,7 @@ static const struct option_spec options[] = {
     {"method", 0, "M", "greedy: as first published"},
     {"session", 's', "FILE", "session to begin, or to go on with where it stopped"},
     {"iters", 0, "N", "candidates to try (200), those of the session's past included"},
+    NULL_OPTION,
     SEARCH_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
@@ -71,7 +74,9 @@ const struct command command_search = {
                "accepted flip is in the patch file before it is printed.  With -s every step is\n"
                "in a session that goes on, to the bit, where it was stopped or killed.  At the\n"
                "end all probes are answered before and after: generation is the result, gaps\n"
-               "are the search's signal.  Exit status 1: nothing was accepted.",
+               "are the search's signal.  --null N then answers them with N times as many random\n"
+               "flips of the same layers and projections (its seed is that of the search), and\n"
+               "tells the patch's rank.  Exit status 1: nothing was accepted.",
     .options = options,
     .positional_min = 0,
     .positional_max = 1,

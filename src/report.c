@@ -48,6 +48,19 @@ json_t *report_flip_json(const struct flip *flip)
     return object;
 }
 
+json_t *report_tried_json(const struct search_try *tried)
+{
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "event", json_string("tried"));
+    (void)json_object_set_new(object, "number", json_integer((json_int_t)tried->number));
+    (void)json_object_set_new(object, "flip", report_flip_json(&tried->flip));
+    (void)json_object_set_new(object, "fitness", json_real(tried->fitness));
+    (void)json_object_set_new(object, "accepted", json_boolean(tried->accepted));
+    (void)json_object_set_new(object, "screened", json_boolean(tried->screened));
+    (void)json_object_set_new(object, "stopped", json_boolean(tried->stopped));
+    return object;
+}
+
 void report_flip_text(struct buf *out, const struct flip *flip)
 {
     if (flip->layer != NO_LAYER)

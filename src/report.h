@@ -8,11 +8,15 @@
 #ifndef SRC_REPORT_H
 #define SRC_REPORT_H
 
+#include "engine/search/search.h"
 #include "probes/compare.h"
 #include "src/cli.h"
 
 /* {layer, proj, row[, group[, bit | mask]]} as in design of the patch formats. */
 json_t *report_flip_json(const struct flip *flip);
+
+/* The event `tried` of a search. */
+json_t *report_tried_json(const struct search_try *tried);
 
 /* "layer 3 gate_proj row 514", "head row 7 group 1", "... bit 5", "... 3 bits" */
 void report_flip_text(struct buf *out, const struct flip *flip);

@@ -11,6 +11,7 @@
 #include "src/base/json.h"
 #include "src/base/text.h"
 #include "src/heldout_looks.h"
+#include "src/null_run.h"
 #include "src/report.h"
 #include "src/session/journal.h"
 
@@ -28,6 +29,8 @@ struct job {
     struct evaluation *base;
     struct evaluation *now;
     struct heldout_looks looks;
+    struct null_run *null; /* or NULL */
+    bool interrupted;
     double seconds; /* of the search alone */
     uint64_t tried_before; /* by earlier runs of the session */
     struct progress line;
@@ -219,25 +222,12 @@ static void print_accepted(struct job *job, const struct search_try *tried, cons
     buf_free(&out);
 }
 
-static void print_tried_json(const struct search_try *tried)
-{
-    json_t *object = json_object();
-    (void)json_object_set_new(object, "event", json_string("tried"));
-    (void)json_object_set_new(object, "number", json_integer((json_int_t)tried->number));
-    (void)json_object_set_new(object, "flip", report_flip_json(&tried->flip));
-    (void)json_object_set_new(object, "fitness", json_real(tried->fitness));
-    (void)json_object_set_new(object, "accepted", json_boolean(tried->accepted));
-    (void)json_object_set_new(object, "screened", json_boolean(tried->screened));
-    (void)json_object_set_new(object, "stopped", json_boolean(tried->stopped));
-    cli_print_json(object, false);
-}
-
 static void show_try(struct job *job, const struct search_try *tried, const double *before,
                      double fitness_before)
 {
     char note[64];
     if (job->request->json)
-        print_tried_json(tried);
+        cli_print_json(report_tried_json(tried), false);
     else if (tried->accepted)
         print_accepted(job, tried, before, fitness_before);
     (void)snprintf(note, sizeof note, "%zu accepted, fitness %+.4f", job->patch->flip_count,
@@ -319,6 +309,24 @@ static void count_looks(struct job *job)
         heldout_looks_count(&job->looks, job->model, job->probes.heldout);
 }
 
+static bool compare_with_null(struct job *job, struct err *err)
+{
+    const struct null_request request = {
+        .model = job->model,
+        .set = &job->probes.all,
+        .base = job->base,
+        .flips = job->patch->flips,
+        .flip_count = job->patch->flip_count,
+        .draws = job->request->null_draws,
+        .seed = job->options.seed,
+        .options = {.metric = job->options.metric, .threads = job->options.threads},
+    };
+    if (request.draws == 0 || request.flip_count == 0)
+        return true;
+    job->null = null_run_shown(&request, err);
+    return job->null != NULL;
+}
+
 /* ---- output ------------------------------------------------------------------------------ */
 
 static void print_start(const struct job *job)
@@ -351,6 +359,10 @@ static void print_end(const struct job *job)
         report_table(&out, &job->probes.all, job->base, job->now);
         heldout_looks_text(&out, &job->looks);
         buf_add_text(&out, "\n");
+        if (job->null) {
+            null_run_text(&out, job->null, &job->probes.all, job->base, job->now);
+            buf_add_text(&out, "\n");
+        }
         report_answers(&out, &job->probes.all, job->base, job->now, false);
     } else {
         buf_add_text(&out, "nothing was accepted: no patch was written\n");
@@ -377,7 +389,7 @@ static void print_end_json(const struct job *job)
                               written ? json_text(job->output.data, job->output.len)
                                       : json_null());
     bool answered = job->base && job->now;
-    (void)json_object_set_new(object, "interrupted", json_boolean(!answered));
+    (void)json_object_set_new(object, "interrupted", json_boolean(job->interrupted));
     (void)json_object_set_new(object, "totals",
                               answered ? report_totals_json(&job->probes.all, job->base, job->now)
                                        : json_null());
@@ -385,12 +397,16 @@ static void print_end_json(const struct job *job)
         object, "categories",
         answered ? report_categories_json(&job->probes.all, job->base, job->now) : json_null());
     (void)json_object_set_new(object, "heldout_looks", heldout_looks_json(&job->looks));
+    if (job->null)
+        (void)json_object_set_new(
+            object, "null", null_run_json(job->null, &job->probes.all, job->base, job->now));
     cli_print_json(object, false);
 }
 
 /* Whoever interrupts is told what is safe; a script gets its last event. */
-static void tell_interrupted(const struct job *job)
+static void tell_interrupted(struct job *job)
 {
+    job->interrupted = true;
     if (job->search && job->request->json)
         print_end_json(job);
     if (job->search && job->patch->flip_count > 0)
@@ -414,6 +430,7 @@ static void job_free(struct job *job)
     model_free(job->model);
     buf_free(&job->output);
     heldout_looks_free(&job->looks);
+    null_run_free(job->null);
 }
 
 int search_job_run(const struct search_request *request, struct err *err)
@@ -426,6 +443,7 @@ int search_job_run(const struct search_request *request, struct err *err)
     bool shown = ok && (request->json || job.patch->flip_count > 0);
     if (shown)
         count_looks(&job);
+    ok = ok && compare_with_null(&job, err);
     if (ok && request->json)
         print_end_json(&job);
     else if (ok)

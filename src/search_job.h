@@ -27,6 +27,7 @@ struct search_request {
     const char *session;  /* file to begin or to go on with, or NULL; going on, the model
                              and the probes may be NULL and iterations 0: as they were */
     struct search_options options;
+    size_t null_draws;    /* null models of each kind to compare the patch with; 0: none */
     bool json;
 };
 

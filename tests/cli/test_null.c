@@ -107,12 +107,52 @@ static void eval_null__nothing_to_compare__refused(void **state)
                 patch, NULL);
 }
 
+#define SMALL_SEARCH "search", "nano", "--target", "math", "--iters", "12", "--json"
+
+static void search_null__done__adds_up_and_is_that_of_eval(void **state)
+{
+    (void)state;
+    const char *patch = run_path("searched.json");
+    struct run *run = run_ok(SMALL_SEARCH, "--heldout", "code", "--seed", "3", "--null", "4", "-o",
+                             patch, NULL);
+    json_t *events = run_json_lines(run), *done = look_last(events);
+    assert_string_equal(look_text(done, "event"), "done");
+    expect_null(done, 4, json_array_size(look(done, "flips", JSON_ARRAY)), 3);
+    assert_false(look_bool(done, "interrupted"));
+    struct run *eval = run_ok("eval", "nano", "--probes", "math,code", "--patch", patch, "--null",
+                              "4", "--seed", "3", "--json", NULL);
+    json_t *out = run_json(eval);
+    assert_true(json_equal(look(out, "null", JSON_OBJECT), look(done, "null", JSON_OBJECT)));
+    assert_true(json_equal(look(out, "totals", JSON_OBJECT), look(done, "totals", JSON_OBJECT)));
+    json_decref(out);
+    json_decref(events);
+    run_free(eval);
+    run_free(run);
+}
+
+static void search_null__interrupted__last_event_says_so(void **state)
+{
+    (void)state;
+    const struct run_options options = {.interrupt_after = "null models", .err_terminal = true};
+    struct run *run = run_bankai(&options, SMALL_SEARCH, "--heldout", "nano-heldout", "--null",
+                                 "50000", "-o", run_path("cut.json"), NULL);
+    run_expect_status(run, 130);
+    json_t *events = run_json_lines(run), *done = look_last(events);
+    assert_true(look_bool(done, "interrupted"));
+    assert_null(json_object_get(done, "null"));
+    assert_true(look_exists(run_path("cut.json")));
+    json_decref(events);
+    run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eval_null__json__adds_up_and_is_reproducible),
         cmocka_unit_test(eval_null__text__ranks),
         cmocka_unit_test(eval_null__nothing_to_compare__refused),
+        cmocka_unit_test(search_null__done__adds_up_and_is_that_of_eval),
+        cmocka_unit_test(search_null__interrupted__last_event_says_so),
     };
     return cmocka_run_group_tests_name("null", tests, NULL, NULL);
 }
