@@ -16,6 +16,7 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/num.h"
+#include "src/base/unfinished.h"
 
 /* ---- probes --------------------------------------------------------------------- */
 
@@ -190,12 +191,14 @@ static bool can_write(const char *path)
     char *real = exists ? realpath(path, NULL) : NULL;
     struct buf beside = {0};
     buf_add_format(&beside, "%s.%ld.tmp", real ? real : path, (long)getpid());
-    int fd = open(beside.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    struct unfinished unfinished = {.path = beside.data};
+    int fd = unfinished_create(&unfinished, 0600);
     int problem = errno;
     if (fd >= 0) {
         (void)close(fd);
         (void)unlink(beside.data);
     }
+    unfinished_end(&unfinished);
     buf_free(&beside);
     free(real);
     errno = problem;

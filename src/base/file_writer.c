@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,51 +10,15 @@
 #include <unistd.h>
 
 #include "src/base/buf.h"
+#include "src/base/unfinished.h"
 
 struct file_writer {
     char *path;      /* as given, for messages */
     char *target;    /* where links lead */
     struct buf name; /* of the temporary file; empty: the target is written to as it is */
     int fd;
-    struct file_writer *next; /* of those that are open */
+    struct unfinished unfinished; /* the temporary file */
 };
-
-/* ---- what is open ------------------------------------------------------------------- */
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct file_writer *first;
-
-/* The program ends: no half of a file stays behind. */
-static void remove_unfinished(void)
-{
-    (void)pthread_mutex_lock(&lock);
-    for (const struct file_writer *writer = first; writer; writer = writer->next)
-        if (writer->name.len > 0)
-            (void)unlink(writer->name.data);
-    (void)pthread_mutex_unlock(&lock);
-}
-
-static void remember(struct file_writer *writer)
-{
-    (void)pthread_mutex_lock(&lock);
-    writer->next = first;
-    first = writer;
-    err_at_no_memory(remove_unfinished);
-    (void)pthread_mutex_unlock(&lock);
-}
-
-static void forget(struct file_writer *writer)
-{
-    (void)pthread_mutex_lock(&lock);
-    struct file_writer **at = &first;
-    while (*at && *at != writer)
-        at = &(*at)->next;
-    if (*at)
-        *at = writer->next;
-    (void)pthread_mutex_unlock(&lock);
-}
-
-/* ---- files -------------------------------------------------------------------------- */
 
 static bool write_err(const char *path, int problem, struct err *err)
 {
@@ -76,13 +39,15 @@ static void sync_folder(const char *path)
     free(folder);
 }
 
-/* A new file with a name of its own beside path; its name goes into name. */
-static int open_beside(const char *path, mode_t mode, struct buf *name)
+/* A new file with a name of its own beside the target. */
+static int open_beside(struct file_writer *writer, mode_t mode)
 {
+    struct buf *name = &writer->name;
     for (unsigned attempt = 0; attempt < 1000; attempt++) {
         buf_clear(name);
-        buf_add_format(name, "%s.%ld-%u.tmp", path, (long)getpid(), attempt);
-        int fd = open(name->data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        buf_add_format(name, "%s.%ld-%u.tmp", writer->target, (long)getpid(), attempt);
+        writer->unfinished.path = name->data;
+        int fd = unfinished_create(&writer->unfinished, mode);
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }
@@ -91,7 +56,7 @@ static int open_beside(const char *path, mode_t mode, struct buf *name)
 
 static void release(struct file_writer *writer)
 {
-    forget(writer);
+    unfinished_end(&writer->unfinished);
     free(writer->path);
     free(writer->target);
     buf_free(&writer->name);
@@ -102,7 +67,7 @@ static void release(struct file_writer *writer)
  * before there is anything to read in the new one. */
 static bool open_new(struct file_writer *writer, const struct stat *old, struct err *err)
 {
-    writer->fd = open_beside(writer->target, old ? 0600 : 0666, &writer->name);
+    writer->fd = open_beside(writer, old ? 0600 : 0666);
     if (writer->fd < 0)
         return write_err(writer->path, errno, err);
     if (!old || fchmod(writer->fd, old->st_mode & 0777) == 0)
@@ -133,8 +98,6 @@ struct file_writer *file_writer_open(const char *path, struct err *err)
     } else {
         ok = open_new(writer, exists ? &old : NULL, err);
     }
-    if (ok)
-        remember(writer);
     if (ok)
         return writer;
     release(writer);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/base/num.h"
+#include "src/base/unfinished.h"
 #include "src/session/session_int.h"
 
 /* Nobody may see the copy under its name before it is on the disk. */
@@ -79,12 +79,14 @@ bool session_put_in_place(const char *beside, const char *path, struct err *err)
     return ok;
 }
 
+const char *const session_endings[] = {"-wal", "-shm", "-journal", ".lock", NULL};
+
 void session_remove_rest(const char *beside)
 {
-    static const char *const endings[] = {"", "-wal", "-shm", "-journal", ".lock"};
-    for (size_t i = 0; i < countof(endings); i++) {
+    (void)unlink(beside);
+    for (const char *const *ending = session_endings; *ending; ending++) {
         struct buf path = {0};
-        buf_add_format(&path, "%s%s", beside, endings[i]);
+        buf_add_format(&path, "%s%s", beside, *ending);
         (void)unlink(path.data);
         buf_free(&path);
     }
@@ -99,11 +101,14 @@ bool session_copy(struct session *session, const char *path, struct err *err)
     struct buf beside = {0};
     buf_add_format(&beside, "%s%s.%ld.tmp", path[0] == '/' ? "" : "./", path, (long)getpid());
     session_remove_rest(beside.data);
+    struct unfinished unfinished = {.path = beside.data, .endings = session_endings};
+    unfinished_begin(&unfinished);
     bool ok = copy_pages(session, beside.data, err) && give_new_id(beside.data, err);
     if (ok)
         ok = session_put_in_place(beside.data, path, err);
     else
         session_remove_rest(beside.data);
+    unfinished_end(&unfinished);
     buf_free(&beside);
     return ok || err_file(err, path);
 }

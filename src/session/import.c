@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/base/unfinished.h"
 #include "src/session/import_int.h"
 
 /* "-", a file, or a folder that an export made. */
@@ -112,10 +113,13 @@ bool session_import(const char *from, const char *to, const struct work_progress
     struct buf beside = {0};
     buf_add_format(&beside, "%s%s.%ld.tmp", to[0] == '/' ? "" : "./", to, (long)getpid());
     session_remove_rest(beside.data);
+    struct unfinished unfinished = {.path = beside.data, .endings = session_endings};
+    unfinished_begin(&unfinished);
     bool ok = make(beside.data, from, fd, progress, cancel, err) &&
               session_put_in_place(beside.data, to, err);
     if (!ok)
         session_remove_rest(beside.data);
+    unfinished_end(&unfinished);
     if (!ok && strcmp(err->file, beside.data) == 0)
         err->file[0] = '\0'; /* nobody knows it by that name */
     buf_free(&beside);

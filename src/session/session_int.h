@@ -190,6 +190,7 @@ void session_counter_remove(const char *id);
  * name; taken away on failure. */
 bool session_put_in_place(const char *beside, const char *path, struct err *err);
 /* Take away such a file and all that SQLite left of it where the disk failed. */
+extern const char *const session_endings[]; /* of these files; ended by NULL */
 void session_remove_rest(const char *beside);
 
 /* schema.c */
