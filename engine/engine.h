@@ -129,9 +129,24 @@ bool model_unchanged(const struct model *model, struct err *err);
  * computed once, cached by path, size and time.  Valid until model_free. */
 const char *model_sha256(struct model *model, struct err *err);
 
+/* The same, given up when cancel is set (ERR_CANCELLED; it may be NULL).  What was
+ * computed by then goes on in the background. */
+const char *model_sha256_unless(struct model *model, cancel_flag *cancel, struct err *err);
+
 /* Begin to compute it in the background: model_sha256, which may be called from any
  * thread, waits for the rest. */
 void model_hash_start(struct model *model);
+/* Is it known by now, so that model_sha256 does not wait?  Also true where it failed. */
+bool model_hash_ready(struct model *model);
+
+/* A file whose hash is in the cache; it may be gone or another one by now. */
+struct model_known {
+    const char *sha256;
+    const char *path; /* absolute */
+};
+
+/* Calls each() for them, newest first, until it returns false. */
+void model_each_known(bool (*each)(void *user, const struct model_known *known), void *user);
 
 /* Rows and columns of a matrix; false if the model has none such (a layer or
  * projection out of range). */

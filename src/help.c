@@ -26,6 +26,7 @@ const struct help_entry help_exit_codes[] = {
 
 const struct help_entry help_environment[] = {
     {"BANKAI_CPU", "ref, avx2, avx512, amx or neon: kernels to use (default: the fastest)"},
+    {"BANKAI_MODELS", "folders, with colons between them, where a session's model is looked for"},
     {"XDG_STATE_HOME", "results that were not asked to go elsewhere lie in bankai/ below it"},
     {"XDG_CACHE_HOME", "what can be computed again lies in bankai/ below it"},
     {"COLUMNS", "width of the terminal, where it does not tell"},

@@ -14,6 +14,7 @@
 #include "src/null_run.h"
 #include "src/report.h"
 #include "src/session/journal.h"
+#include "src/session/model_file.h"
 
 struct job {
     const struct search_request *request;
@@ -106,13 +107,15 @@ static bool load_probes(struct job *job, struct err *err)
 
 static bool load_model(struct job *job, struct err *err)
 {
+    struct buf found = {0};
     const char *path = job->request->model;
-    const struct session_origin *origin = going_on(job) ? session_origin(job->session, err) : NULL;
-    if (!path && origin)
-        path = origin->model_path;
-    if (!path)
+    if (!path && !going_on(job))
         return err_set(err, ERR_USAGE, "no model given");
-    job->model = model_open(path, err);
+    if (!path && !session_find_model(job->session, "give its path as MODEL", &found, &cli_cancel,
+                                     err))
+        return false;
+    job->model = model_open(path ? path : found.data, err);
+    buf_free(&found);
     if (job->model)
         model_hash_start(job->model); /* the first accepted flip needs it */
     return job->model != NULL;

@@ -11,6 +11,7 @@
 
 #include "src/report.h"
 #include "src/session/journal.h"
+#include "src/session/model_file.h"
 #include "src/session_actions.h"
 
 struct replay {
@@ -182,23 +183,34 @@ static bool compare_before(struct replay *replay, const struct session_origin *o
     return true;
 }
 
+static struct model *open_model(const struct replay *replay, const struct session_request *request)
+{
+    struct buf found = {0};
+    if (!request->model && !session_find_model(replay->session, "give its path with --model",
+                                               &found, &cli_cancel, replay->err))
+        return NULL;
+    struct model *model = model_open(request->model ? request->model : found.data, replay->err);
+    buf_free(&found);
+    return model;
+}
+
 static bool begin(struct replay *replay, const struct session_request *request)
 {
     struct err *err = replay->err;
     const struct session_origin *origin = session_origin(replay->session, err);
     if (!origin)
         return false;
-    const char *path = request->model ? request->model : origin->model_path;
     replay->options = search_default_options();
     replay->options.threads = request->threads;
-    replay->model = model_open(path, err);
-    const char *sha256 = replay->model ? model_sha256(replay->model, err) : NULL;
+    replay->model = open_model(replay, request);
+    const char *sha256 = replay->model ? model_sha256_unless(replay->model, &cli_cancel, err)
+                                       : NULL;
     if (!sha256 || !journal_options(origin->settings, &replay->options, replay->layers, err))
         return false;
     if (strcmp(sha256, origin->model_sha256) != 0) {
         (void)err_set(err, ERR_MISMATCH, "the model's SHA-256 is %s, the session was made with %s",
                       sha256, origin->model_sha256);
-        return err_file(err, path);
+        return err_file(err, model_path(replay->model));
     }
     replay->options.iterations = UINT64_MAX; /* the journal says when to stop */
     search_inputs_copy(&replay->probes, origin->probes, origin->target_count,

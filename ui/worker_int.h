@@ -122,7 +122,8 @@ void worker_emit_next(struct worker *worker);
 
 bool worker_session_open(struct worker *worker, struct err *err);
 bool worker_session_inputs(struct worker *worker, struct err *err);
-const char *worker_session_model(struct worker *worker, struct err *err);
+/* The session's, wherever it is now, or the one that is given; NULL if it cannot be opened. */
+struct model *worker_session_model(struct worker *worker, struct err *err);
 bool worker_session_begin(struct worker *worker, struct err *err);
 void worker_session_close(struct worker *worker);
 /* What was answered and continued; how often somebody looked at held-out answers. */

@@ -129,8 +129,7 @@ static bool load(struct worker *worker, struct err *err)
     const struct worker_options *options = &worker->options;
     if (!worker_session_open(worker, err) || !worker_session_inputs(worker, err))
         return false;
-    const char *path = worker_session_model(worker, err);
-    worker->model = path ? model_open(path, err) : NULL;
+    worker->model = worker_session_model(worker, err);
     if (!worker->model || !search_output_path(options->output, &worker->output, err))
         return false;
     model_hash_start(worker->model); /* the session needs it */

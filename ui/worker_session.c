@@ -13,6 +13,7 @@
 
 #include "src/base/file.h"
 #include "src/base/json.h"
+#include "src/session/model_file.h"
 #include "ui/worker_int.h"
 
 /* "sessions/20261120-221530-4711.bankai": by the clock, so that they sort; the number
@@ -84,12 +85,18 @@ bool worker_session_inputs(struct worker *worker, struct err *err)
     return true;
 }
 
-const char *worker_session_model(struct worker *worker, struct err *err)
+struct model *worker_session_model(struct worker *worker, struct err *err)
 {
-    if (worker->options.model || !going_on(worker))
-        return worker->options.model ? worker->options.model : "nano";
-    const struct session_origin *origin = session_origin(worker->session, err);
-    return origin ? origin->model_path : NULL;
+    struct buf found = {0};
+    const char *path = worker->options.model;
+    if (!path && !going_on(worker))
+        path = "nano";
+    if (!path && !session_find_model(worker->session, "give its path as MODEL", &found,
+                                     &worker->cancel, err))
+        return NULL;
+    struct model *model = model_open(path ? path : found.data, err);
+    buf_free(&found);
+    return model;
 }
 
 static bool put_names(struct worker *worker, struct err *err)

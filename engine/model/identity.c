@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/model/model_int.h"
@@ -35,6 +36,7 @@ struct hash_job {
     pthread_t thread;
     bool threaded;
     atomic_bool stop;
+    atomic_bool done; /* the thread has nothing more to do */
     bool ok;
     char sha256[SHA256_TEXT_SIZE];
     struct err err;
@@ -83,6 +85,41 @@ static bool cache_find(const struct cache_place *place, char out[SHA256_TEXT_SIZ
     }
     buf_free(&cache);
     return found;
+}
+
+/* "SHA256 SIZE MTIME_NS PATH", to be cut apart; false if it is none. */
+static bool split_line(char *line, struct model_known *out)
+{
+    char *at = line;
+    for (int field = 0; field < 3; field++) {
+        at = strchr(at, ' ');
+        if (!at)
+            return false;
+        *at++ = '\0';
+    }
+    *out = (struct model_known){.sha256 = line, .path = at};
+    return *at == '/' && sha256_is_text(line);
+}
+
+void model_each_known(bool (*each)(void *user, const struct model_known *known), void *user)
+{
+    struct cache_place place = {0};
+    struct buf cache = {0};
+    struct err ignored;
+    if (!file_cache_path("sha256", &place.path, &ignored))
+        return;
+    cache_read(&place, &cache);
+    bool more = true;
+    for (char *line = cache.data; more && line && *line;) {
+        char *end = strchr(line, '\n');
+        struct model_known known;
+        if (end)
+            *end = '\0';
+        more = !split_line(line, &known) || each(user, &known);
+        line = end ? end + 1 : NULL;
+    }
+    buf_free(&cache);
+    buf_free(&place.path);
 }
 
 /* The new line goes first; old ones fall off the end. */
@@ -142,6 +179,7 @@ static void *run(void *user)
     job->ok = hash_file(job) && model_unchanged(job->model, &job->err);
     if (job->ok)
         cache_store(&job->place, job->sha256);
+    atomic_store(&job->done, true);
     return NULL;
 }
 
@@ -232,6 +270,39 @@ void model_hash_start(struct model *model)
         }
     }
     (void)pthread_mutex_unlock(&identity->lock);
+}
+
+bool model_hash_ready(struct model *model)
+{
+    struct identity *identity = &model->identity;
+    (void)pthread_mutex_lock(&identity->lock);
+    bool ready = identity->sha256[0] != '\0' ||
+                 (identity->job && atomic_load(&identity->job->done));
+    (void)pthread_mutex_unlock(&identity->lock);
+    return ready;
+}
+
+static bool under_way(struct model *model)
+{
+    struct identity *identity = &model->identity;
+    (void)pthread_mutex_lock(&identity->lock);
+    bool at_work = identity->job && !atomic_load(&identity->job->done);
+    (void)pthread_mutex_unlock(&identity->lock);
+    return at_work;
+}
+
+const char *model_sha256_unless(struct model *model, cancel_flag *cancel, struct err *err)
+{
+    const struct timespec moment = {.tv_nsec = 2000000};
+    model_hash_start(model);
+    while (under_way(model)) {
+        if (cancel && atomic_load(cancel)) {
+            (void)err_set(err, ERR_CANCELLED, "interrupted");
+            return NULL;
+        }
+        (void)nanosleep(&moment, NULL);
+    }
+    return model_sha256(model, err);
 }
 
 const char *model_sha256(struct model *model, struct err *err)

@@ -89,11 +89,11 @@ struct journal *journal_begin(struct session *session, struct model *model,
                               const struct search_options *options, const char *version,
                               cancel_flag *cancel, struct err *err)
 {
-    const char *sha256 = model_sha256(model, err);
-    struct search *search = sha256 ? search_new(model, inputs->targets, inputs->controls, options,
-                                                cancel, err)
-                                   : NULL;
-    if (search && set_origin(session, model, sha256, inputs, options, search, version, err) &&
+    model_hash_start(model); /* beside the measuring */
+    struct search *search = search_new(model, inputs->targets, inputs->controls, options, cancel,
+                                       err);
+    const char *sha256 = search ? model_sha256_unless(model, cancel, err) : NULL;
+    if (sha256 && set_origin(session, model, sha256, inputs, options, search, version, err) &&
         note_opening(session, version, err))
         return journal_new(session, model, search, inputs);
     search_free(search);
@@ -184,9 +184,10 @@ static bool load_past(struct session *session, const struct model *model, size_t
     return ok;
 }
 
-static bool same_model(const struct session_origin *origin, struct model *model, struct err *err)
+static bool same_model(const struct session_origin *origin, struct model *model,
+                       cancel_flag *cancel, struct err *err)
 {
-    const char *sha256 = model_sha256(model, err);
+    const char *sha256 = model_sha256_unless(model, cancel, err);
     if (!sha256)
         return false;
     if (strcmp(sha256, origin->model_sha256) == 0)
@@ -194,6 +195,18 @@ static bool same_model(const struct session_origin *origin, struct model *model,
     (void)err_set(err, ERR_MISMATCH, "the model's SHA-256 is %s, the session was made with %s",
                   sha256, origin->model_sha256);
     return err_file(err, model_path(model));
+}
+
+/* Where it is now, for the next time. */
+static bool note_model_path(struct session *session, const struct session_origin *origin,
+                            const struct model *model, struct err *err)
+{
+    bool is_file = strcmp(model_path(model), "nano") != 0;
+    char *real = is_file ? realpath(model_path(model), NULL) : NULL;
+    bool ok = !real || strcmp(real, origin->model_path) == 0 ||
+              session_set_model_path(session, real, err);
+    free(real);
+    return ok;
 }
 
 /* The session's search with this run's threads and memory. */
@@ -219,7 +232,8 @@ struct journal *journal_resume(struct session *session, struct model *model,
     int32_t layers[SESSION_LAYERS_MAX];
     struct past past = {0};
     size_t probes = inputs->targets->count + inputs->controls->count;
-    bool ok = origin && same_model(origin, model, err) &&
+    bool ok = origin && same_model(origin, model, cancel, err) &&
+              note_model_path(session, origin, model, err) &&
               resume_options(origin, options, layers, &merged, err) &&
               load_past(session, model, probes, &past, err);
     struct search *search = NULL;

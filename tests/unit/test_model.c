@@ -8,6 +8,7 @@
 #include "engine/model/model_int.h"
 #include "src/base/rng.h"
 #include "src/base/sha256.h"
+#include "tests/sparse.h"
 #include "tests/t.h"
 #include "tests/tiny.h"
 
@@ -348,6 +349,70 @@ static void model_hash_start__closed_before_it_is_known__stops(void **state)
     (void)unlink(path);
 }
 
+/* 0.9 TB would take ten minutes. */
+static void model_sha256_unless__cancelled__gives_up_at_once(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/bankai-giant-XXXXXX";
+    struct err err = {0};
+    cancel_flag cancel = true;
+    if (sparse_write(&sparse_giant, path) == 0) {
+        print_message("skipped: no files of that size here\n");
+        skip();
+    }
+    struct model *model = model_open(path, &err);
+    (void)unlink(path);
+    t_ok(model != NULL, &err);
+    assert_null(model_sha256_unless(model, &cancel, &err));
+    assert_int_equal(err.code, ERR_CANCELLED);
+    assert_false(model_hash_ready(model));
+    model_free(model); /* stops what goes on */
+}
+
+/* Lines of the cache, newest first. */
+static bool note_known(void *user, const struct model_known *known)
+{
+    buf_add_format(user, "%s %s\n", known->sha256, known->path);
+    return true;
+}
+
+/* What the cache says of a new model at path, whose file goes again. */
+static void add_known(struct buf *out, uint64_t seed)
+{
+    char path[] = "/tmp/bankai-test-XXXXXX";
+    struct err err = {0};
+    struct buf file = {0};
+    struct tiny tiny = tiny_default;
+    tiny.seed = seed;
+    tiny_write(&tiny, &file);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, file.data, file.len) == (ssize_t)file.len);
+    (void)close(fd);
+    buf_free(&file);
+    struct model *model = open_file(path);
+    const char *sha256 = model_sha256(model, &err);
+    t_ok(sha256 != NULL, &err);
+    assert_true(model_hash_ready(model));
+    buf_add_format(out, "%s %s\n", sha256, path);
+    model_free(model);
+    (void)unlink(path);
+}
+
+static void model_each_known__two_models__newest_first(void **state)
+{
+    (void)state;
+    struct buf said = {0}, first = {0}, both = {0};
+    add_known(&first, 71);
+    add_known(&both, 72);
+    buf_add(&both, first.data, first.len);
+    model_each_known(note_known, &said);
+    assert_true(said.len >= both.len); /* others were known before */
+    assert_memory_equal(said.data, both.data, both.len);
+    buf_free(&said);
+    buf_free(&first);
+    buf_free(&both);
+}
+
 static void model_hash_start__file_changes_meanwhile__refused_once_asked(void **state)
 {
     (void)state;
@@ -380,6 +445,8 @@ int main(void)
         cmocka_unit_test(model_open__file__reserves_no_memory),
         cmocka_unit_test(model_hash_start__flips_meanwhile__hash_of_the_file),
         cmocka_unit_test(model_hash_start__closed_before_it_is_known__stops),
+        cmocka_unit_test(model_sha256_unless__cancelled__gives_up_at_once),
+        cmocka_unit_test(model_each_known__two_models__newest_first),
         cmocka_unit_test(model_hash_start__file_changes_meanwhile__refused_once_asked),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
