@@ -227,9 +227,10 @@ static void note_paused(struct worker *worker, const struct job *job, const stru
     if (!of_files && !(worker->paused && wrote && err->code == ERR_NONE))
         return;
     struct buf text = {0};
+    const char *slash = strrchr(err->file, '/');
     worker->paused = of_files;
     if (of_files)
-        buf_add_format(&text, "%s%s%s", err->file, err->file[0] ? ": " : "", err->message);
+        buf_add_format(&text, "%s (%s)", err->message, slash ? slash + 1 : err->file);
     struct event *event = event_new(EVENT_PAUSED, worker->job);
     event->message = text.data; /* moved; NULL where it goes on */
     worker_emit(worker, event);

@@ -635,6 +635,93 @@ static void command_complete__heldout_probes__only_once_asked(void **state)
     end_app(app);
 }
 
+/* ---- the session ------------------------------------------------------------------------ */
+
+static void shell__not_typed__is_refused(void **state)
+{
+    (void)state;
+    struct app *app = new_app();
+    says(app, "!touch x", "shell commands run only when they are typed after :");
+    assert_null(app->shell);
+    for (const struct key_binding *binding = ui_bindings; binding->key; binding++)
+        assert_null(strchr(binding->line, '!'));
+    app_key(app, ':');
+    prompt_feed("!touch x\r", 9);
+    assert_string_equal(app->shell, "touch x");
+    free(app->shell);
+    app->shell = NULL;
+    app->by_script = true; /* a script types that */
+    app_key(app, ':');
+    prompt_feed("!touch x\r", 9);
+    assert_null(app->shell);
+    says(app, "!", "! needs an argument: ! CMD");
+    end_app(app);
+}
+
+static void commands__read_only__what_changes_is_refused(void **state)
+{
+    (void)state;
+    struct app *app = new_app();
+    static const char *const refused[] = {
+        "step", "run", "accept", "reject", "keep 3.gate.1", "redo", "try 3.gate.1", "undo",
+        "state 0", "answers", "heldout", "gen x", "note x", "session name x", "!ls",
+    };
+    app->read_only = true;
+    for (size_t i = 0; i < countof(refused); i++) {
+        app_command(app, refused[i]);
+        assert_true(app->message_is_error);
+        assert_non_null(strstr(app->message, "is refused: the session is open for reading only"));
+    }
+    assert_int_equal(posted.count, 0);
+    app_command(app, "session");
+    app_command(app, "notes");
+    app_command(app, "goto 3.gate.5");
+    assert_int_equal(posted.count, 2);
+    assert_false(app->message_is_error);
+    app_command(app, "quit");
+    assert_string_equal(app->said_at_exit, "nothing was changed");
+    end_app(app);
+}
+
+static void session__lines__post_jobs_or_complain(void **state)
+{
+    (void)state;
+    struct app *app = new_app();
+    char folder[] = "/tmp/bankai-command-XXXXXX", expected[128];
+    const char *old = getenv("XDG_STATE_HOME");
+    char *kept = old ? x_copy(old, strlen(old)) : NULL;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(setenv("XDG_STATE_HOME", folder, 1), 0);
+    app_command(app, "note  two words ");
+    assert_int_equal(posted.job[0].type, JOB_NOTE);
+    assert_string_equal(posted.text[0], "two words");
+    app_command(app, "session name first");
+    assert_int_equal(posted.job[1].type, JOB_RENAME);
+    (void)snprintf(expected, sizeof expected, "%s/bankai/sessions/first.bankai", folder);
+    assert_string_equal(posted.text[1], expected);
+    app_command(app, "session name ./x.db");
+    assert_string_equal(posted.text[2], "./x.db");
+    says(app, "session name", "session takes nothing or a name: session name NAME");
+    says(app, "session rename x", "session takes nothing or a name: session name NAME");
+    says(app, "session name /etc/passwd", "/etc/passwd exists already: choose another name");
+    says(app, "resume", "there is no last session to go on with: resume NAME, Tab lists them");
+    app_command(app, "resume first");
+    assert_non_null(strstr(app->message, "first.bankai: cannot open: No such file"));
+    assert_null(app->reopen);
+    assert_int_equal(posted.count, 3);
+    FILE *file = fopen(expected, "w");
+    assert_non_null(file);
+    (void)fclose(file);
+    completes(app, "resume ", "first");
+    completes(app, "session n", "name");
+    (void)unlink(expected);
+    (void)snprintf(expected, sizeof expected, "rm -r %s", folder);
+    assert_int_equal(system(expected), 0);
+    assert_int_equal(kept ? setenv("XDG_STATE_HOME", kept, 1) : unsetenv("XDG_STATE_HOME"), 0);
+    free(kept);
+    end_app(app);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -665,6 +752,9 @@ int main(void)
         cmocka_unit_test(commands__every_view__do_not_crash),
         cmocka_unit_test(commands__empty_app__do_not_crash),
         cmocka_unit_test(command_complete__names__are_found),
+        cmocka_unit_test(shell__not_typed__is_refused),
+        cmocka_unit_test(commands__read_only__what_changes_is_refused),
+        cmocka_unit_test(session__lines__post_jobs_or_complain),
         cmocka_unit_test(command_complete__heldout_probes__only_once_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

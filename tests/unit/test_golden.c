@@ -136,6 +136,47 @@ static struct ui_fixture *complaint(void)
     return fixture;
 }
 
+static struct ui_fixture *read_only(void)
+{
+    struct ui_fixture *fixture = zoomed();
+    fixture->app->read_only = true;
+    keys(fixture, "s");
+    return fixture;
+}
+
+static void say(struct ui_fixture *fixture, enum event_type type, const char *text)
+{
+    char path[] = "/home/ada/.local/state/bankai/sessions/first.bankai";
+    struct event event = {.type = type, .message = x_copy(text, strlen(text))};
+    if (type == EVENT_OFFER)
+        event.offer = path;
+    app_event(fixture->app, &event);
+    free(event.message);
+}
+
+static struct ui_fixture *offered(void)
+{
+    struct ui_fixture *fixture = start();
+    say(fixture, EVENT_OFFER, "last session: 3 flips, 2 h ago - :resume goes on with it");
+    return fixture;
+}
+
+static struct ui_fixture *paused(void)
+{
+    struct ui_fixture *fixture = usual();
+    say(fixture, EVENT_PAUSED, "cannot write: no space left on the disk (x.bankai)");
+    keys(fixture, "j");
+    return fixture;
+}
+
+static struct ui_fixture *notes(void)
+{
+    struct ui_fixture *fixture = usual();
+    say(fixture, EVENT_NOTES, "2026-11-21 10:15  step 4     the third one did it\n"
+                              "2026-11-21 10:31  step 4     held-out: \x1b[2Jlook again\n");
+    return fixture;
+}
+
 /* ---- screens --------------------------------------------------------------------- */
 
 struct golden {
@@ -174,6 +215,11 @@ static const struct golden goldens[] = {
     {"help-filtered-80x24", 80, 24, help_filtered},
     {"mono-80x24", 80, 24, mono},
     {"complaint-80x24", 80, 24, complaint},
+    {"read-only-80x24", 80, 24, read_only},
+    {"offered-80x24", 80, 24, offered},
+    {"paused-80x24", 80, 24, paused},
+    {"paused-20x5", 20, 5, paused},
+    {"notes-80x24", 80, 24, notes},
 };
 
 static void path_of(const struct golden *golden, struct buf *path)
