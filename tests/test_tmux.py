@@ -183,6 +183,43 @@ class WorkbenchInTmux(unittest.TestCase):
         terminal.shell_is_back()
         self.assertEqual(len(self.patch_info(terminal, path)["flips"]), accepted)
 
+    def write_patch(self, terminal, name, rows):
+        path = os.path.join(terminal.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"format": "bankai_row_xor_v1", "name": name, "flips": [
+                {"layer": 1, "proj": "gate_proj", "row": row} for row in rows]}, file)
+        return path
+
+    def test_two_patches(self):
+        """Open two patches, switch by key and from the list, compare them."""
+        terminal = self.start()
+        one = self.write_patch(terminal, "one.json", [3, 4, 5])
+        two = self.write_patch(terminal, "two.json", [5, 6])
+        terminal.open()
+        terminal.type(":")
+        terminal.line("e " + one)
+        terminal.wait(r"\[one\].*\n")
+        terminal.wait("nano  3 flips")
+        terminal.type(":")
+        terminal.line("patch open " + two + " second")
+        terminal.wait(r"\[second\]")
+        terminal.wait("nano  2 flips")
+        terminal.key("C-^")
+        terminal.wait("one: 3 flips")
+        terminal.idle()
+        terminal.key("B")
+        terminal.wait(r"◆ one +3 ")
+        terminal.key("j", "Enter")
+        terminal.wait("second: 2 flips")
+        terminal.idle()
+        terminal.type(":")
+        terminal.line("diff one..second")
+        terminal.wait("flips: 2 only in A, 1 only in B, 1 in both")
+        terminal.key("q")
+        terminal.wait("1 Map")
+        terminal.key("Q")
+        terminal.shell_is_back()
+
     @staticmethod
     def gaps(screen):
         return re.findall(r"[-+−]\d+\.\d\d", screen)

@@ -318,3 +318,83 @@ struct ui_fixture *ui_fixture_new(int rows, int columns)
     app_say(fixture->app, "%s", ""); /* all that is long ago */
     return fixture;
 }
+
+/* ---- states ------------------------------------------------------------------------- */
+
+static char *copy(const char *text)
+{
+    return x_copy(text, strlen(text));
+}
+
+void ui_fixture_states(struct ui_fixture *fixture, int64_t step)
+{
+    struct event event = {.type = EVENT_STATES};
+    struct named_state *items = x_new(3, sizeof *items);
+    items[0] = (struct named_state){.name = copy("start"), .answered = 12, .right = 5};
+    items[1] = (struct named_state){copy("calculus"), 4, 4, 812, 0.0431, 12, 7};
+    items[2] = (struct named_state){copy("two rows"), 9, 2, 655, -0.0125, 0, 0};
+    event.states = (struct event_states){items, 3};
+    app_event(fixture->app, &event);
+    named_states_free(&event.states); /* was taken: empty */
+    fixture->app->search.step = step;
+}
+
+static struct flip_set some_rows(uint32_t first, size_t count)
+{
+    struct flip_set set = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct flip flip = ui_row((int32_t)i, PROJ_GATE, first + (uint32_t)i);
+        flip_set_add(&set, &flip, 1);
+    }
+    return set;
+}
+
+static void fixture_answers(struct session_diff *diff)
+{
+    static const struct {
+        size_t probe;
+        const char *a, *b;
+        bool right_a, right_b;
+        size_t differs;
+    } answers[] = {
+        {0, " 3x^2", " 3x^2", true, true, SIZE_MAX},
+        {1, " 2x + 1", " 2x\n", false, true, 3},
+        {2, " \u00e41", " \u00e42", true, false, 3},
+        {14, " no", " not", true, true, 3},
+    };
+    diff->answers = x_new(countof(answers), sizeof *diff->answers);
+    for (size_t i = 0; i < countof(answers); i++)
+        diff->answers[diff->answer_count++] = (struct diff_answer){
+            .probe = answers[i].probe,
+            .a = copy(answers[i].a),
+            .b = copy(answers[i].b),
+            .a_len = strlen(answers[i].a),
+            .b_len = strlen(answers[i].b),
+            .right_a = answers[i].right_a,
+            .right_b = answers[i].right_b,
+            .differs = answers[i].differs,
+        };
+    diff->totals[0] = (struct diff_totals){3, 2, 2, 1, 1};
+    diff->totals[1] = (struct diff_totals){1, 1, 1, 0, 0};
+}
+
+void ui_fixture_diff(struct ui_fixture *fixture)
+{
+    struct event event = {.type = EVENT_DIFF, .job = JOB_DIFF};
+    struct session_diff *diff = &event.diff.diff;
+    event.diff.a = copy("calculus");
+    event.diff.b = copy("two rows");
+    *diff = (struct session_diff){.a = 4, .b = 9, .fitness_a = 0.0431, .fitness_b = -0.0125};
+    diff->gap_count = FIXTURE_TARGETS + FIXTURE_CONTROLS;
+    diff->gaps_a = x_new(diff->gap_count, sizeof *diff->gaps_a);
+    diff->gaps_b = x_new(diff->gap_count, sizeof *diff->gaps_b);
+    diff->gaps_b[2] = 0.25;
+    diff->gaps_b[7] = -1.5;
+    diff->gaps_b[20] = 12.125;
+    diff->only_a = some_rows(3, 3);
+    diff->only_b = some_rows(700, 1);
+    diff->both = some_rows(90, 1);
+    fixture_answers(diff);
+    app_event(fixture->app, &event);
+    event_diff_free(&event.diff); /* was taken: empty */
+}

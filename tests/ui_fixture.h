@@ -55,6 +55,12 @@ void ui_fixture_answers(struct ui_fixture *fixture, bool heldout);
 void ui_fixture_text(struct ui_fixture *fixture, const char *prompt, const char *base,
                      const char *now);
 
+/* Three named states, of which the one of `step` is on: "start" (step 0), "calculus" (4)
+ * and "two rows" (9). */
+void ui_fixture_states(struct ui_fixture *fixture, int64_t step);
+/* "calculus" and "two rows" compared: flips, gaps of three probes, four answers. */
+void ui_fixture_diff(struct ui_fixture *fixture);
+
 /* A whole row. */
 struct flip ui_row(int32_t layer, enum proj proj, uint32_t row);
 

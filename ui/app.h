@@ -96,6 +96,23 @@ struct job_state {
     char what[48];
 };
 
+/* Named states and the way back to the last one. */
+struct states_state {
+    struct event_states named;
+    bool has_previous;
+    int64_t previous; /* step that was left by going to another state */
+    size_t cursor;    /* in the list of patches */
+};
+
+/* Two states compared. */
+struct diff_state {
+    struct event_diff found;
+    int scroll;
+};
+
+/* A list over the views, which has the keys while it is open. */
+enum overlay { OVERLAY_NONE, OVERLAY_PATCHES, OVERLAY_DIFF };
+
 enum view_id { VIEW_MAP, VIEW_SEARCH, VIEW_PROBES, VIEW_COMPARE, VIEW_COUNT };
 
 struct app {
@@ -121,6 +138,9 @@ struct app {
     struct search_state search;
     struct compare_state compare;
     struct job_state job;
+    struct states_state states;
+    struct diff_state diff;
+    enum overlay overlay;
     enum view_id screen; /* 1 .. 4: the view that has the most room */
     enum view_id focus;  /* the view that gets keys */
     bool maximised;
@@ -148,7 +168,8 @@ struct app {
 struct app *app_new(void);
 void app_free(struct app *app);
 
-/* Change the state by an event; takes nothing but copies what it keeps. */
+/* Change the state by an event, which is the caller's to free: what is kept is copied,
+ * or (states, diff) taken out of it. */
 void app_event(struct app *app, struct event *event);
 
 /* Forget the model and all that came with it: another one will be opened. */
@@ -181,6 +202,8 @@ bool app_row_at_cursor(struct app *app, struct flip *flip);
 /* Rows of the matrix with a larger mean scale. */
 uint32_t app_row_rank(const struct map_matrix *matrix, uint32_t row);
 struct probe_state *app_selected_probe(struct app *app); /* or NULL */
+/* What a step is called, or NULL. */
+const char *app_state_name(const struct app *app, int64_t step);
 /* "won", "lost", "up", "down", "same" of a probe's gap, and its sign. */
 const char *app_gap_word(const struct probe_state *probe);
 

@@ -30,6 +30,7 @@ const struct key_binding ui_bindings[] = {
     {"H", IN_ALL, "heldout", "held-out"},
     {"S", IN_ALL, "prompt step", "steps"},
     {"t", IN_ALL, "theme", "colours"},
+    {"B", IN_ALL, "patches", "patches"},
 
     /* around the screen */
     {"<Esc>", IN_ALL, "back", NULL},
@@ -69,6 +70,7 @@ const struct key_binding ui_bindings[] = {
 
     /* the program */
     {"<C-c>", IN_ALL, "cancel", NULL},
+    {"<C-^>", IN_ALL, "patch previous", NULL},
     {"<C-l>", IN_ALL, "redraw", NULL},
     {"<C-r>", IN_ALL, "redo", NULL},
     {"<C-z>", IN_ALL, "suspend", NULL},

@@ -209,6 +209,8 @@ void app_key(struct app *app, key_code key)
         help_key(app, key);
         return;
     }
+    if (app->overlay != OVERLAY_NONE && overlay_key(app, key))
+        return;
     const struct key_binding *binding = binding_of(app, key);
     if (app->page)
         page_key(app, key);

@@ -60,7 +60,9 @@ const struct key_binding *binding_of(const struct app *app, key_code key);
 void command_run(struct app *app, const char *line);
 
 /* What `close` would close: the first of these that is there. */
-enum closing { CLOSING_HELP, CLOSING_VIEW, CLOSING_ZOOM, CLOSING_MAXIMISED, CLOSING_PROGRAM };
+enum closing {
+    CLOSING_HELP, CLOSING_OVERLAY, CLOSING_VIEW, CLOSING_ZOOM, CLOSING_MAXIMISED, CLOSING_PROGRAM
+};
 enum closing command_closing(const struct app *app);
 
 /* For the `:` prompt: names of commands, then of their arguments. */

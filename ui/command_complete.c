@@ -152,9 +152,46 @@ static bool is_one_of(const char *name, const char *const *names)
     return *names != NULL;
 }
 
-static void add_arguments(struct found *found, const struct app *app, const char *name)
+/* ---- states -------------------------------------------------------------------- */
+
+/* Names of states, behind what stands in front of them. */
+static void add_states(struct found *found, const struct app *app, const char *before)
 {
-    static const char *const of_files[] = {"screen", "source", "w", "w!", "write", NULL};
+    struct buf word = {0};
+    for (size_t i = 0; i < app->states.named.count + 2; i++) {
+        buf_clear(&word);
+        buf_add_format(&word, "%s%s", before,
+                       i == 0   ? "base"
+                       : i == 1 ? "head"
+                                : app->states.named.items[i - 2].name);
+        add(found, word.data);
+    }
+    buf_free(&word);
+}
+
+/* "A..", and behind the dots the other. */
+static void add_pairs(struct found *found, const struct app *app)
+{
+    const char *dots = strstr(found->prefix, "..");
+    char *before = x_copy(found->prefix, dots ? (size_t)(dots + 2 - found->prefix) : 0);
+    add_states(found, app, before);
+    free(before);
+}
+
+/* Behind `open` a file. */
+static void add_patch_words(struct found *found, const char *line)
+{
+    const char *open = strstr(line, "open ");
+    if (open)
+        add_files(found);
+    else
+        add_words(found, command_patch_words);
+}
+
+static void add_arguments(struct found *found, const struct app *app, const char *name,
+                          const char *line)
+{
+    static const char *const of_files[] = {"e", "screen", "source", "w", "w!", "write", NULL};
     static const char *const of_places[] = {"goto", "keep", "try", NULL};
     static const char *const of_directions[] = {"focus", "layer", "proj", NULL};
 
@@ -164,6 +201,12 @@ static void add_arguments(struct found *found, const struct app *app, const char
         add_places(found, app);
     else if (is_one_of(name, of_directions))
         add_words(found, command_directions);
+    else if (strcmp(name, "diff") == 0)
+        add_pairs(found, app);
+    else if (strcmp(name, "state") == 0)
+        add_states(found, app, "");
+    else if (strcmp(name, "patch") == 0)
+        add_patch_words(found, line);
     else if (strcmp(name, "move") == 0)
         add_words(found, command_motions);
     else if (strcmp(name, "probe") == 0)
@@ -189,7 +232,7 @@ char **command_complete(void *app, const char *text, size_t start)
         add_commands(&found);
     } else {
         char *name = x_copy(text + begin, len);
-        add_arguments(&found, app, name);
+        add_arguments(&found, app, name, text);
         free(name);
     }
     return found.items;

@@ -21,7 +21,11 @@ command_function command_back, command_close, command_enter, command_focus, comm
 /* commands_search.c */
 command_function command_accept, command_answers, command_cancel, command_run_gen,
     command_heldout, command_keep, command_pause, command_reject, command_run_search,
-    command_step, command_try, command_undo, command_redo, command_go_to_step;
+    command_step, command_try, command_undo, command_redo;
+
+/* commands_states.c */
+command_function command_diff, command_edit, command_go_to_step, command_name, command_patch_word,
+    command_patches;
 
 /* commands_map.c */
 command_function command_goto, command_layer, command_proj;
@@ -49,6 +53,7 @@ bool command_needs_model(struct app *app, const struct command_call *call);
 extern const char *const command_motions[]; /* by enum motion */
 extern const char *const command_directions[];
 extern const char *const command_themes[];
+extern const char *const command_patch_words[];
 extern const char *const command_projections[]; /* by enum proj, short names */
 
 /* Index of a word, or -1 after complaining with the words that it may be. */
@@ -66,6 +71,12 @@ struct place {
     bool has_row;
 };
 bool command_place(struct app *app, const char *text, struct place *place);
+
+/* "~/x" lies in the home folder; owned by the caller. */
+char *command_expand_home(const char *path);
+
+/* Post a job; a search that goes on until it is paused is paused for it. */
+void command_post_before_run(struct app *app, struct job job);
 
 /* Put the map's cursor on a matrix (of the model). */
 void command_map_at(struct app *app, int32_t layer, enum proj proj);

@@ -26,6 +26,7 @@ const char *const command_motions[] = {
 };
 
 const char *const command_directions[] = {"next", "previous", NULL};
+const char *const command_patch_words[] = {"open", "previous", NULL};
 const char *const command_themes[] = {"dark", "light", NULL};
 
 const char *const command_projections[] = {

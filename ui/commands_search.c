@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/num.h"
 #include "ui/command_int.h"
 #include "ui/view_int.h"
 
@@ -23,7 +22,7 @@ static void post(struct app *app, struct job job)
 
 /* A search that goes on until it is paused would keep other jobs waiting for
  * ever, so whoever asks for one pauses it. */
-static void post_before_run(struct app *app, struct job job)
+void command_post_before_run(struct app *app, struct job job)
 {
     const struct job_state *running = &app->job;
     if (running->running && running->type == JOB_STEP && running->total != 1) {
@@ -122,7 +121,7 @@ static void judge(struct app *app, const struct command_call *call, bool accept)
         return;
     const struct event_tried *last = &app->search.last;
     if (app->job.running) {
-        post_before_run(app, (struct job){.type = accept ? JOB_ACCEPT : JOB_REJECT});
+        command_post_before_run(app, (struct job){.type = accept ? JOB_ACCEPT : JOB_REJECT});
     } else if (!app->search.has_last) {
         app_complain(app, "no candidate was tried yet; s tries the next one");
     } else if (is_accepted(app, &last->flip) == accept) {
@@ -157,7 +156,7 @@ void command_undo(struct app *app, const struct command_call *call)
         return;
     }
     for (int64_t i = 0; i < count; i++)
-        post_before_run(app, (struct job){.type = JOB_UNDO});
+        command_post_before_run(app, (struct job){.type = JOB_UNDO});
 }
 
 void command_redo(struct app *app, const struct command_call *call)
@@ -170,19 +169,7 @@ void command_redo(struct app *app, const struct command_call *call)
         return;
     }
     for (int64_t i = 0; i < count; i++)
-        post_before_run(app, (struct job){.type = JOB_REDO});
-}
-
-void command_go_to_step(struct app *app, const struct command_call *call)
-{
-    int64_t step;
-    if (!command_needs_model(app, call))
-        return;
-    if (!num_parse_int(call->argument[0], &step) || step < 0)
-        app_complain(app, "state cannot take '%s': expected the number of a step",
-                     call->argument[0]);
-    else
-        post_before_run(app, (struct job){.type = JOB_GOTO, .count = (uint64_t)step});
+        command_post_before_run(app, (struct job){.type = JOB_REDO});
 }
 
 /* ---- rows by hand ----------------------------------------------------------------- */
@@ -219,7 +206,7 @@ static void by_hand(struct app *app, const struct command_call *call, enum job_t
 {
     struct flip flip;
     if (command_needs_model(app, call) && pointed_row(app, call, &flip))
-        post_before_run(app, (struct job){.type = type, .flip = flip});
+        command_post_before_run(app, (struct job){.type = type, .flip = flip});
 }
 
 void command_try(struct app *app, const struct command_call *call)
@@ -237,7 +224,7 @@ void command_keep(struct app *app, const struct command_call *call)
 void command_answers(struct app *app, const struct command_call *call)
 {
     if (command_needs_model(app, call))
-        post_before_run(app, (struct job){.type = JOB_ANSWERS});
+        command_post_before_run(app, (struct job){.type = JOB_ANSWERS});
 }
 
 void command_heldout(struct app *app, const struct command_call *call)
@@ -251,7 +238,7 @@ void command_heldout(struct app *app, const struct command_call *call)
     app->heldout_asked = true;
     app->probe_cursor = app->target_count + app->control_count;
     command_show(app, VIEW_PROBES);
-    post_before_run(app, (struct job){.type = JOB_HELDOUT});
+    command_post_before_run(app, (struct job){.type = JOB_HELDOUT});
 }
 
 void command_run_gen(struct app *app, const struct command_call *call)
@@ -264,5 +251,5 @@ void command_run_gen(struct app *app, const struct command_call *call)
     compare->known = false;
     compare->scroll = 0;
     command_show(app, VIEW_COMPARE);
-    post_before_run(app, (struct job){.type = JOB_TEXT, .text = compare->prompt});
+    command_post_before_run(app, (struct job){.type = JOB_TEXT, .text = compare->prompt});
 }

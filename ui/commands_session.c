@@ -13,8 +13,8 @@
 bool command_changes(const struct command_call *call)
 {
     static const char *const names[] = {
-        "!",    "accept", "answers", "gen", "heldout", "keep", "note", "redo",
-        "reject", "run",  "state",   "step", "try",    "undo", NULL,
+        "!",    "accept", "answers", "e",      "gen",  "heldout", "keep", "name", "note",
+        "patch", "redo",  "reject",  "run",    "state", "step",   "try",  "undo", NULL,
     };
     if (strcmp(call->name, "session") == 0)
         return call->count > 0;

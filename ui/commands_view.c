@@ -214,6 +214,8 @@ enum closing command_closing(const struct app *app)
     const struct view_ops *view = view_of(app->focus);
     if (app->help_open)
         return CLOSING_HELP;
+    if (app->overlay != OVERLAY_NONE)
+        return CLOSING_OVERLAY;
     if (view->has_back && view->has_back(app))
         return CLOSING_VIEW;
     if (app->map.zoomed && layout_of(app).view[VIEW_MAP].rows > 0)
@@ -225,6 +227,7 @@ void command_close(struct app *app, const struct command_call *call)
 {
     switch (command_closing(app)) {
     case CLOSING_HELP: app->help_open = false; break;
+    case CLOSING_OVERLAY: app->overlay = OVERLAY_NONE; break;
     case CLOSING_VIEW: (void)view_of(app->focus)->back(app); break;
     case CLOSING_ZOOM: app->map.zoomed = false; break;
     case CLOSING_MAXIMISED: app->maximised = false; break;

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "src/base/text.h"
 #include "ui/command.h"
 #include "ui/prompt.h"
 #include "ui/view_int.h"
@@ -78,6 +79,7 @@ static const char *job_word(enum job_type type)
         [JOB_STEP] = "search",     [JOB_TRY] = "try",         [JOB_KEEP] = "keep",
         [JOB_ACCEPT] = "accept",   [JOB_REJECT] = "reject",   [JOB_UNDO] = "undo",
         [JOB_REDO] = "redo",       [JOB_GOTO] = "go to step",
+        [JOB_PATCH] = "open patch", [JOB_NAME] = "name",       [JOB_DIFF] = "compare",
         [JOB_ANSWERS] = "answers", [JOB_HELDOUT] = "held-out", [JOB_TEXT] = "text",
         [JOB_WRITE] = "write",     [JOB_NOTE] = "note",        [JOB_NOTES] = "notes",
         [JOB_SHELL] = "shell",     [JOB_ABOUT] = "session",    [JOB_RENAME] = "session name",
@@ -109,6 +111,12 @@ static void job_text(const struct app *app, struct buf *out)
 static void search_text(const struct app *app, int detail, struct buf *out)
 {
     const struct search_state *search = &app->search;
+    const char *name = app_state_name(app, search->step);
+    if (name) {
+        buf_add_text(out, "[");
+        text_visible(out, name, strlen(name));
+        buf_add_text(out, "]  ");
+    }
     buf_add_format(out, "fitness %+.4f", search->fitness);
     if (detail >= 1) {
         buf_add_text(out, "  accepted ");
@@ -218,6 +226,15 @@ static struct rect last_line(const struct grid *grid)
     return (struct rect){.row = grid->rows - 1, .rows = 1, .columns = grid->columns};
 }
 
+/* All above the status line, or all there is. */
+static struct rect over_views(const struct app *app, const struct layout *layout)
+{
+    struct rect area = {.rows = app->grid->rows, .columns = app->grid->columns};
+    if (layout->status.rows > 0 && layout->status.row > 2)
+        area.rows = layout->status.row;
+    return area;
+}
+
 void app_draw(struct app *app)
 {
     struct grid *grid = app->grid;
@@ -233,6 +250,8 @@ void app_draw(struct app *app)
         draw_opening(app);
     if (app->opened)
         draw_readout(app, layout.readout);
+    if (app->overlay != OVERLAY_NONE)
+        overlay_draw(app, over_views(app, &layout));
     draw_status(app, layout.status);
     hints_draw(app, layout.hints);
     if (app->help_open)

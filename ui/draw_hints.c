@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "src/base/num.h"
 #include "ui/command_int.h"
 #include "ui/view_int.h"
 
@@ -84,11 +85,32 @@ static int draw_hint(struct app *app, struct rect line, int column, const char *
     return column;
 }
 
+/* Those of a list over the views, which has keys of its own. */
+static void draw_overlay_hints(struct app *app, struct rect line)
+{
+    static const struct {
+        enum overlay overlay;
+        const char *key, *hint;
+    } hints[] = {
+        {OVERLAY_PATCHES, "<Enter>", "switch"}, {OVERLAY_PATCHES, "<C-^>", "previous"},
+        {OVERLAY_DIFF, "j", "down"},            {OVERLAY_DIFF, "k", "up"},
+        {OVERLAY_PATCHES, "q", "close"},        {OVERLAY_DIFF, "q", "close"},
+    };
+    int column = 1;
+    for (size_t i = 0; i < countof(hints); i++)
+        if (hints[i].overlay == app->overlay)
+            column = draw_hint(app, line, column, hints[i].key, hints[i].hint);
+}
+
 void hints_draw(struct app *app, struct rect line)
 {
     if (line.rows < 1)
         return;
     grid_fill(app->grid, line, (struct rect){0, 0, 1, line.columns}, ' ', STYLE_HINT);
+    if (app->overlay != OVERLAY_NONE) {
+        draw_overlay_hints(app, line);
+        return;
+    }
     int column = 1;
     for (const struct key_binding *binding = ui_bindings; binding->key; binding++) {
         const char *hint = hint_of(app, binding);

@@ -49,6 +49,22 @@ struct evaluation *evaluation_copy(const struct evaluation *from)
 
 /* ---- freeing ------------------------------------------------------------------- */
 
+void named_states_free(struct event_states *states)
+{
+    for (size_t i = 0; i < states->count; i++)
+        free(states->items[i].name);
+    free(states->items);
+    *states = (struct event_states){0};
+}
+
+void event_diff_free(struct event_diff *diff)
+{
+    free(diff->a);
+    free(diff->b);
+    session_diff_free(&diff->diff);
+    *diff = (struct event_diff){0};
+}
+
 static void free_parts(struct event *event)
 {
     switch (event->type) {
@@ -82,6 +98,12 @@ static void free_parts(struct event *event)
         free(event->text.prompt);
         generation_free(&event->text.base);
         generation_free(&event->text.now);
+        break;
+    case EVENT_STATES:
+        named_states_free(&event->states);
+        break;
+    case EVENT_DIFF:
+        event_diff_free(&event->diff);
         break;
     case EVENT_PAST:
         free(event->past.tried);

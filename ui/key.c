@@ -29,12 +29,14 @@ static const struct {
     {"<Resize>", KEY_CODE_RESIZE},
 };
 
-/* "<C-x>", x from a to z; <C-i> is Tab and <C-m> is Enter, as terminals have it. */
+/* "<C-x>", x from a to z or ^; <C-i> is Tab and <C-m> is Enter, as terminals have it. */
 static bool parse_control(const char *text, key_code *key)
 {
-    if (strncmp(text, "<C-", 3) != 0 || text[3] < 'a' || text[3] > 'z' || text[4] != '>')
+    bool letter = strncmp(text, "<C-", 3) == 0 && text[3] >= 'a' && text[3] <= 'z';
+    bool caret = strncmp(text, "<C-^", 4) == 0;
+    if ((!letter && !caret) || text[4] != '>')
         return false;
-    *key = (key_code)(text[3] - 'a' + 1);
+    *key = (key_code)(caret ? '^' & 31 : text[3] - 'a' + 1);
     return true;
 }
 
@@ -65,6 +67,8 @@ void key_add_name(key_code key, struct buf *out)
         }
     if (key >= 1 && key <= 26)
         buf_add_format(out, "<C-%c>", (int)('a' + key - 1));
+    else if (key == ('^' & 31))
+        buf_add_text(out, "<C-^>");
     else if (key < KEY_CODE_BASE)
         text_add_point(out, key);
     else

@@ -31,6 +31,7 @@ void app_forget(struct app *app)
     map_free(&app->map);
     search_free_state(&app->search);
     probes_free(app);
+    states_free(app);
     for (size_t i = 0; i < countof(texts); i++)
         state_set_text(texts[i], NULL, 0);
     app->compare = (struct compare_state){0};
@@ -225,6 +226,7 @@ void app_event(struct app *app, struct event *event)
         said_tried(app, &event->tried, event->job);
         break;
     case EVENT_FLIPS:
+        states_leave(app, event->flips.step, event->job);
         said_flips(app, &event->flips, event->job);
         search_take_flips(app, &event->flips, event->job);
         break;
@@ -238,6 +240,12 @@ void app_event(struct app *app, struct event *event)
         break;
     case EVENT_TEXT:
         take_text(app, &event->text);
+        break;
+    case EVENT_STATES:
+        states_take(app, &event->states);
+        break;
+    case EVENT_DIFF:
+        states_take_diff(app, &event->diff);
         break;
     case EVENT_PAST:
         search_take_past(app, &event->past);

@@ -34,6 +34,13 @@ void probes_take_answers(struct app *app, const struct event_answers *answers);
 void probes_forget_after(struct app *app, size_t common);
 void probes_free(struct app *app);
 
+/* state_states.c: named states, comparisons. */
+void states_take(struct app *app, struct event_states *states);
+void states_take_diff(struct app *app, struct event_diff *diff);
+/* Before the state takes the flips: what is left now can be gone back to. */
+void states_leave(struct app *app, int64_t step, enum job_type job);
+void states_free(struct app *app);
+
 /* state_said.c: the outcome of what was asked for, in the message line. */
 void said_tried(struct app *app, const struct event_tried *tried, enum job_type job);
 /* Before the state takes them: the old flips tell what came and what went. */

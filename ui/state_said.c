@@ -52,6 +52,11 @@ void said_flips(struct app *app, const struct event_flips *flips, enum job_type 
         last_not_among(flips->flips, flips->count, search->accepted, before);
     const struct flip *went =
         last_not_among(search->accepted, before, flips->flips, flips->count);
+    if (job == JOB_PATCH || (job == JOB_GOTO && app_state_name(app, flips->step))) {
+        app_say(app, "%s: %zu flip%s, fitness %+.4f", app_state_name(app, flips->step),
+                flips->count, flips->count == 1 ? "" : "s", flips->fitness);
+        return;
+    }
     char behind[48];
     (void)snprintf(behind, sizeof(behind), ": fitness %+.4f", flips->fitness - search->fitness);
     if (job != JOB_KEEP && job != JOB_ACCEPT && job != JOB_UNDO && job != JOB_REJECT &&

@@ -58,6 +58,11 @@ struct layout {
 };
 struct layout layout_of(const struct app *app);
 
+/* ui/overlay.c: a list over the views; draws nothing where none is open. */
+void overlay_draw(struct app *app, struct rect area);
+/* Is the key one of the open list? */
+bool overlay_key(struct app *app, key_code key);
+
 /* ui/view_help.c: drawn over everything. */
 void help_draw(struct app *app, struct rect area);
 /* Lines over everything, until a key closes them; title is static. */

@@ -102,6 +102,16 @@ void matrix_draw(struct app *app, struct rect area, bool focused);
 void matrix_move(struct app *app, enum motion motion);
 void matrix_readout(struct app *app, struct buf *out);
 
+/* ---- lists over the views: view_patches.c, view_diff.c -------------------------- */
+
+/* Lines of the list, the line of its cursor (or -1: it scrolls), and drawing one. */
+size_t patches_count(const struct app *app);
+/* The step that a line goes to. */
+int64_t patches_step(const struct app *app, size_t line);
+void patches_draw(struct app *app, struct rect inside);
+size_t diff_count(const struct app *app);
+void diff_draw(struct app *app, struct rect inside);
+
 /* ---- probes -------------------------------------------------------------------- */
 
 /* How many of app->probes are listed: held-out ones only once asked for. */

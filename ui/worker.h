@@ -27,7 +27,7 @@
 
 #include "engine/search/search.h"
 #include "probes/evaluate.h"
-#include "src/session/session.h"
+#include "src/session/state.h"
 
 struct worker_options {
     const char *model;   /* NULL: that of the session, or nano */
@@ -51,7 +51,11 @@ enum job_type {
     JOB_REJECT,   /* take the last tried candidate back although it was accepted */
     JOB_UNDO,     /* take back the last accepted flip */
     JOB_REDO,     /* put back what was undone last */
-    JOB_GOTO,     /* any step of the session: `count` */
+    JOB_GOTO,     /* any state of the session: `text` (state.h) or else step `count` */
+    JOB_PATCH,    /* open patch file `text` beside what is there, as a named state:
+                     "NAME\nPATH"; NAME may be empty */
+    JOB_NAME,     /* name the state that is on `text` */
+    JOB_DIFF,     /* compare two states: `text` is A..B */
     JOB_ANSWERS,  /* greedy answers of targets and controls, base and now */
     JOB_HELDOUT,  /* greedy answers of the held-out set, base and now */
     JOB_TEXT,     /* continue `text` greedily, base and now */
@@ -79,6 +83,8 @@ enum event_type {
     EVENT_NEXT,     /* the next candidates: next */
     EVENT_ANSWERS,  /* answers */
     EVENT_TEXT,     /* text */
+    EVENT_STATES,   /* the named states: states */
+    EVENT_DIFF,     /* two states compared: diff */
     EVENT_WRITTEN,  /* message: path */
     EVENT_PAST,     /* what a session that is gone on with holds: past */
     EVENT_SAID,     /* message */
@@ -165,6 +171,25 @@ struct event_text {
     bool kept;         /* it comes from the session, nobody asked now */
 };
 
+struct named_state {
+    char *name;
+    int64_t step;
+    size_t flips;
+    size_t bytes;  /* of these as a patch file; 0: such a file cannot say them */
+    double fitness;
+    size_t answered, right; /* targets whose answer with it is stored; that are right */
+};
+
+struct event_states { /* by step, then by name */
+    struct named_state *items;
+    size_t count;
+};
+
+struct event_diff {
+    char *a, *b; /* what the states are called */
+    struct session_diff diff;
+};
+
 struct event {
     enum event_type type;
     enum job_type job;
@@ -183,6 +208,8 @@ struct event {
         struct event_text text;
         struct event_past past;
         char *offer;
+        struct event_states states;
+        struct event_diff diff;
         double *gaps; /* EVENT_GAPS: [targets + controls] */
     };
 };
@@ -191,6 +218,9 @@ struct worker;
 
 /* Starts the thread, which opens the model at once. */
 struct worker *worker_start(const struct worker_options *options, struct err *err);
+
+void named_states_free(struct event_states *states);
+void event_diff_free(struct event_diff *diff);
 
 /* Queue a job; false if the queue (64) is full. */
 bool worker_post(struct worker *worker, const struct job *job);

@@ -140,6 +140,8 @@ bool worker_answer(struct worker *worker, bool heldout, struct err *err)
         .flip_count = flips_on(worker),
     };
     worker_emit(worker, event);
+    if (worker->states.count > 0)
+        worker_emit_states(worker);
     return true;
 }
 

@@ -90,6 +90,7 @@ struct worker {
     struct worker_answers answers[2]; /* [held-out] */
     char *text_prompt;                /* whose base text is kept */
     struct generation text_base;
+    struct event_states states;       /* the named ones, as they were told last */
     struct state_name text_state; /* that its patched text belongs to */
 };
 
@@ -151,8 +152,17 @@ void worker_offer(struct worker *worker);
 void worker_past_tries(struct worker *worker, uint64_t first, bool with_history);
 /* Answers and the last typed text, as far as they are known for what is on now. */
 void worker_past_texts(struct worker *worker);
+/* Those of targets and controls that are stored of the head. */
+void worker_past_answers(struct worker *worker);
 /* Beside a writer [W7]. */
 void worker_follow(struct worker *worker);
+
+/* ---- worker_states.c ------------------------------------------------------------------ */
+
+/* Tell the named states; what cannot be read of them is left out. */
+void worker_emit_states(struct worker *worker);
+bool worker_name_state(struct worker *worker, const char *name, struct err *err);
+bool worker_diff(struct worker *worker, const char *states, struct err *err);
 
 /* ---- worker_jobs.c, worker_answers.c ---------------------------------------------- */
 

@@ -260,18 +260,26 @@ static bool redo(struct worker *worker, struct err *err)
     return true;
 }
 
-static bool go_to(struct worker *worker, int64_t step, struct err *err)
+/* The session's head has moved from `before`: save what is on, or go back there. */
+static bool save_or_return(struct worker *worker, int64_t before, struct err *err)
 {
     struct err ignored;
-    int64_t before = session_head(worker->session);
+    if (save(worker, accepted_count(worker), err))
+        return true;
+    worker->behind = !journal_goto(worker->journal, before, &ignored);
+    return false;
+}
+
+static bool go_to(struct worker *worker, const struct job *job, struct err *err)
+{
+    int64_t step = (int64_t)job->count, before = session_head(worker->session);
+    if (job->text && !session_state(worker->session, job->text, &step, err))
+        return false;
     worker->hand.any = false;
-    if (!journal_goto(worker->journal, step, err))
+    if (!journal_goto(worker->journal, step, err) || !save_or_return(worker, before, err))
         return false;
-    if (!save(worker, accepted_count(worker), err)) {
-        worker->behind = !journal_goto(worker->journal, before, &ignored);
-        return false;
-    }
     worker_emit_flips(worker);
+    worker_past_answers(worker);
     return true;
 }
 
@@ -283,6 +291,36 @@ static char *stem(const char *path)
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
     return x_copy(name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
+}
+
+/* The name in front of the path, or that of the file. */
+static char *name_for(const char *text, const char *path)
+{
+    size_t len = (size_t)(path - text) - 1;
+    return len > 0 ? x_copy(text, len) : stem(path);
+}
+
+static const char *open_patch(struct worker *worker, const char *text, struct err *err)
+{
+    const char *newline = strchr(text, '\n'), *path = newline ? newline + 1 : text;
+    char *name = newline ? name_for(text, path) : stem(path);
+    int64_t before = session_head(worker->session);
+    struct journal_imported imported = {0};
+    struct patch *patch = patch_read(path, err);
+    worker->hand.any = false;
+    worker_emit_progress(worker, 0, 0, "measuring the patch");
+    bool ok = patch && (journal_import(worker->journal, patch, name, &imported, &worker->cancel,
+                                       err) ||
+                        err_file(err, path));
+    ok = ok && save_or_return(worker, before, err);
+    if (ok) {
+        worker_emit_states(worker);
+        worker_emit_flips(worker);
+        worker_past_answers(worker);
+    }
+    patch_free(patch);
+    free(name);
+    return ok && imported.unstated ? "opened; the patch does not say which model it is for" : NULL;
 }
 
 static bool write_to(struct worker *worker, const char *path, struct err *err)
@@ -314,7 +352,10 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
     case JOB_REJECT: (void)reject(worker, err); break;
     case JOB_UNDO: (void)undo_and_tell(worker, err); break;
     case JOB_REDO: (void)redo(worker, err); break;
-    case JOB_GOTO: (void)go_to(worker, (int64_t)job->count, err); break;
+    case JOB_GOTO: (void)go_to(worker, job, err); break;
+    case JOB_PATCH: return open_patch(worker, text, err);
+    case JOB_NAME: (void)worker_name_state(worker, text, err); break;
+    case JOB_DIFF: (void)worker_diff(worker, text, err); break;
     case JOB_ANSWERS: (void)worker_answer(worker, false, err); break;
     case JOB_HELDOUT: (void)worker_answer(worker, true, err); break;
     case JOB_TEXT: (void)worker_text(worker, text, err); break;
@@ -331,7 +372,7 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
 /* Jobs that leave session and patch file alone. */
 static bool only_looks(enum job_type type)
 {
-    return type == JOB_WRITE || type == JOB_NOTES || type == JOB_ABOUT;
+    return type == JOB_WRITE || type == JOB_NOTES || type == JOB_ABOUT || type == JOB_DIFF;
 }
 
 static bool catch_up(struct worker *worker, struct err *err)

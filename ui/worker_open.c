@@ -147,6 +147,7 @@ bool worker_open(struct worker *worker, struct err *err)
     emit_gaps(worker);
     worker_emit_next(worker);
     worker_past_tries(worker, 1, true);
+    worker_emit_states(worker);
     worker_emit_flips(worker);
     worker_past_texts(worker);
     worker->told = session_event_count(worker->session);
@@ -163,6 +164,7 @@ void worker_close(struct worker *worker)
     }
     free(worker->text_prompt);
     generation_free(&worker->text_base);
+    named_states_free(&worker->states);
     worker_session_close(worker);
     search_free(worker->search);
     patch_free(worker->patch);

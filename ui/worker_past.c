@@ -172,6 +172,11 @@ static bool take_text(void *user, const struct session_event *event)
     return false;
 }
 
+void worker_past_answers(struct worker *worker)
+{
+    restore_answers(worker, false);
+}
+
 void worker_past_texts(struct worker *worker)
 {
     struct err ignored;
@@ -220,6 +225,7 @@ void worker_follow(struct worker *worker)
     }
     worker_past_tries(worker, first, true);
     worker_emit_next(worker);
+    worker_emit_states(worker);
     worker_emit_flips(worker);
     worker_past_texts(worker);
     /* Most of the machine is the writer's. */

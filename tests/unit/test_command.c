@@ -273,6 +273,13 @@ static void command_run__working_commands__post_jobs(void **state)
         {"undo", VIEW_MAP, JOB_UNDO, 0, ""},
         {"state 3", VIEW_MAP, JOB_GOTO, 3, ""},
         {"state 0", VIEW_PROBES, JOB_GOTO, 0, ""},
+        {"state best", VIEW_MAP, JOB_GOTO, 0, "best"},
+        {"state head~2", VIEW_MAP, JOB_GOTO, 0, "head~2"},
+        {"e /nonexistent/a b.json", VIEW_MAP, JOB_PATCH, 0, "\n/nonexistent/a b.json"},
+        {"patch open x.json", VIEW_MAP, JOB_PATCH, 0, "\nx.json"},
+        {"patch open x.json mine", VIEW_MAP, JOB_PATCH, 0, "mine\nx.json"},
+        {"name my best", VIEW_MAP, JOB_NAME, 0, "my best"},
+        {"diff base..my best", VIEW_MAP, JOB_DIFF, 0, "base..my best"},
         {"answers", VIEW_MAP, JOB_ANSWERS, 0, ""},
         {"heldout", VIEW_MAP, JOB_HELDOUT, 0, ""},
         {"gen  two words ", VIEW_COMPARE, JOB_TEXT, 0, "two words "},
@@ -289,6 +296,69 @@ static void command_run__working_commands__post_jobs(void **state)
         assert_string_equal(posted.text[0], cases[i].text);
         end_app(app);
     }
+}
+
+/* ---- the list of patches ---------------------------------------------------------------- */
+
+static void patches__keys__move_switch_and_close(void **state)
+{
+    (void)state;
+    struct app *app = new_app();
+    ui_fixture_states(fixture, 4);
+    app_key(app, 'B');
+    assert_int_equal(app->overlay, OVERLAY_PATCHES);
+    assert_int_equal(patches_count(app), 3);
+    assert_int_equal(app->states.cursor, 1); /* on what is on */
+    app_key(app, KEY_CODE_ENTER);            /* there already */
+    assert_int_equal(posted.count, 0);
+    assert_int_equal(app->overlay, OVERLAY_NONE);
+    app_key(app, 'B');
+    app_key(app, 'G');
+    app_key(app, 'j');
+    assert_int_equal(app->states.cursor, 2);
+    app_key(app, KEY_CODE_ENTER);
+    assert_int_equal(posted.count, 1);
+    assert_int_equal(posted.job[0].type, JOB_GOTO);
+    assert_int_equal(posted.job[0].count, 9);
+    app->search.step = 7; /* has no name: a line of its own */
+    app_key(app, 'B');
+    assert_int_equal(patches_count(app), 4);
+    assert_int_equal(patches_step(app, 3), 7);
+    app_key(app, 'g');
+    assert_int_equal(app->states.cursor, 0);
+    app_key(app, 'q');
+    assert_int_equal(app->overlay, OVERLAY_NONE);
+    assert_false(app->quit);
+    says(app, "patches", "");
+    says(app, "close", "");
+    assert_int_equal(app->overlay, OVERLAY_NONE);
+    end_app(app);
+}
+
+/* Back and forth between the two states that were on last, as C-^ does in vi. */
+static void patch_previous__after_going__posts_the_step_left(void **state)
+{
+    (void)state;
+    struct app *app = new_app();
+    key_code key = KEY_CODE_NONE;
+    assert_int_equal(key_parse("<C-^>", &key), 5);
+    assert_int_equal(key, 30); /* what terminals send for it */
+    ui_fixture_states(fixture, 4);
+    struct event event = {.type = EVENT_FLIPS, .job = JOB_GOTO, .flips = {.step = 9}};
+    double gaps[FIXTURE_TARGETS + FIXTURE_CONTROLS] = {0};
+    event.flips.gaps = gaps;
+    app_event(app, &event);
+    assert_string_equal(app->message, "two rows: 0 flips, fitness +0.0000");
+    app_key(app, key);
+    assert_int_equal(posted.count, 1);
+    assert_int_equal(posted.job[0].type, JOB_GOTO);
+    assert_int_equal(posted.job[0].count, 4);
+    event.job = JOB_UNDO; /* is no going to another state */
+    event.flips.step = 8;
+    app_event(app, &event);
+    app_key(app, key);
+    assert_int_equal(posted.job[1].count, 4);
+    end_app(app);
 }
 
 static void command_run__undo_n__posts_n(void **state)
@@ -453,7 +523,12 @@ static void command_run__nothing_to_judge__says_so(void **state)
     app->search.accepted_count = 0;
     says(app, "undo", "nothing to undo: no flip is accepted");
     says(app, "redo", "nothing to redo");
-    says(app, "state x", "state cannot take 'x': expected the number of a step");
+    says(app, "diff head", "diff cannot take 'head': expected A..B as in base..head");
+    says(app, "name 12", "'12' means a step already, expected another name");
+    says(app, "patch previous", "there is no previous patch; patch open FILE opens one");
+    says(app, "patch open", "patch open needs a file: patch open FILE [NAME]");
+    says(app, "patch previous x", "patch previous takes no argument, found 1");
+    says(app, "patch close", "patch cannot be 'close': expected open or previous");
     says(app, "w", "w has nothing to write: no flip is accepted");
     says(app, "w x", "w has nothing to write: no flip is accepted");
     says(app, "pause", "nothing is running");
@@ -608,6 +683,12 @@ static void command_complete__names__are_found(void **state)
     completes(app, "goto 1.", "1.q. 1.k. 1.v. 1.o. 1.gate. 1.up. 1.down.");
     completes(app, "goto 1.g", "1.gate.");
     completes(app, "step ", "");
+    ui_fixture_states(fixture, 4);
+    completes(app, "state ", "base head start calculus two rows");
+    completes(app, "diff c", "calculus");
+    completes(app, "diff calculus..s", "calculus..start");
+    completes(app, "patch ", "open previous");
+    completes(app, "patch open /nonexistent/", "");
     completes(app, "w /nonexistent/", "");
     completes(app, "source /etc/pass", access("/etc/passwd-", F_OK) == 0
                                              ? "/etc/passwd /etc/passwd-"
@@ -738,6 +819,8 @@ int main(void)
         cmocka_unit_test(app_key__q__closes_then_quits),
         cmocka_unit_test(app_key__q_beside_the_zoomed_map__zooms_out),
         cmocka_unit_test(command_run__working_commands__post_jobs),
+        cmocka_unit_test(patches__keys__move_switch_and_close),
+        cmocka_unit_test(patch_previous__after_going__posts_the_step_left),
         cmocka_unit_test(command_run__undo_n__posts_n),
         cmocka_unit_test(command_run__nothing_and_comments__do_nothing),
         cmocka_unit_test(goto__rows__put_the_cursor_there),

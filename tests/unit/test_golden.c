@@ -122,6 +122,38 @@ static struct ui_fixture *help_filtered(void)
     return fixture;
 }
 
+static struct ui_fixture *patches(void)
+{
+    struct ui_fixture *fixture = usual();
+    ui_fixture_states(fixture, 4);
+    keys(fixture, "Bj");
+    return fixture;
+}
+
+/* The state that is on has no name. */
+static struct ui_fixture *patches_unnamed(void)
+{
+    struct ui_fixture *fixture = usual();
+    ui_fixture_states(fixture, 7);
+    keys(fixture, "B");
+    return fixture;
+}
+
+static struct ui_fixture *diff(void)
+{
+    struct ui_fixture *fixture = usual();
+    ui_fixture_states(fixture, 4);
+    ui_fixture_diff(fixture);
+    return fixture;
+}
+
+static struct ui_fixture *named(void)
+{
+    struct ui_fixture *fixture = usual();
+    ui_fixture_states(fixture, 9);
+    return fixture;
+}
+
 static struct ui_fixture *mono(void)
 {
     struct ui_fixture *fixture = zoomed();
@@ -213,6 +245,13 @@ static const struct golden goldens[] = {
     {"help-80x24", 80, 24, help},
     {"help-40x10", 40, 10, help},
     {"help-filtered-80x24", 80, 24, help_filtered},
+    {"patches-80x24", 80, 24, patches},
+    {"patches-40x10", 40, 10, patches},
+    {"patches-20x5", 20, 5, patches},
+    {"patches-unnamed-80x24", 80, 24, patches_unnamed},
+    {"diff-80x24", 80, 24, diff},
+    {"diff-40x10", 40, 10, diff},
+    {"named-80x24", 80, 24, named},
     {"mono-80x24", 80, 24, mono},
     {"complaint-80x24", 80, 24, complaint},
     {"read-only-80x24", 80, 24, read_only},

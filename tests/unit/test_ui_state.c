@@ -227,6 +227,29 @@ static void app_event__text__is_taken_only_for_the_prompt_that_is_asked(void **s
     ui_fixture_free(fixture);
 }
 
+static void app_event__states_and_diff__are_taken_and_named(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    assert_null(app_state_name(app, 4));
+    ui_fixture_states(fixture, 4);
+    assert_string_equal(app_state_name(app, 4), "calculus");
+    assert_string_equal(app_state_name(app, 0), "start");
+    assert_null(app_state_name(app, 5));
+    ui_fixture_states(fixture, 9); /* again: the old ones are gone */
+    assert_int_equal(app->states.named.count, 3);
+    assert_false(app->states.has_previous);
+    app->diff.scroll = 5;
+    ui_fixture_diff(fixture);
+    assert_int_equal(app->overlay, OVERLAY_DIFF);
+    assert_int_equal(app->diff.scroll, 0);
+    assert_string_equal(app->diff.found.b, "two rows");
+    app_key(app, KEY_CODE_ESC);
+    assert_int_equal(app->overlay, OVERLAY_NONE);
+    ui_fixture_free(fixture);
+}
+
 static void app_event__job__runs_from_started_to_finished(void **state)
 {
     (void)state;
@@ -422,6 +445,7 @@ int main(void)
         cmocka_unit_test(app_event__answers__are_stale_with_other_flips),
         cmocka_unit_test(app_event__heldout__is_counted_and_only_then_listed),
         cmocka_unit_test(app_event__text__is_taken_only_for_the_prompt_that_is_asked),
+        cmocka_unit_test(app_event__states_and_diff__are_taken_and_named),
         cmocka_unit_test(app_event__job__runs_from_started_to_finished),
         cmocka_unit_test(app_event__outcomes__are_said),
         cmocka_unit_test(app_event__error__is_said_and_fatal_ones_quit),

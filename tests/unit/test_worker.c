@@ -606,6 +606,127 @@ static void any_flip__patch_cannot_be_written__nothing_changed(void **state)
     desk_close(&desk);
 }
 
+/* ---- several patches ------------------------------------------------------------------ */
+
+static void put_patch(const char *name, const char *sha256, uint32_t row, size_t count)
+{
+    struct err err;
+    struct patch *patch = patch_new();
+    patch_set_text(&patch->name, "p");
+    patch_set_text(&patch->base_sha256, sha256);
+    for (uint32_t i = 0; i < count; i++)
+        patch_add(patch, (struct flip){1, PROJ_DOWN, row + i, FLIP_WHOLE_ROW, {0, 0}});
+    t_ok(patch_write(patch, at(name), &err), &err);
+    patch_free(patch);
+}
+
+static void open_patch(struct desk *desk, const char *name, const char *file)
+{
+    char text[300];
+    (void)snprintf(text, sizeof text, "%s\n%s", name, at(file));
+    do_job(desk, (struct job){.type = JOB_PATCH, .text = text});
+}
+
+static void job_patch__two_files__open_at_once_and_switched(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct err err;
+    desk_set_up(&desk, "patches.json");
+    desk_open(&desk);
+    const char *sha256 = model_sha256(desk.last[EVENT_OPENED]->opened.model, &err);
+    assert_int_equal(desk.count[EVENT_STATES], 0);
+    put_patch("one.json", sha256, 3, 3);
+    put_patch("other.json", "", 20, 2);
+    open_patch(&desk, "", "one.json");
+    assert_int_equal(flips_now(&desk)->count, 3);
+    check_file(&desk);
+    check_model(&desk);
+    assert_null(desk.last[EVENT_FINISHED]->message);
+    open_patch(&desk, "my other", "other.json");
+    assert_string_equal(desk.last[EVENT_FINISHED]->message,
+                        "opened; the patch does not say which model it is for");
+    assert_int_equal(flips_now(&desk)->count, 2);
+    assert_int_equal(flips_now(&desk)->flips[0].row, 20);
+    check_file(&desk);
+    check_model(&desk);
+    const struct event_states *states = &desk.last[EVENT_STATES]->states;
+    assert_int_equal(states->count, 2);
+    assert_string_equal(states->items[0].name, "one");
+    assert_int_equal(states->items[0].flips, 3);
+    assert_true(states->items[0].bytes > 0);
+    assert_string_equal(states->items[1].name, "my other");
+    assert_int_equal(states->items[1].step, 2);
+    assert_true(states->items[1].fitness == flips_now(&desk)->fitness);
+    do_job(&desk, (struct job){.type = JOB_GOTO, .text = "one"});
+    assert_int_equal(flips_now(&desk)->step, 1);
+    assert_int_equal(flips_now(&desk)->count, 3);
+    check_file(&desk);
+    check_model(&desk);
+    do_job(&desk, (struct job){.type = JOB_UNDO}); /* all three */
+    assert_int_equal(flips_now(&desk)->count, 0);
+    do_job(&desk, (struct job){.type = JOB_REDO});
+    assert_int_equal(flips_now(&desk)->count, 3);
+    check_file(&desk);
+    check_model(&desk);
+    desk_close(&desk);
+}
+
+static void job_patch__refused__nothing_changed(void **state)
+{
+    (void)state;
+    static const char wrong[] =
+        "0000000000000000000000000000000000000000000000000000000000000000";
+    struct desk desk;
+    desk_set_up(&desk, "refused.json");
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    put_patch("wrong.json", wrong, 3, 1);
+    put_patch("large.json", "", 999999, 1);
+    static const char *const files[] = {"wrong.json", "large.json", "none.json"};
+    static const enum err_code codes[] = {ERR_MISMATCH, ERR_RANGE, ERR_USAGE};
+    for (size_t i = 0; i < countof(files); i++) {
+        const struct err *err = failing_job(&desk, (struct job){.type = JOB_PATCH,
+                                                                .text = at(files[i])});
+        assert_int_equal(err->code, codes[i]);
+        assert_non_null(strstr(err->file, files[i]));
+        assert_int_equal(desk.count[EVENT_FLIPS], 2);
+        check_file(&desk);
+        check_model(&desk);
+    }
+    desk_close(&desk);
+}
+
+static void job_name_diff__states__told(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct flip other = some_row;
+    other.row++;
+    desk_set_up(&desk, "named.json");
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    do_job(&desk, (struct job){.type = JOB_NAME, .text = "first"});
+    assert_string_equal(desk.last[EVENT_STATES]->states.items[0].name, "first");
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = other});
+    do_job(&desk, (struct job){.type = JOB_DIFF, .text = "first..head"});
+    const struct event_diff *diff = &desk.last[EVENT_DIFF]->diff;
+    assert_string_equal(diff->a, "first");
+    assert_string_equal(diff->b, "2");
+    assert_int_equal(diff->diff.both.count, 1);
+    assert_int_equal(diff->diff.only_a.count, 0);
+    assert_true(flip_equal(&diff->diff.only_b.flips[0], &other));
+    assert_int_equal(diff->diff.gap_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(diff->diff.gaps_b[i] == flips_now(&desk)->gaps[i]);
+    const struct err *err = failing_job(&desk, (struct job){.type = JOB_DIFF, .text = "x..head"});
+    assert_string_equal(err->message,
+                        "there is no state 'x', expected a step, a name, head, base or head~N");
+    err = failing_job(&desk, (struct job){.type = JOB_NAME, .text = "head"});
+    assert_int_equal(err->code, ERR_USAGE);
+    desk_close(&desk);
+}
+
 static void first_write__state_folder__earlier_file_is_kept(void **state)
 {
     (void)state;
@@ -844,6 +965,9 @@ int main(void)
         cmocka_unit_test(job_accept_reject__last_candidate__against_its_verdict),
         cmocka_unit_test(job_accept__after_try__keeps_the_row),
         cmocka_unit_test(any_flip__patch_cannot_be_written__nothing_changed),
+        cmocka_unit_test(job_patch__two_files__open_at_once_and_switched),
+        cmocka_unit_test(job_patch__refused__nothing_changed),
+        cmocka_unit_test(job_name_diff__states__told),
         cmocka_unit_test(first_write__state_folder__earlier_file_is_kept),
         cmocka_unit_test(job_write__other_file__named_after_it),
         cmocka_unit_test(answers__unasked__follow_the_flips_and_make_way),

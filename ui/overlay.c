@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A list over the views: the patches that are open, or two states compared.  It has
+ * the keys that move, Enter and those that close; all others do what they always do.
+ */
+#include "ui/view_int.h"
+
+enum { FRAME_ROWS = 2, EVERYTHING = 1000000 };
+
+static int page_rows(const struct app *app)
+{
+    int rows = (app->grid ? app->grid->rows : 24) - 4 - FRAME_ROWS;
+    return rows > 1 ? rows : 1;
+}
+
+void overlay_draw(struct app *app, struct rect area)
+{
+    bool patches = app->overlay == OVERLAY_PATCHES;
+    grid_fill(app->grid, area, (struct rect){0, 0, area.rows, area.columns}, ' ', STYLE_TEXT);
+    app->grid->cursor_shown = false;
+    struct rect inside =
+        grid_frame(app->grid, area, patches ? "Patches" : "Two states compared", true);
+    if (patches)
+        patches_draw(app, inside);
+    else
+        diff_draw(app, inside);
+}
+
+/* ---- keys ---------------------------------------------------------------------------- */
+
+static int clamp(int at, int last)
+{
+    return at < 0 || last < 0 ? 0 : at > last ? last : at;
+}
+
+static void move_by(struct app *app, int by)
+{
+    if (app->overlay == OVERLAY_PATCHES) {
+        int last = (int)patches_count(app) - 1;
+        app->states.cursor = (size_t)clamp((int)app->states.cursor + by, last);
+    } else {
+        int last = (int)diff_count(app) - page_rows(app);
+        app->diff.scroll = clamp(clamp(app->diff.scroll, last) + by, last);
+    }
+}
+
+static bool motion_of(const struct app *app, key_code key, int *by)
+{
+    int page = page_rows(app);
+    const struct {
+        key_code key;
+        int by;
+    } motions[] = {
+        {'j', 1},
+        {KEY_CODE_DOWN, 1},
+        {'k', -1},
+        {KEY_CODE_UP, -1},
+        {KEY_CODE_PAGE_DOWN, page},
+        {KEY_CODE_PAGE_UP, -page},
+        {'f' & 31, page},
+        {'b' & 31, -page},
+        {'d' & 31, (page + 1) / 2},
+        {'u' & 31, -(page + 1) / 2},
+        {'g', -EVERYTHING},
+        {KEY_CODE_HOME, -EVERYTHING},
+        {'G', EVERYTHING},
+        {KEY_CODE_END, EVERYTHING},
+    };
+    for (size_t i = 0; i < sizeof motions / sizeof *motions; i++)
+        if (motions[i].key == key) {
+            *by = motions[i].by;
+            return true;
+        }
+    return false;
+}
+
+static void go_to_line(struct app *app)
+{
+    if (app->overlay != OVERLAY_PATCHES || app->states.cursor >= patches_count(app))
+        return;
+    int64_t step = patches_step(app, app->states.cursor);
+    app->overlay = OVERLAY_NONE;
+    if (step != app->search.step && app->read_only)
+        app_complain(app, "the session is open for reading only (-R): its state stays");
+    else if (step != app->search.step)
+        app->post(app, &(struct job){.type = JOB_GOTO, .count = (uint64_t)step});
+}
+
+bool overlay_key(struct app *app, key_code key)
+{
+    int by = 0;
+    if (motion_of(app, key, &by))
+        move_by(app, by);
+    else if (key == KEY_CODE_ENTER)
+        go_to_line(app);
+    else if (key == KEY_CODE_ESC || key == 'q' || key == KEY_CODE_BACKSPACE)
+        app->overlay = OVERLAY_NONE;
+    else
+        return false;
+    return true;
+}
