@@ -38,6 +38,7 @@ struct gradient_visit {
     int32_t layer;
     enum proj proj;
     uint32_t rows, columns; /* of the matrix */
+    const uint8_t *blocks;  /* [rows][columns / 128][18] its weights, as in kernel.h */
     size_t tokens;          /* of this call: all, or for the head up to 128 wanted places */
     const uint32_t *owners; /* [tokens] */
     const float *x;         /* [tokens][columns] inputs; NULL for the embedding */

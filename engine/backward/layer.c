@@ -20,6 +20,7 @@ static void show(struct gradient *gradient, int32_t layer, enum proj proj, struc
                               .proj = proj,
                               .rows = matrix->rows,
                               .columns = matrix->columns,
+                              .blocks = matrix->blocks,
                               .tokens = gradient->tokens,
                               .owners = gradient->batch->packed.owners,
                               .x = shown.x,

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine/search/units.h - all units of a model that could be flipped, and what gradients
+ * of minibatches say of each: two numbers a unit, the running mean and mean square of the
+ * predicted change of the objective.
+ *
+ * A unit is a chunk of 1, 2, 4, ... or 128 neighbouring weights of a row, or a whole row.
+ * Flipping a chunk changes its row's output by -2 sum(w x), so that its predicted effect
+ * is -2 sum(w g), g the gradient by weights; of whole rows gradient.h has it better.
+ *
+ * Rankings of what hundreds of flips taken together need:
+ *   raw      mean
+ *   snr      mean / root of the mean square, as Adam does (Kingma and Ba, 2015)
+ *   fisher   mean - half x targets of a minibatch x variance: an estimate of the damage of
+ *            second order; for small patches
+ */
+#ifndef ENGINE_SEARCH_UNITS_H
+#define ENGINE_SEARCH_UNITS_H
+
+#include "engine/backward/gradient.h"
+
+enum { UNITS_ROWS = 0 }; /* chunk: whole rows */
+
+enum ranking { RANK_FISHER, RANK_SNR, RANK_RAW };
+const char *ranking_name(enum ranking ranking);
+bool ranking_parse(const char *name, enum ranking *ranking);
+
+struct units_options {
+    uint32_t chunk;  /* weights of a unit: 1, 2, 4, ... 128, or UNITS_ROWS */
+    uint32_t projs;  /* bit 1 << enum proj of each matrix of a layer to choose from */
+    enum ranking ranking;
+    double targets;  /* of a minibatch, for fisher */
+    int threads;
+};
+
+struct units;
+
+/* 8 bytes and a bit for each unit, refused where the machine has not that much. */
+struct units *units_new(struct model *model, const struct units_options *options,
+                        struct err *err);
+uint64_t units_count(const struct units *units);
+
+/* gradient_job.visit, user being the units: take in one more minibatch.  units_taken is due
+ * after each whole pass. */
+void units_visit(void *units, const struct gradient_visit *visit);
+void units_taken(struct units *units);
+
+struct unit_pick {
+    struct flip flip;
+    double predicted; /* running mean, change of the objective */
+    double rank;
+    uint32_t matrix; /* where it is, for units_flip */
+    uint64_t index;
+};
+
+/* The best units that promise a gain, at most count, best first.  Returns how many. */
+size_t units_pick(const struct units *units, size_t count, struct unit_pick *out);
+
+/* Put them on the model, or off again: their weights change sign, and so does what they
+ * promise. */
+void units_flip(struct units *units, const struct unit_pick *picks, size_t count);
+
+/* Units that are on, as flips: chunks of one group together, whole groups and rows as
+ * such.  The caller frees *out; returns how many. */
+size_t units_flips(const struct units *units, struct flip **out);
+uint64_t units_on(const struct units *units);
+/* log2 of the number of sets of as many units, in bytes: what a patch needs at least. */
+double units_bytes(const struct units *units);
+
+void units_free(struct units *units);
+
+#endif
