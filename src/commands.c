@@ -11,6 +11,7 @@ extern const struct command command_tokenize;
 extern const struct command command_logits;
 extern const struct command command_gen;
 extern const struct command command_eval;
+extern const struct command command_audit;
 extern const struct command command_search;
 extern const struct command command_patch;
 extern const struct command command_ppl;
@@ -28,6 +29,7 @@ const struct command *const cli_commands[] = {
     &command_logits,
     &command_gen,
     &command_eval,
+    &command_audit,
     &command_search,
     &command_patch,
     &command_ppl,
