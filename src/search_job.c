@@ -330,6 +330,31 @@ static bool compare_with_null(struct job *job, struct err *err)
     return job->null != NULL;
 }
 
+static struct evaluation slice(const struct evaluation *whole, size_t first, size_t count)
+{
+    return (struct evaluation){
+        .count = count,
+        .gap = whole->gap + first,
+        .merged = whole->merged + first,
+        .generation = whole->generation + first,
+        .right = whole->right + first,
+    };
+}
+
+/* In the session before they are printed; of held-out ones those that are shown. */
+static bool keep_answers(struct job *job, bool shown, struct err *err)
+{
+    size_t seen = job->probes.targets->count + job->probes.controls->count;
+    size_t heldout = shown ? job->probes.all.count - seen : 0;
+    if (!job->session)
+        return true;
+    struct evaluation base = slice(job->base, 0, seen), now = slice(job->now, 0, seen);
+    struct evaluation held_base = slice(job->base, seen, heldout),
+                      held_now = slice(job->now, seen, heldout);
+    return session_add_evaluation(job->session, EVENT_KIND_ANSWERS, 0, &base, &now, false, err) &&
+           session_add_generations(job->session, seen, &held_base, &held_now, err);
+}
+
 /* ---- output ------------------------------------------------------------------------------ */
 
 static void print_start(const struct job *job)
@@ -446,7 +471,7 @@ int search_job_run(const struct search_request *request, struct err *err)
     bool shown = ok && (request->json || job.patch->flip_count > 0);
     if (shown)
         count_looks(&job);
-    ok = ok && compare_with_null(&job, err);
+    ok = ok && keep_answers(&job, shown, err) && compare_with_null(&job, err);
     if (ok && request->json)
         print_end_json(&job);
     else if (ok)

@@ -187,47 +187,13 @@ bool worker_session_note(struct worker *worker, enum session_kind kind, const ch
     return ok;
 }
 
-/* first: the first probe's place among all. */
-static bool add_answers(struct worker *worker, const struct evaluation *evaluation, size_t first,
-                        int64_t step, struct err *err)
-{
-    struct session_answer *answers = x_new(evaluation->count, sizeof *answers);
-    for (size_t i = 0; i < evaluation->count; i++) {
-        const struct buf *text = &evaluation->generation[i].text;
-        answers[i] = (struct session_answer){
-            .step = step,
-            .probe = first + i,
-            .text = text->data ? text->data : "",
-            .text_len = text->len,
-            .right = evaluation->right[i],
-        };
-    }
-    bool ok = session_add_answers(worker->session, answers, evaluation->count, err);
-    free(answers);
-    return ok;
-}
-
-static json_int_t count_right(const struct evaluation *evaluation)
-{
-    size_t right = 0;
-    for (size_t i = 0; i < evaluation->count; i++)
-        right += evaluation->right[i];
-    return (json_int_t)right;
-}
-
 bool worker_session_answers(struct worker *worker, bool heldout, struct err *err)
 {
     const struct worker_answers *answers = &worker->answers[heldout];
-    size_t first = heldout ? worker_searched(worker) : 0;
-    int64_t head = session_head(worker->session);
-    json_t *data = json_pack("{s:I, s:I, s:I, s:b}", "n", (json_int_t)answers->base->count,
-                             "right_base", count_right(answers->base), "right_now",
-                             count_right(answers->now), "unasked", (int)worker->unasked);
-    if (!worker_session_note(worker, heldout ? EVENT_KIND_HELDOUT : EVENT_KIND_ANSWERS, NULL, data,
-                             err) ||
-        !add_answers(worker, answers->base, first, SESSION_ROOT, err))
-        return false;
-    return head == SESSION_ROOT || add_answers(worker, answers->now, first, head, err);
+    return session_add_evaluation(worker->session,
+                                  heldout ? EVENT_KIND_HELDOUT : EVENT_KIND_ANSWERS,
+                                  heldout ? worker_searched(worker) : 0, answers->base,
+                                  answers->now, worker->unasked, err);
 }
 
 bool worker_session_text(struct worker *worker, const char *prompt,

@@ -28,7 +28,7 @@
 #include <jansson.h>
 
 #include "patches/patch.h"
-#include "probes/generate.h"
+#include "probes/evaluate.h"
 #include "probes/probe.h"
 
 enum {
@@ -210,6 +210,15 @@ struct session_answer {
 /* All in one commit; what is there already for step and probe is replaced. */
 bool session_add_answers(struct session *session, const struct session_answer *answers,
                          size_t count, struct err *err);
+/* The same of an evaluation of probes first, first + 1, ...: base is of the model without
+ * flips, now of the head. */
+bool session_add_generations(struct session *session, size_t first,
+                             const struct evaluation *base, const struct evaluation *now,
+                             struct err *err);
+/* And an event of that kind (ANSWERS, HELDOUT) with the totals.  unasked: nobody looked. */
+bool session_add_evaluation(struct session *session, enum session_kind kind, size_t first,
+                            const struct evaluation *base, const struct evaluation *now,
+                            bool unasked, struct err *err);
 bool session_each_answer(struct session *session, int64_t step,
                          bool (*each)(void *user, const struct session_answer *answer),
                          void *user, struct err *err);

@@ -11,7 +11,7 @@
  *   value.c    how numbers and flips are written
  *   origin.c   where the session came from
  *   event.c    the journal           step.c    the tree
- *   answer.c   generations, names, view state
+ *   answer.c   generations, names, view state   evaluation.c  many at once, with totals
  *   verify.c   is the file whole?    copy.c    a clean copy
  *   dump.c     as lines of JSON      import.c  and back: lines_int.h, import_int.h
  */
