@@ -50,6 +50,8 @@ static int run(struct arguments *arguments, struct err *err)
         .words = {arguments_positional(arguments, 2), arguments_positional(arguments, 3)},
         .output = arguments_text(arguments, "output", NULL),
         .as = arguments_text(arguments, "as", NULL),
+        .step = arguments_text(arguments, "step", NULL),
+        .patch = arguments_has(arguments, "patch"),
         .model = arguments_text(arguments, "model", NULL),
         .threads = arguments_threads(arguments),
         .json = arguments_json(arguments),
@@ -72,6 +74,8 @@ static int run(struct arguments *arguments, struct err *err)
 static const struct option_spec options[] = {
     {"output", 'o', "FILE", "export, import: where to write it"},
     {"as", 0, "KIND", "export: copy, lines or dir (as the name in -o says)"},
+    {"patch", 0, NULL, "export: the patch of the head instead"},
+    {"step", 0, "STATE", "export: the patch of that state: 12, best, head~3"},
     {"model", 'm', "MODEL", "replay: the model, where it is not at its old place"},
     {"days", 0, "N", "prune: sessions of the state folder older than N days (30)"},
     {NULL, 0, NULL, NULL},
@@ -90,9 +94,11 @@ const struct command command_session = {
                "replay measures every candidate again, in order, on the model, and stops at the\n"
                "first number that is not the stored one: exit status 1.\n"
                "export writes a session, also one that is open or crashed, to OUT: as lines of\n"
-               "JSON where OUT ends in .jsonl, else as a clean copy.  import makes a session of\n"
-               "such lines again, -o FILE.  prune removes sessions of the state folder that are\n"
-               "old and open nowhere.",
+               "JSON where OUT ends in .jsonl, as a folder to publish where it ends in / (the\n"
+               "same lines, patch, probes, tables, drawings and a report), else as a clean copy;\n"
+               "with --patch or --step STATE the patch of a state.  import makes a session of\n"
+               "such lines or of such a folder again, -o FILE.  prune removes sessions of the\n"
+               "state folder that are old and open nowhere.",
     .options = options,
     .positional_min = 1,
     .positional_max = 4,

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A session handed on, and taken in again: a clean copy, or lines of JSON.
+ * A session handed on, and taken in again: a clean copy, lines of JSON, a folder to
+ * publish, or the patch of one of its states.
  */
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/publish/publish.h"
 #include "src/report.h"
 #include "src/session/session.h"
+#include "src/session/state.h"
 #include "src/session_actions.h"
 
 /* ---- export ------------------------------------------------------------------------------ */
 
-enum export_kind { EXPORT_COPY, EXPORT_LINES, EXPORT_KIND_COUNT };
+enum export_kind { EXPORT_COPY, EXPORT_LINES, EXPORT_FOLDER, EXPORT_KIND_COUNT };
 
-static const char *const kind_names[EXPORT_KIND_COUNT] = {"copy", "lines"};
+static const char *const kind_names[EXPORT_KIND_COUNT] = {"copy", "lines", "dir"};
 
 static bool ends_in(const char *text, const char *ending)
 {
@@ -25,7 +29,9 @@ static bool ends_in(const char *text, const char *ending)
 static bool choose_kind(const struct session_request *request, enum export_kind *kind,
                         struct err *err)
 {
-    *kind = ends_in(request->output, ".jsonl") ? EXPORT_LINES : EXPORT_COPY;
+    *kind = ends_in(request->output, ".jsonl") ? EXPORT_LINES
+            : ends_in(request->output, "/")    ? EXPORT_FOLDER
+                                               : EXPORT_COPY;
     if (!request->as)
         return true;
     for (int i = 0; i < EXPORT_KIND_COUNT; i++) {
@@ -33,7 +39,13 @@ static bool choose_kind(const struct session_request *request, enum export_kind 
         if (strcmp(request->as, kind_names[i]) == 0)
             return true;
     }
-    return err_set(err, ERR_USAGE, "--as is '%s', expected copy or lines", request->as);
+    return err_set(err, ERR_USAGE, "--as is '%s', expected copy, lines or dir", request->as);
+}
+
+static bool export_copy(struct session *session, const struct session_request *request,
+                        struct err *err)
+{
+    return session_copy(session, request->output, err);
 }
 
 static bool export_lines(struct session *session, const struct session_request *request,
@@ -51,14 +63,56 @@ static bool export_lines(struct session *session, const struct session_request *
     return ok;
 }
 
+static bool export_folder(struct session *session, const struct session_request *request,
+                          struct err *err)
+{
+    struct progress line;
+    struct work_progress progress = {report_work, &line};
+    progress_start(&line, "exporting", 0);
+    bool ok = publish_folder(session, request->output, BANKAI_VERSION, &progress, &cli_cancel,
+                             err);
+    progress_end(&line);
+    return ok;
+}
+
+/* A patch replaces a file as everywhere, but not the session it comes from. */
+static bool is_session_itself(const struct session_request *request)
+{
+    struct stat a, b;
+    return stat(request->path, &a) == 0 && stat(request->output, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static bool export_patch(struct session *session, const struct session_request *request,
+                         struct err *err)
+{
+    int64_t step = session_head(session);
+    if (request->as)
+        return err_set(err, ERR_USAGE, "--as and --patch or --step: expected one of them");
+    if (is_session_itself(request))
+        return err_set(err, ERR_USAGE, "--output is the session itself, expected another file");
+    if (request->step && !session_state(session, request->step, &step, err))
+        return false;
+    struct patch *patch = publish_patch(session, step, BANKAI_VERSION, err);
+    bool ok = patch && patch_write(patch, request->output, err);
+    patch_free(patch);
+    return ok;
+}
+
 static bool export_as(struct session *session, const struct session_request *request,
                       struct err *err)
 {
+    static bool (*const exports[EXPORT_KIND_COUNT])(struct session *,
+                                                    const struct session_request *,
+                                                    struct err *) = {
+        [EXPORT_COPY] = export_copy,
+        [EXPORT_LINES] = export_lines,
+        [EXPORT_FOLDER] = export_folder,
+    };
     enum export_kind kind = EXPORT_COPY;
-    if (!choose_kind(request, &kind, err))
-        return false;
-    return kind == EXPORT_LINES ? export_lines(session, request, err)
-                                : session_copy(session, request->output, err);
+    if (request->patch || request->step)
+        return export_patch(session, request, err);
+    return choose_kind(request, &kind, err) && exports[kind](session, request, err);
 }
 
 int session_export(const struct session_request *request, struct err *err)
