@@ -117,6 +117,9 @@ const char *model_path(const struct model *model);
 const struct model_shape *model_shape(const struct model *model);
 const char *model_architecture(const struct model *model);
 const struct tokenizer *model_tokenizer(const struct model *model);
+/* Text of a key of the file ("tokenizer.chat_template"), not terminated, valid as long as the
+ * model; NULL where it has none such or it is no text. */
+const char *model_key_text(const struct model *model, const char *key, size_t *len);
 uint64_t model_file_bytes(const struct model *model);
 size_t model_tensor_count(const struct model *model);
 struct tensor_info model_tensor(const struct model *model, size_t index);

@@ -112,6 +112,8 @@ static void tokenizer_keys(struct writer *w)
                 byte_spelling(i, text);
             else if (i < 260)
                 (void)snprintf(text, sizeof text, "%s", merged[i - 256]);
+            else if (w->tiny->chat_template && i + 2 >= vocab)
+                (void)snprintf(text, sizeof text, i + 2 == vocab ? "<|im_start|>" : "<|im_end|>");
             else
                 (void)snprintf(text, sizeof text, "<|special_%u|>", (unsigned)i);
             put_text(&w->keys, text);
@@ -130,6 +132,8 @@ static void tokenizer_keys(struct writer *w)
             put_text(&w->keys, merges[i]);
     }
     key_u32(w, "tokenizer.ggml.eos_token_id", vocab - 1);
+    if (w->tiny->chat_template)
+        key_text(w, "tokenizer.chat_template", w->tiny->chat_template);
 }
 
 static void model_keys(struct writer *w)

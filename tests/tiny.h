@@ -23,6 +23,7 @@ struct tiny {
     uint64_t seed;
     const char *architecture;  /* NULL: qwen3 */
     uint32_t matrix_type;      /* 0: Q1_0 (41); else written as is */
+    const char *chat_template; /* its key; the last tokens are then <|im_start|>, <|im_end|> */
     const char *skip_key;      /* leave this key out */
     const char *skip_tensor;   /* leave this tensor out */
 };

@@ -160,6 +160,15 @@ const char *model_architecture(const struct model *model)
     return "qwen3"; /* anything else is refused on opening */
 }
 
+const char *model_key_text(const struct model *model, const char *key, size_t *len)
+{
+    struct text_span text = {0};
+    struct err ignored;
+    bool found = gguf_text(model->gguf, key, &text, &ignored) == GGUF_FOUND;
+    *len = found ? text.len : 0;
+    return found ? text.data : NULL;
+}
+
 const struct tokenizer *model_tokenizer(const struct model *model)
 {
     return model->tokenizer;
