@@ -4,10 +4,9 @@
  */
 #include "probes/answer_int.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "src/base/json.h"
+#include "src/base/json_field.h"
 #include "src/base/num.h"
 
 /* A text of braces would be read again from each of them. */
@@ -30,30 +29,6 @@ static json_t *first_object(const char *text, size_t len)
         at++;
     }
     return NULL;
-}
-
-/* One step down; borrowed. */
-static json_t *member(const json_t *value, const char *key, size_t len)
-{
-    if (json_is_object(value))
-        return json_object_getn(value, key, len);
-    int64_t index = 0;
-    char text[24];
-    if (!json_is_array(value) || len == 0 || len >= sizeof text)
-        return NULL;
-    (void)snprintf(text, sizeof text, "%.*s", (int)len, key);
-    return num_parse_int(text, &index) && index >= 0 ? json_array_get(value, (size_t)index) : NULL;
-}
-
-static json_t *find_field(json_t *root, const char *field)
-{
-    json_t *value = root;
-    for (const char *at = field; value && at;) {
-        size_t len = strcspn(at, ".");
-        value = member(value, at, len);
-        at = at[len] ? at + len + 1 : NULL;
-    }
-    return value;
 }
 
 /* Text as it is, else what JSON writes for it; arrays and objects are no answer. */
@@ -103,7 +78,7 @@ static bool is_answer(const json_t *value, const char *accepted)
 bool answer_json_field(const char *generated, size_t len, const char *field, const char *accepted)
 {
     json_t *root = first_object(generated, len);
-    bool right = is_answer(find_field(root, field), accepted);
+    bool right = is_answer(json_field_at(root, field), accepted);
     json_decref(root);
     return right;
 }

@@ -45,6 +45,17 @@ static size_t group_size(const struct generate_request *requests, size_t count, 
     return n;
 }
 
+/* Does the text contain the request's stop, ending no earlier than in what came last? */
+static bool stops(const struct generate_request *request, const struct buf *text, size_t before)
+{
+    size_t len = request->stop ? strlen(request->stop) : 0;
+    if (len == 0)
+        return false;
+    size_t start = before >= len ? before - len + 1 : 0;
+    return text->len > start &&
+           memmem(text->data + start, text->len - start, request->stop, len) != NULL;
+}
+
 /* Take the next token; true if the sequence goes on. */
 static bool take_token(struct group *group, size_t i, int32_t id)
 {
@@ -58,6 +69,8 @@ static bool take_token(struct group *group, size_t i, int32_t id)
     bool newline = out->text.len > before &&
                    memchr(out->text.data + before, '\n', out->text.len - before) != NULL;
     if (newline && group->requests[i].stop_at_newline)
+        return false;
+    if (stops(&group->requests[i], &out->text, before))
         return false;
     return out->ids.count < group->requests[i].tokens_max;
 }

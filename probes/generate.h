@@ -22,6 +22,8 @@ struct generate_request {
     const struct ids *prompt; /* at least one token */
     size_t tokens_max;        /* stop after so many */
     bool stop_at_newline;     /* stop after the first token that contains one */
+    const char *stop;         /* stop after the first token with which the text contains
+                               * this; NULL: nothing */
 };
 
 /* out: [count], zeroed by the caller, owned by the caller (generation_free). */

@@ -3,7 +3,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "src/base/num.h"
 #include "src/base/text.h"
 
 enum { SHOWN_SIZE = 48, EXPECTED_SIZE = 96 };
@@ -76,4 +78,27 @@ bool json_field_array(const json_t *object, const char *path, const char *key, b
         return json_refuse(value, path, key, "an array", err);
     *out = value;
     return true;
+}
+
+/* One step down; borrowed. */
+static json_t *member(const json_t *value, const char *key, size_t len)
+{
+    if (json_is_object(value))
+        return json_object_getn(value, key, len);
+    int64_t index = 0;
+    char text[24];
+    if (!json_is_array(value) || len == 0 || len >= sizeof text)
+        return NULL;
+    (void)snprintf(text, sizeof text, "%.*s", (int)len, key);
+    return num_parse_int(text, &index) && index >= 0 ? json_array_get(value, (size_t)index) : NULL;
+}
+
+json_t *json_field_at(json_t *value, const char *path)
+{
+    for (const char *at = path; value && at;) {
+        size_t len = strcspn(at, ".");
+        value = member(value, at, len);
+        at = at[len] ? at + len + 1 : NULL;
+    }
+    return value;
 }

@@ -30,4 +30,8 @@ bool json_field_int(const json_t *object, const char *path, const char *key, int
 bool json_field_array(const json_t *object, const char *path, const char *key, bool required,
                       json_t **out, struct err *err);
 
+/* A value further down: keys and, in arrays, indexes from 0, with '.' between; borrowed,
+ * NULL if there is none. */
+json_t *json_field_at(json_t *value, const char *path);
+
 #endif

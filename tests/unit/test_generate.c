@@ -59,7 +59,7 @@ static void generate__many_prompts__as_one_at_a_time(void **state)
             ids_add(&prompts[i], i % 5 > 1 && t < prompts[i - 1].count && t < i % 5
                                      ? prompts[i - 1].data[t]
                                      : (int32_t)rng_below(&rng, 256));
-        requests[i] = (struct generate_request){&prompts[i], i % 7, i % 2 == 0};
+        requests[i] = (struct generate_request){&prompts[i], i % 7, i % 2 == 0, NULL};
     }
     each_as_alone(model, requests, COUNT, 2, out);
     for (size_t i = 0; i < COUNT; i++) {
@@ -90,7 +90,7 @@ static void generate__end_of_text__stops_and_is_left_out(void **state)
     struct generation out[COUNT] = {0};
     for (size_t i = 0; i < COUNT; i++) {
         ids_add(&prompts[i], (int32_t)(i * 5));
-        requests[i] = (struct generate_request){&prompts[i], 12, false};
+        requests[i] = (struct generate_request){&prompts[i], 12, false, NULL};
     }
     each_as_alone(model, requests, COUNT, 1, out);
     size_t ended = 0, at_once = 0, full = 0;
@@ -122,7 +122,7 @@ static void generate__nano__as_one_at_a_time(void **state)
     size_t newlines = 0;
     for (size_t i = 0; i < set->count; i++) {
         prompts[i] = simple_encode(model, set->probes[i].prompt);
-        requests[i] = (struct generate_request){&prompts[i], 14, true};
+        requests[i] = (struct generate_request){&prompts[i], 14, true, NULL};
     }
     each_as_alone(model, requests, set->count, 2, out);
     for (size_t i = 0; i < set->count; i++) {
@@ -162,7 +162,7 @@ static void generate__progress__up_to_all(void **state)
     struct seen seen = {0};
     struct work_progress progress = {note, &seen};
     for (size_t i = 0; i < COUNT; i++)
-        requests[i] = (struct generate_request){&prompt, 2, true};
+        requests[i] = (struct generate_request){&prompt, 2, true, NULL};
     t_ok(generate_greedy(model, requests, COUNT, 1, out, &progress, NULL, &err), &err);
     assert_true(seen.calls >= 2);
     assert_int_equal(seen.done, COUNT);
@@ -178,13 +178,48 @@ static void generate__cancelled__fails(void **state)
     (void)state;
     struct model *model = simple_model(&tiny_default);
     struct ids prompt = simple_encode(model, "ab");
-    struct generate_request request = {&prompt, 5, true};
+    struct generate_request request = {&prompt, 5, true, NULL};
     struct generation out = {0};
     struct err err;
     cancel_flag cancel = true;
     assert_false(generate_greedy(model, &request, 1, 1, &out, NULL, &cancel, &err));
     assert_int_equal(err.code, ERR_CANCELLED);
     generation_free(&out);
+    ids_free(&prompt);
+    model_free(model);
+}
+
+/* Stops with the first token after which the text contains what it was told to stop at,
+ * in however many tokens that came. */
+static void generate__stop_text__ends_with_the_token_that_completes_it(void **state)
+{
+    (void)state;
+    enum { LIMIT = 24 };
+    struct model *model = simple_nano();
+    struct ids prompt = simple_encode(model, "Anna has a"), whole = {0};
+    struct buf text = {0};
+    struct err err;
+    simple_answer(model, &prompt, LIMIT, false, &whole);
+    token_decode_all(model_tokenizer(model), whole.data, whole.count, &text);
+    for (size_t start = 0; start < text.len; start++)
+        for (size_t len = 1; len <= 9 && start + len <= text.len; len += 4) {
+            char *stop = x_copy(text.data + start, len);
+            struct generate_request request = {&prompt, LIMIT, false, stop};
+            struct generation out = {0};
+            struct buf so_far = {0};
+            size_t expected = 0;
+            while (!so_far.data || !strstr(so_far.data, stop))
+                token_decode(model_tokenizer(model), whole.data[expected++], &so_far);
+            t_ok(generate_greedy(model, &request, 1, 1, &out, NULL, NULL, &err), &err);
+            assert_int_equal(out.ids.count, expected);
+            assert_memory_equal(out.ids.data, whole.data, expected * sizeof *whole.data);
+            generation_free(&out);
+            buf_free(&so_far);
+            free(stop);
+        }
+    assert_true(whole.count > 4);
+    buf_free(&text);
+    ids_free(&whole);
     ids_free(&prompt);
     model_free(model);
 }
@@ -196,6 +231,7 @@ int main(void)
         cmocka_unit_test(generate__end_of_text__stops_and_is_left_out),
         cmocka_unit_test(generate__nano__as_one_at_a_time),
         cmocka_unit_test(generate__progress__up_to_all),
+        cmocka_unit_test(generate__stop_text__ends_with_the_token_that_completes_it),
         cmocka_unit_test(generate__cancelled__fails),
     };
     return cmocka_run_group_tests_name("generate", tests, NULL, NULL);
