@@ -107,16 +107,24 @@ static void job_text(const struct app *app, struct buf *out)
     }
 }
 
-/* The search in numbers; shorter ones for narrower screens. */
+/* "[calculus] ", if the state that is on has a name. */
+static void state_text(const struct app *app, struct buf *out)
+{
+    const char *name = app_state_name(app, app->search.step);
+    if (!name)
+        return;
+    buf_add_text(out, "[");
+    text_visible(out, name, strlen(name));
+    buf_add_text(out, "] ");
+}
+
+/* The search in numbers; shorter ones for narrower screens, -1: the state's name alone. */
 static void search_text(const struct app *app, int detail, struct buf *out)
 {
     const struct search_state *search = &app->search;
-    const char *name = app_state_name(app, search->step);
-    if (name) {
-        buf_add_text(out, "[");
-        text_visible(out, name, strlen(name));
-        buf_add_text(out, "]  ");
-    }
+    state_text(app, out);
+    if (detail < 0)
+        return;
     buf_add_format(out, "fitness %+.4f", search->fitness);
     if (detail >= 1) {
         buf_add_text(out, "  accepted ");
@@ -170,7 +178,7 @@ static void draw_status(struct app *app, struct rect line)
     grid_fill(app->grid, line, (struct rect){0, 0, 1, line.columns}, ' ', STYLE_STATUS);
     int left = draw_status_left(app, line);
     struct buf text = {0};
-    for (int detail = app->opened ? 3 : -1; detail >= 0; detail--) {
+    for (int detail = app->opened ? 3 : -2; detail >= -1; detail--) {
         buf_clear(&text);
         search_text(app, detail, &text);
         int used = grid_text_columns(text.data, text.len);

@@ -320,7 +320,7 @@ static const char *open_patch(struct worker *worker, const char *text, struct er
     }
     patch_free(patch);
     free(name);
-    return ok && imported.unstated ? "opened; the patch does not say which model it is for" : NULL;
+    return ok && imported.unstated ? "opened; the patch names no model that it is for" : NULL;
 }
 
 static bool write_to(struct worker *worker, const char *path, struct err *err)

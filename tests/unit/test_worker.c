@@ -645,7 +645,7 @@ static void job_patch__two_files__open_at_once_and_switched(void **state)
     assert_null(desk.last[EVENT_FINISHED]->message);
     open_patch(&desk, "my other", "other.json");
     assert_string_equal(desk.last[EVENT_FINISHED]->message,
-                        "opened; the patch does not say which model it is for");
+                        "opened; the patch names no model that it is for");
     assert_int_equal(flips_now(&desk)->count, 2);
     assert_int_equal(flips_now(&desk)->flips[0].row, 20);
     check_file(&desk);
