@@ -154,6 +154,54 @@ static void session_name__named_states__listed(void **state)
     run_free(run);
 }
 
+/* Patches of several flips are steps like others: replayed to the bit, whole, and the
+ * same after a restart. */
+static void open__two_patches__replayed_verified_and_gone_on_with(void **state)
+{
+    (void)state;
+    const char *session = run_path("two.bankai"), *output = run_path("two-now.json");
+    const char *one = run_write_text(
+        "one.json", "{\"format\": \"bankai_row_xor_v1\", \"flips\": ["
+                    "{\"layer\": 1, \"proj\": \"gate_proj\", \"row\": 3},"
+                    "{\"layer\": 4, \"proj\": \"up_proj\", \"row\": 30},"
+                    "{\"layer\": 2, \"proj\": \"gate_proj\", \"row\": 9}]}");
+    const char *two = run_write_text(
+        "two.json", "{\"format\": \"bankai_row_xor_v1\", \"flips\": ["
+                    "{\"layer\": 1, \"proj\": \"gate_proj\", \"row\": 3},"
+                    "{\"layer\": 0, \"proj\": \"up_proj\", \"row\": 70}]}");
+    char lines[1024];
+    (void)snprintf(lines, sizeof lines,
+                   "wait idle\ne %s\nwait idle\nstep 5\nwait idle\npatch open %s second\n"
+                   "wait idle\npatch previous\nwait idle\nundo\nwait idle\nredo\nwait idle\n"
+                   "state second\nwait idle\n", one, two);
+    const char *script = run_write_text("two.script", lines);
+    const char *then = run_write_text("then.script", "wait idle\nstate one\nwait idle\n"
+                                                     "patch previous\nwait idle\n");
+    run_free(run_ok("open", "nano", "-s", session, "-o", output, "--script", script,
+                    "--headless", "80x24", NULL));
+    run_free(run_ok("open", "-s", session, "-o", output, "--script", then, "--headless", "80x24",
+                    NULL));
+    struct run *run = run_ok("session", "replay", session, NULL);
+    run_expect_out(run, "every number as it was");
+    run_free(run);
+    run = run_ok("session", "verify", session, NULL);
+    run_expect_out(run, "the session is whole");
+    run_free(run);
+    json_t *diff = diff_json(session, "one..second");
+    assert_int_equal(count_of(diff, "only_a"), 2);
+    assert_int_equal(count_of(diff, "only_b"), 1);
+    assert_int_equal(count_of(diff, "both"), 1);
+    json_decref(diff);
+    diff = diff_json(session, "second..head"); /* where the second run left it */
+    assert_int_equal(count_of(diff, "only_a") + count_of(diff, "only_b"), 0);
+    json_decref(diff);
+    run = run_ok("patch", "info", output, "--json", NULL);
+    json_t *info = run_json(run);
+    assert_int_equal(json_array_size(look(info, "flips", JSON_ARRAY)), 2);
+    json_decref(info);
+    run_free(run);
+}
+
 static void session_diff_name__wrong_use__one_clear_line(void **state)
 {
     (void)state;
@@ -183,6 +231,7 @@ int main(void)
         cmocka_unit_test(session_diff__names_turned_round__flips_change_sides),
         cmocka_unit_test(session_diff__answered_states__generations_and_totals),
         cmocka_unit_test(session_name__named_states__listed),
+        cmocka_unit_test(open__two_patches__replayed_verified_and_gone_on_with),
         cmocka_unit_test(session_diff_name__wrong_use__one_clear_line),
     };
     return cmocka_run_group_tests_name("session_diff", tests, NULL, NULL);
