@@ -4,6 +4,7 @@
 #include "src/null_run.h"
 #include "src/search_job.h"
 #include "src/search_options.h"
+#include "src/search_seeds.h"
 
 extern const struct command command_search;
 
@@ -21,6 +22,7 @@ static int run(struct arguments *arguments, struct err *err)
 {
     int32_t layers[SEARCH_LAYERS_MAX];
     int64_t iterations = 0;
+    size_t seeds = 0;
     const char *method = arguments_text(arguments, "method", "greedy");
     struct search_request request = {
         .model = arguments_positional(arguments, 0),
@@ -43,12 +45,13 @@ static int run(struct arguments *arguments, struct err *err)
     }
     if (!search_options_read(arguments, &request.options, layers, err) ||
         !null_run_option(arguments, &request.null_draws, err) ||
+        !search_seeds_option(arguments, &seeds, err) ||
         !arguments_int(arguments, "iters", 1, 1000000000, (int64_t)request.options.iterations,
                        &iterations, err))
         return cli_fail(err);
     bool as_before = going_on && !arguments_has(arguments, "iters");
     request.options.iterations = as_before ? 0 : (uint64_t)iterations;
-    return search_job_run(&request, err);
+    return seeds > 0 ? search_seeds_run(&request, seeds, err) : search_job_run(&request, err);
 }
 
 static const struct option_spec options[] = {
@@ -60,6 +63,7 @@ static const struct option_spec options[] = {
     {"session", 's', "FILE", "session to begin, or to go on with where it stopped"},
     {"iters", 0, "N", "candidates to try (200), those of the session's past included"},
     NULL_OPTION,
+    SEARCH_SEEDS_OPTIONS,
     SEARCH_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
@@ -76,7 +80,9 @@ const struct command command_search = {
                "end all probes are answered before and after: generation is the result, gaps\n"
                "are the search's signal.  --null N then answers them with N times as many random\n"
                "flips of the same layers and projections (its seed is that of the search), and\n"
-               "tells the patch's rank.  Exit status 1: nothing was accepted.",
+               "tells the patch's rank.  --seeds N searches N times from the model as it is and\n"
+               "tells the spread; the patch is that of the highest fitness (never chosen by\n"
+               "held-out probes).  Exit status 1: nothing was accepted.",
     .options = options,
     .positional_min = 0,
     .positional_max = 1,
