@@ -43,6 +43,11 @@ static size_t characters_before(const struct diff_answer *answer)
 
 /* ---- text ----------------------------------------------------------------------------- */
 
+static size_t flips_of(const struct session_diff *diff, bool is_b)
+{
+    return diff->both.count + (is_b ? diff->only_b.count : diff->only_a.count);
+}
+
 static void add_state(struct buf *out, struct two_states *compare, bool is_b)
 {
     const struct session_diff *diff = &compare->diff;
@@ -52,7 +57,7 @@ static void add_state(struct buf *out, struct two_states *compare, bool is_b)
     buf_add_format(out, "%s  step %" PRId64, is_b ? "B" : "A", step);
     if (name.data[0] < '0' || name.data[0] > '9')
         buf_add_format(out, " (%s)", name.data);
-    size_t flips = diff->both.count + (is_b ? diff->only_b.count : diff->only_a.count);
+    size_t flips = flips_of(diff, is_b);
     buf_add_format(out, ", %zu flip%s, fitness %+.4f\n", flips, flips == 1 ? "" : "s",
                    is_b ? diff->fitness_b : diff->fitness_a);
     buf_free(&name);
@@ -173,7 +178,7 @@ static json_t *state_json(struct two_states *compare, bool is_b)
     json_t *object = json_pack(
         "{s:I, s:o, s:I, s:o}", "step", (json_int_t)(is_b ? diff->b : diff->a), "name",
         json_text(name.data, name.len), "flips",
-        (json_int_t)(diff->both.count + (is_b ? diff->only_b.count : diff->only_a.count)),
+        (json_int_t)flips_of(diff, is_b),
         "fitness", number_json(is_b ? diff->fitness_b : diff->fitness_a));
     buf_free(&name);
     return object;

@@ -117,6 +117,6 @@ void patches_draw(struct app *app, struct rect inside)
         list.rows--;
     }
     int first = view_first_line(count, list.rows, cursor);
-    for (int row = 0; row < list.rows && first + row < count; row++)
-        draw_line(app, list, row, (size_t)(first + row), first + row == cursor);
+    for (int line = first; line < count && line - first < list.rows; line++)
+        draw_line(app, list, line - first, (size_t)line, line == cursor);
 }

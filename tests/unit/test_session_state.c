@@ -267,7 +267,7 @@ static void session_diff__branches__flips_gaps_and_answers(void **state)
 static void session_diff_order__changes__largest_first(void **state)
 {
     (void)state;
-    double a[] = {1, 1, NAN, 1, 1}, b[] = {1.5, -2, 3, 1, 0.5};
+    double a[] = {1, 1, (double)NAN, 1, 1}, b[] = {1.5, -2, 3, 1, 0.5};
     struct session_diff diff = {.gaps_a = a, .gaps_b = b, .gap_count = 5};
     static const size_t expected[] = {1, 0, 4, 3, 2};
     size_t *order = session_diff_order(&diff);
