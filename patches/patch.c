@@ -56,6 +56,20 @@ void patch_free(struct patch *patch)
     free(patch);
 }
 
+static bool flips_bits(const struct flip *flip)
+{
+    return flip->group != FLIP_WHOLE_ROW &&
+           memcmp(flip->mask, flip_mask_all, sizeof flip->mask) != 0;
+}
+
+bool patch_flips_bits(const struct patch *patch)
+{
+    for (size_t i = 0; i < patch->flip_count; i++)
+        if (flips_bits(&patch->flips[i]))
+            return true;
+    return false;
+}
+
 /* ---- the same weights twice ---------------------------------------------- */
 
 static int compare_numbers(int64_t a, int64_t b)

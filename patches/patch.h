@@ -50,10 +50,10 @@ void patch_set_text(char **field, const char *text);
 struct patch *patch_read(const char *path, struct err *err);
 struct patch *patch_parse(const char *text, size_t len, const char *name, struct err *err);
 
-/* Write bankai_row_xor_v1, atomically.  A flip of single bits cannot be said
- * there and is refused. */
+/* Write bankai_row_xor_v1, or bankai_xor_v2 where single bits of a group are flipped;
+ * atomically. */
 bool patch_write(const struct patch *patch, const char *path, struct err *err);
-bool patch_print(const struct patch *patch, struct buf *out, struct err *err);
+void patch_print(const struct patch *patch, struct buf *out);
 
 /* Do all flips name weights of this model?  On failure err->where is the JSON
  * path of the first that does not ("flips[3].row"). */

@@ -8,6 +8,10 @@
 #include "patches/patch.h"
 
 #define PATCH_FORMAT "bankai_row_xor_v1"
+#define PATCH_FORMAT_2 "bankai_xor_v2"
+
+/* Does it flip single bits, which version 1 cannot say? */
+bool patch_flips_bits(const struct patch *patch);
 
 /* Ascending by matrix and row; then whole rows before groups, groups ascending. */
 int patch_compare_rows(const struct flip *a, const struct flip *b);

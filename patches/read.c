@@ -38,17 +38,19 @@ static bool refuse_format(const char *format, struct err *err)
     for (size_t i = 0; i < countof(refused_formats); i++)
         if (strcmp(format, refused_formats[i].format) == 0)
             reason = refused_formats[i].reason;
-    (void)err_set(err, ERR_UNSUPPORTED, "is \"%.60s\", supported is \"" PATCH_FORMAT "\"%s%s",
-                  format, reason ? "; " : "", reason ? reason : "");
+    (void)err_set(err, ERR_UNSUPPORTED, "is \"%.60s\", supported are \"" PATCH_FORMAT
+                  "\" and \"" PATCH_FORMAT_2 "\"%s%s", format, reason ? "; " : "", reason ? reason : "");
     return err_where(err, "format");
 }
 
-static bool read_version(const json_t *root, struct err *err)
+/* Of version 1 many files do not state it. */
+static bool read_version(const json_t *root, int expected, struct err *err)
 {
     const json_t *version = json_object_get(root, "version");
-    if (!version || (json_is_integer(version) && json_integer_value(version) == 1))
+    if ((!version && expected == 1) ||
+        (json_is_integer(version) && json_integer_value(version) == expected))
         return true;
-    (void)json_refuse(version, "", "version", "1", err);
+    (void)json_refuse(version, "", "version", expected == 1 ? "1" : "2", err);
     if (json_is_integer(version))
         err->code = ERR_UNSUPPORTED;
     return false;
@@ -60,9 +62,13 @@ static bool read_variant(struct patch *patch, const json_t *root, struct err *er
     const char *format = NULL, *type = NULL;
     if (!json_field_text(root, "", "format", false, &format, err))
         return false;
+    if (format && strcmp(format, PATCH_FORMAT_2) == 0) {
+        patch_set_text(&patch->format, PATCH_FORMAT_2);
+        return read_version(root, 2, err);
+    }
     if (format && strcmp(format, PATCH_FORMAT) != 0)
         return refuse_format(format, err);
-    if (!read_version(root, err))
+    if (!read_version(root, 1, err))
         return false;
     if (format)
         return true;
@@ -80,14 +86,16 @@ static bool read_variant(struct patch *patch, const json_t *root, struct err *er
 /* ---- flips --------------------------------------------------------------- */
 
 /* Keys that other formats give a flip and that would change its meaning. */
-static bool refuse_foreign_keys(const json_t *value, const char *path, struct err *err)
+static bool refuse_foreign_keys(const json_t *value, const char *path, int version,
+                                struct err *err)
 {
-    static const char *const foreign[] = {"bit", "mask", "scale_bit", "type"};
-    for (size_t i = 0; i < countof(foreign); i++) {
+    static const char *const foreign[] = {"bit", "scale_bit", "type", "mask"};
+    for (size_t i = 0; i < countof(foreign) - (version == 2); i++) {
         if (!json_object_get(value, foreign[i]))
             continue;
-        (void)err_set(err, ERR_UNSUPPORTED,
-                      "is no key of a flip in " PATCH_FORMAT ": it flips rows and groups only");
+        (void)err_set(err, ERR_UNSUPPORTED, "is no key of a flip in %s: it flips %s only",
+                      version == 1 ? PATCH_FORMAT : PATCH_FORMAT_2,
+                      version == 1 ? "rows and groups" : "rows, groups and masks of groups");
         return err_where(err, "%s.%s", path, foreign[i]);
     }
     return true;
@@ -128,28 +136,64 @@ static bool read_layer(const json_t *value, const char *path, enum proj proj, in
     return true;
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 32 hex digits, two for each byte of the group's signs, not all 0. */
+static bool read_mask(const json_t *value, const char *path, uint64_t mask[2], struct err *err)
+{
+    const char *text = NULL;
+    if (!json_field_text(value, path, "mask", true, &text, err))
+        return false;
+    bool ok = strlen(text) == GROUP_WEIGHTS / 4;
+    mask[0] = mask[1] = 0;
+    for (size_t i = 0; ok && i < GROUP_WEIGHTS / 4; i++) {
+        int digit = hex_digit(text[i]);
+        ok = digit >= 0;
+        mask[i / 16] |= (uint64_t)(digit & 15) << (8 * (i / 2 % 8) + (i % 2 ? 0 : 4));
+    }
+    if (ok && (mask[0] | mask[1]) != 0)
+        return true;
+    return json_refuse(json_object_get(value, "mask"), path, "mask",
+                       "32 hex digits in lower case, not all 0", err);
+}
+
+/* The weights of a row that are meant. */
+static bool read_part(const json_t *value, const char *path, struct flip *flip, struct err *err)
+{
+    int64_t group = FLIP_WHOLE_ROW;
+    bool has_group = json_object_get(value, "group") != NULL;
+    bool has_mask = json_object_get(value, "mask") != NULL;
+    if ((has_group || has_mask) &&
+        !json_field_int(value, path, "group", 0, INT32_MAX, &group, err))
+        return false;
+    flip->group = (int32_t)group;
+    if (has_group)
+        memcpy(flip->mask, flip_mask_all, sizeof flip->mask);
+    return !has_mask || read_mask(value, path, flip->mask, err);
+}
+
 /* *flip is zero. */
-static bool read_flip(const json_t *value, size_t index, struct flip *flip, struct err *err)
+static bool read_flip(const json_t *value, size_t index, int version, struct flip *flip,
+                      struct err *err)
 {
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof path, "flips[%zu]", index);
     if (!json_is_object(value))
         return json_refuse(value, path, NULL, "an object with layer, proj and row", err);
 
-    int64_t row = 0, group = FLIP_WHOLE_ROW;
-    if (!refuse_foreign_keys(value, path, err) ||
+    int64_t row = 0;
+    if (!refuse_foreign_keys(value, path, version, err) ||
         !read_proj(value, path, &flip->proj, err) ||
         !read_layer(value, path, flip->proj, &flip->layer, err) ||
         !json_field_int(value, path, "row", 0, INT32_MAX, &row, err))
         return false;
-    if (json_object_get(value, "group")) {
-        if (!json_field_int(value, path, "group", 0, INT32_MAX, &group, err))
-            return false;
-        memcpy(flip->mask, flip_mask_all, sizeof flip->mask);
-    }
     flip->row = (uint32_t)row;
-    flip->group = (int32_t)group;
-    return true;
+    return read_part(value, path, flip, err);
 }
 
 static bool read_flips(struct patch *patch, const json_t *root, struct err *err)
@@ -158,13 +202,14 @@ static bool read_flips(struct patch *patch, const json_t *root, struct err *err)
     if (!json_field_array(root, "", "flips", true, &flips, err))
         return false;
     size_t count = json_array_size(flips);
+    int version = strcmp(patch->format, PATCH_FORMAT_2) == 0 ? 2 : 1;
     if (count > FLIPS_MAX) {
         (void)err_set(err, ERR_RANGE, "has %zu flips, expected at most %d", count, FLIPS_MAX);
         return err_where(err, "flips");
     }
     for (size_t i = 0; i < count; i++) {
         struct flip flip = {0};
-        if (!read_flip(json_array_get(flips, i), i, &flip, err))
+        if (!read_flip(json_array_get(flips, i), i, version, &flip, err))
             return false;
         patch_add(patch, flip);
     }

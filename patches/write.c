@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Writing bankai_row_xor_v1.  The text is laid out by hand, one flip per line,
+ * Writing bankai_row_xor_v1 or bankai_xor_v2.  The text is laid out by hand, one flip per line,
  * so that two patches can be compared with diff; strings and metadata are
  * jansson's.  The same patch gives the same text, always.
  */
@@ -22,39 +22,49 @@ static void add_string(struct buf *out, const char *key, const char *text)
     json_decref(value);
 }
 
-static bool add_flip(struct buf *out, const struct flip *flip, size_t index, struct err *err)
+/* 32 hex digits, two for each byte of the group's signs. */
+static void add_mask(struct buf *out, const struct flip *flip)
 {
-    bool whole_row = flip->group == FLIP_WHOLE_ROW;
-    if (!whole_row && memcmp(flip->mask, flip_mask_all, sizeof flip->mask) != 0) {
-        (void)err_set(err, ERR_UNSUPPORTED,
-                      "flips single bits of a group, which " PATCH_FORMAT " cannot say");
-        return err_where(err, "flips[%zu]", index);
-    }
+    buf_add_text(out, ", \"mask\": \"");
+    for (size_t i = 0; i < GROUP_WEIGHTS / 8; i++)
+        buf_add_format(out, "%02x", (unsigned)(flip->mask[i / 8] >> 8 * (i % 8) & 0xFF));
+    buf_add_text(out, "\"");
+}
+
+static void add_flip(struct buf *out, const struct flip *flip, size_t index)
+{
     buf_add_text(out, index ? ",\n    {" : "\n    {");
     if (flip->layer != NO_LAYER)
         buf_add_format(out, "\"layer\": %" PRId32 ", ", flip->layer);
     buf_add_format(out, "\"proj\": \"%s\", \"row\": %" PRIu32, proj_name(flip->proj), flip->row);
-    if (!whole_row)
+    if (flip->group != FLIP_WHOLE_ROW) {
         buf_add_format(out, ", \"group\": %" PRId32, flip->group);
+        if (memcmp(flip->mask, flip_mask_all, sizeof flip->mask) != 0)
+            add_mask(out, flip);
+    }
     buf_add_text(out, "}");
-    return true;
 }
 
-static bool add_flips(struct buf *out, const struct patch *patch, struct err *err)
+static void add_flips(struct buf *out, const struct patch *patch)
 {
     buf_add_text(out, "  \"flips\": [");
     for (size_t i = 0; i < patch->flip_count; i++)
-        if (!add_flip(out, &patch->flips[i], i, err))
-            return false;
+        add_flip(out, &patch->flips[i], i);
     buf_add_text(out, patch->flip_count ? "\n  ],\n" : "],\n");
-    return true;
 }
 
 /* Without whole rows the bits can be counted without a model. */
 static uint64_t known_bits(const struct patch *patch)
 {
-    struct patch_totals totals = patch_totals(patch, NULL);
-    return totals.rows ? patch->bits_flipped : GROUP_WEIGHTS * totals.groups;
+    uint64_t bits = 0;
+    for (size_t i = 0; i < patch->flip_count; i++) {
+        const struct flip *flip = &patch->flips[i];
+        if (flip->group == FLIP_WHOLE_ROW)
+            return patch->bits_flipped;
+        bits += (uint64_t)__builtin_popcountll(flip->mask[0]) +
+                (uint64_t)__builtin_popcountll(flip->mask[1]);
+    }
+    return bits;
 }
 
 static void add_stats(struct buf *out, const struct patch *patch)
@@ -88,25 +98,25 @@ static void add_metadata(struct buf *out, const struct patch *patch)
     json_decref(metadata);
 }
 
-bool patch_print(const struct patch *patch, struct buf *out, struct err *err)
+void patch_print(const struct patch *patch, struct buf *out)
 {
-    buf_add_text(out, "{\n  \"version\": 1,\n");
-    add_string(out, "format", PATCH_FORMAT);
+    bool bits = patch_flips_bits(patch);
+    buf_add_format(out, "{\n  \"version\": %d,\n", bits ? 2 : 1);
+    add_string(out, "format", bits ? PATCH_FORMAT_2 : PATCH_FORMAT);
     add_string(out, "name", patch->name);
     add_string(out, "description", patch->description);
     add_string(out, "base_model", patch->base_model);
-    if (!add_flips(out, patch, err))
-        return false;
+    add_flips(out, patch);
     add_stats(out, patch);
     add_metadata(out, patch);
     buf_add_text(out, "}\n");
-    return true;
 }
 
 bool patch_write(const struct patch *patch, const char *path, struct err *err)
 {
     struct buf text = {0};
-    bool ok = patch_print(patch, &text, err) && file_write(path, text.data, text.len, err);
+    patch_print(patch, &text);
+    bool ok = file_write(path, text.data, text.len, err);
     buf_free(&text);
     return ok || err_file(err, path);
 }

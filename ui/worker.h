@@ -175,7 +175,7 @@ struct named_state {
     char *name;
     int64_t step;
     size_t flips;
-    size_t bytes;  /* of these as a patch file; 0: such a file cannot say them */
+    size_t bytes;  /* of these as a patch file */
     double fitness;
     size_t answered, right; /* targets whose answer with it is stored; that are right */
 };

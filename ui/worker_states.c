@@ -17,10 +17,10 @@ static size_t patch_bytes(const struct worker *worker, const char *name,
 {
     struct patch *patch = worker_patch_new(worker, name);
     struct buf text = {0};
-    struct err none;
     for (size_t i = 0; i < flips->count; i++)
         patch_add(patch, flips->flips[i]);
-    size_t bytes = patch_print(patch, &text, &none) ? text.len : 0;
+    patch_print(patch, &text);
+    size_t bytes = text.len;
     buf_free(&text);
     patch_free(patch);
     return bytes;

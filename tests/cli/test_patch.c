@@ -146,8 +146,8 @@ static void patch_verify__bad_patch__reasons_and_status_1(void **state)
                 "{\"ok\": false, \"reasons\": [\"flips[0].row: row 100000 of o_proj is outside "
                 "0 .. 255\"]}");
     verify_says("{\"format\": \"xor_v9\"}",
-                "{\"ok\": false, \"reasons\": [\"format: is \\\"xor_v9\\\", supported is "
-                "\\\"bankai_row_xor_v1\\\"\"]}");
+                "{\"ok\": false, \"reasons\": [\"format: is \\\"xor_v9\\\", supported are "
+                "\\\"bankai_row_xor_v1\\\" and \\\"bankai_xor_v2\\\"\"]}");
     verify_says("{", "{\"ok\": false, \"reasons\": [\"line 1, column 1: is not valid JSON: string "
                      "or '}' expected near end of file\"]}");
 }
