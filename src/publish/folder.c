@@ -43,19 +43,15 @@ static bool write_lines(const struct story *story, const char *folder, struct er
     return ok;
 }
 
-/* Single bits are no reason to publish nothing. */
-static bool write_patch(struct story *story, const char *folder, struct err *err)
+static bool write_patch(const struct story *story, const char *folder, struct err *err)
 {
     struct patch *patch = publish_patch(story->session, story->head, story->version, err);
     struct buf text = {0};
     if (!patch)
         return false;
     patch_set_text(&patch->name, story->title);
-    story->has_patch = patch_print(patch, &text, err);
-    bool cannot_say = !story->has_patch && err->code == ERR_UNSUPPORTED;
-    bool ok = cannot_say || (story->has_patch && write_text(folder, "patch.json", &text, err));
-    if (cannot_say)
-        *err = (struct err){0};
+    patch_print(patch, &text);
+    bool ok = write_text(folder, "patch.json", &text, err);
     patch_free(patch);
     buf_free(&text);
     return ok;

@@ -59,7 +59,6 @@ struct story {
     uint64_t tried, accepted, screened, looks, shells;
     size_t probes;
     struct told *base, *now; /* [probes] */
-    bool has_patch;
 };
 
 /* story_free is due in any case. */

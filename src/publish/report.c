@@ -258,7 +258,7 @@ static bool add_flips(struct buf *out, const struct story *story, struct err *er
 
 /* ---- doing it again --------------------------------------------------------------------- */
 
-static void add_again(struct buf *out, const struct story *story)
+static void add_again(struct buf *out)
 {
     buf_add_text(out,
                  "\n## Do it again\n\nIn this folder, MODEL being a file with the SHA-256 "
@@ -266,19 +266,14 @@ static void add_again(struct buf *out, const struct story *story)
                  "    bankai session import . -o session.bankai\n"
                  "    bankai session verify session.bankai\n"
                  "    bankai session replay session.bankai -m MODEL\n");
-    if (story->has_patch)
-        buf_add_text(out, "    bankai patch verify patch.json MODEL\n"
-                          "    bankai eval MODEL --probes probes/SET.json --patch patch.json\n");
+    buf_add_text(out, "    bankai patch verify patch.json MODEL\n"
+                      "    bankai eval MODEL --probes probes/SET.json --patch patch.json\n");
     buf_add_text(out,
                  "\n`import` makes a session of session.jsonl that is equal in every table; "
                  "`replay` measures every candidate again and compares every number to the bit.\n"
                  "\n## Files\n\n| file | holds |\n|---|---|\n");
-    if (story->has_patch)
-        buf_add_text(out, "| patch.json | the flips of the head |\n");
-    else
-        buf_add_text(out, "| (no patch.json) | the head flips single bits, which that format "
-                          "cannot say: they are in session.jsonl |\n");
-    buf_add_text(out, "| session.jsonl | everything, lossless |\n"
+    buf_add_text(out, "| patch.json | the flips of the head |\n"
+                      "| session.jsonl | everything, lossless |\n"
                       "| probes/ | the probe sets as they were |\n"
                       "| steps.csv, flips.csv | the tree of states and what each changes |\n"
                       "| tried.csv | every candidate |\n"
@@ -299,7 +294,7 @@ bool write_report(const struct story *story, const char *folder, struct err *err
     bool ok = add_flips(&out, story, err);
     add_probes(&out, story);
     add_settings(&out, story);
-    add_again(&out, story);
+    add_again(&out);
     ok = ok && write_text(folder, "report.md", &out, err);
     buf_free(&out);
     return ok;
