@@ -39,7 +39,8 @@ static bool refuse_format(const char *format, struct err *err)
         if (strcmp(format, refused_formats[i].format) == 0)
             reason = refused_formats[i].reason;
     (void)err_set(err, ERR_UNSUPPORTED, "is \"%.60s\", supported are \"" PATCH_FORMAT
-                  "\" and \"" PATCH_FORMAT_2 "\"%s%s", format, reason ? "; " : "", reason ? reason : "");
+                  "\" and \"" PATCH_FORMAT_2 "\"%s%s", format,
+                  reason ? "; " : "", reason ? reason : "");
     return err_where(err, "format");
 }
 

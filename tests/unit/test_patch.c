@@ -122,7 +122,7 @@ struct refusal {
 #define FOREIGN_2                                                                                \
     "is no key of a flip in bankai_xor_v2: it flips rows, groups and masks of groups only"
 #define V2(keys)                                                                                 \
-    "{\"version\": 2, \"format\": \"bankai_xor_v2\", \"flips\": [{\"layer\": 1, \"proj\": "            \
+    "{\"version\": 2, \"format\": \"bankai_xor_v2\", \"flips\": [{\"layer\": 1, \"proj\": "        \
     "\"gate_proj\", " keys "}]}"
 #define ONES "0f000000000000000000000000000001"
 #define MASK "expected 32 hex digits in lower case, not all 0"
