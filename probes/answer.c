@@ -119,6 +119,26 @@ static bool judge_pattern(const char *generated, size_t len, const char *answer,
     return ok;
 }
 
+/* ---- what was answered --------------------------------------------------------- */
+
+size_t answer_said(const struct answer_rule *rule, const char *text, size_t len, size_t *start)
+{
+    *start = 0;
+    if (rule->mode == ANSWER_NUMBER) {
+        struct number number;
+        size_t found = number_last(text, len, &number);
+        buf_free(&number.digits);
+        *start = number.start;
+        return found > 0 ? number.len : 0;
+    }
+    struct slice rest = answer_trim(text, len);
+    const char *end = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
+    struct slice line = answer_trim(rest.data, end ? (size_t)(end - rest.data) : rest.len);
+    if (line.len > 0)
+        *start = (size_t)(line.data - text);
+    return line.len;
+}
+
 /* ---- all modes ------------------------------------------------------------------ */
 
 bool answer_check(const struct answer_rule *rule, const char *const *accepted, size_t count,

@@ -51,6 +51,11 @@ bool answer_check(const struct answer_rule *rule, const char *const *accepted, s
 bool answer_judge(const struct answer_rule *rule, const char *generated, size_t generated_len,
                   const char *const *accepted, size_t count, bool *right, struct err *err);
 
+/* The part of a generated text that is what was answered: with number the last number as it
+ * is written, else the first line that is not empty, without white space at its ends.
+ * Returns its length (0: there is none) and where it starts. */
+size_t answer_said(const struct answer_rule *rule, const char *text, size_t len, size_t *start);
+
 /* The math mode alone, which cannot fail. */
 bool answer_math(const char *generated, size_t generated_len, const char *const *accepted,
                  size_t accepted_count);

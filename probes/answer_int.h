@@ -29,6 +29,7 @@ struct number {
     struct buf digits; /* the first and the last are no zero */
     long power;
     bool negative;
+    size_t start, len; /* in the text, sign and currency included */
 };
 
 /* The last number of the text, if there is one; *found is how many there are (0, 1, 2

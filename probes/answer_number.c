@@ -173,6 +173,7 @@ size_t number_last(const char *text, size_t len, struct number *out)
     *out = (struct number){0};
     while (in.at < len) {
         bool negative = false;
+        size_t start = in.at;
         if (!begins(&in, before, closed, &negative)) {
             pass(&in, &before, &closed);
             continue;
@@ -180,6 +181,8 @@ size_t number_last(const char *text, size_t len, struct number *out)
         buf_clear(&out->digits);
         out->negative = negative;
         take_number(&in, out);
+        out->start = start;
+        out->len = in.at - start;
         before = BEFORE_NUMBER;
         closed = false;
         found += found < 2;

@@ -35,6 +35,10 @@ struct probe_set *probe_set_load(const char *spec, struct err *err);
 struct probe_set *probe_set_parse(const char *text, size_t len, const char *name, struct err *err);
 void probe_set_free(struct probe_set *set);
 
+/* Append the set as FORMAT.md has it, one probe a line: read again it is the same, but
+ * that bytes which are not UTF-8 become U+FFFD. */
+void probe_set_print(const struct probe_set *set, struct buf *out);
+
 /* Judge all answers of the set by this rule from now on.  Refused, with the probe's name
  * in err->where, if an accepted answer cannot be right by it (answer_check). */
 bool probe_set_use_rule(struct probe_set *set, const struct answer_rule *rule, struct err *err);

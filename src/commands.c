@@ -15,6 +15,7 @@ extern const struct command command_audit;
 extern const struct command command_search;
 extern const struct command command_patch;
 extern const struct command command_ppl;
+extern const struct command command_probes;
 extern const struct command command_task;
 extern const struct command command_score;
 extern const struct command command_bench;
@@ -33,6 +34,7 @@ const struct command *const cli_commands[] = {
     &command_audit,
     &command_search,
     &command_patch,
+    &command_probes,
     &command_ppl,
     &command_task,
     &command_score,

@@ -69,7 +69,7 @@ static bool open_prompts(const struct model *model, const struct probe_set *set,
         if (!encode_prompt(model, &set->probes[i], &item->ids, err))
             return false;
         item->first = item->ids.count;
-        requests[i] = (struct generate_request){&item->ids, tokens_max, true};
+        requests[i] = (struct generate_request){&item->ids, tokens_max, true, NULL};
     }
     return true;
 }

@@ -447,6 +447,29 @@ static void answer_check__impossible_answers__refused(void **state)
     t_err_is(&err, ERR_RANGE, "", "a pattern of 4999 bytes, expected at most 4096");
 }
 
+static void answer_said__texts__what_was_answered(void **state)
+{
+    (void)state;
+    static const struct {
+        enum answer_mode mode;
+        const char *text, *said;
+    } table[] = {
+        {ANSWER_NUMBER, "it is 3, so -$1,200.50.", "-$1,200.50"},
+        {ANSWER_NUMBER, "x = 4 apples", "4"},
+        {ANSWER_NUMBER, "none", ""},
+        {ANSWER_MATH, "\n  6x + C \nso", "6x + C"},
+        {ANSWER_MATH, " \n ", ""},
+        {ANSWER_CONTAINS, "", ""},
+        {ANSWER_EXACT, "Rome", "Rome"},
+    };
+    for (size_t i = 0; i < countof(table); i++) {
+        const struct answer_rule rule = {.mode = table[i].mode};
+        size_t start = 0, len = answer_said(&rule, table[i].text, strlen(table[i].text), &start);
+        assert_int_equal(len, strlen(table[i].said));
+        assert_memory_equal(table[i].text + start, table[i].said, len);
+    }
+}
+
 static void answer_rule_parse__names__there_and_back(void **state)
 {
     (void)state;
@@ -537,6 +560,7 @@ int main(void)
         cmocka_unit_test(answer_judge__alternates__any_is_enough),
         cmocka_unit_test(answer_judge__hostile__stopped),
         cmocka_unit_test(answer_check__impossible_answers__refused),
+        cmocka_unit_test(answer_said__texts__what_was_answered),
         cmocka_unit_test(answer_rule_parse__names__there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,6 +286,45 @@ static void probe_judge__modes__own_set_and_given(void **state)
     probe_set_free(set);
 }
 
+static void same_probe(const struct probe *a, const struct probe *b)
+{
+    const char *const left[] = {a->name, a->category, a->prompt, a->correct, a->wrong};
+    const char *const right[] = {b->name, b->category, b->prompt, b->correct, b->wrong};
+    for (size_t i = 0; i < countof(left); i++)
+        assert_string_equal(left[i], right[i]);
+    assert_int_equal(a->alternate_count, b->alternate_count);
+    for (size_t i = 0; i < a->alternate_count; i++)
+        assert_string_equal(a->alternates[i], b->alternates[i]);
+    assert_int_equal(a->rule.mode, b->rule.mode);
+    assert_string_equal(a->rule.field, b->rule.field);
+}
+
+static void probe_set_print__sets__come_back(void **state)
+{
+    (void)state;
+    static const char own[] =
+        "[{\"prompt\": \"a\\n\\\"\", \"correct\": \"1\", \"alternates\": [\"2\", \" 3\"],"
+        " \"category\": \"c\", \"mode\": \"json_field:a.0\"}, {\"prompt\": \"b\","
+        " \"correct\": \"\\u00e4\", \"wrong\": \"x\", \"name\": \"n\"}]";
+    static const char *const names[] = {"own", "nano-heldout", "calculus-train", "code"};
+    for (size_t i = 0; i < countof(names); i++) {
+        struct err err = {0};
+        struct probe_set *set = i == 0 ? probe_set_parse(own, strlen(own), "own", &err)
+                                       : probe_set_load(names[i], &err);
+        t_ok(set != NULL, &err);
+        struct buf text = {0};
+        probe_set_print(set, &text);
+        struct probe_set *again = probe_set_parse(text.data, text.len, names[i], &err);
+        t_ok(again != NULL, &err);
+        assert_int_equal(again->count, set->count);
+        for (size_t k = 0; k < set->count; k++)
+            same_probe(&again->probes[k], &set->probes[k]);
+        probe_set_free(again);
+        probe_set_free(set);
+        buf_free(&text);
+    }
+}
+
 /* ---- documents and published files ---------------------------------------- */
 
 static void check_refused(const struct document_block *example, const struct document_block *reason)
@@ -399,6 +438,7 @@ int main(void)
         cmocka_unit_test(probe_set_load__every_builtin__as_its_file),
         cmocka_unit_test(probe_set_load__several__joined_in_order),
         cmocka_unit_test(probe_judge__modes__own_set_and_given),
+        cmocka_unit_test(probe_set_print__sets__come_back),
         cmocka_unit_test(probe_set_parse__examples_of_format_md__hold),
         cmocka_unit_test(probe_set_load__published_files__equal_their_json),
         cmocka_unit_test(probe_set_load__published_grouped_set__refused),
