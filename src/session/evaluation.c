@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "probes/evaluate.h"
 #include "src/session/session.h"
 
 static bool add_answers(struct session *session, const struct evaluation *evaluation,

@@ -28,7 +28,7 @@
 #include <jansson.h>
 
 #include "patches/patch.h"
-#include "probes/evaluate.h"
+#include "probes/generate.h"
 #include "probes/probe.h"
 
 enum {
@@ -210,6 +210,8 @@ struct session_answer {
 /* All in one commit; what is there already for step and probe is replaced. */
 bool session_add_answers(struct session *session, const struct session_answer *answers,
                          size_t count, struct err *err);
+struct evaluation; /* probes/evaluate.h */
+
 /* The same of an evaluation of probes first, first + 1, ...: base is of the model without
  * flips, now of the head. */
 bool session_add_generations(struct session *session, size_t first,

@@ -7,6 +7,7 @@
  *
  * A few n of every command, evenly spread; with BANKAI_SOAK all of them.
  */
+#include <ftw.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -60,6 +61,8 @@ static const struct command commands[] = {
     {.words = {"session", "verify", "@kept.bankai"}},
     {.words = {"session", "log", "@kept.bankai"}},
     {.words = {"session", "export", "@kept.bankai", "-o", "@made.bankai"}, .makes = "made.bankai"},
+    {.words = {"session", "export", "@kept.bankai", "-o", "@made.jsonl"}},
+    {.words = {"session", "export", "@kept.bankai", "--as", "dir", "-o", "@made.dir"}},
     {.words = {"session", "import", "@kept.jsonl", "-o", "@made.bankai"}, .makes = "made.bankai"},
     {.words = {SEARCH, SEARCHED}, .is_search = true},
     {.words = {"search", SEARCHED}, .is_search = true, .resumes = true},
@@ -81,12 +84,20 @@ static struct run *run_command(const struct command *command, const char *faulty
     return run_bankai_words(&(struct run_options){.environment = environment}, words);
 }
 
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+    (void)status;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
 static void remove_matching(const char *pattern)
 {
     glob_t found;
     if (glob(run_path(pattern), 0, NULL, &found) == 0)
         for (size_t i = 0; i < found.gl_pathc; i++)
-            (void)unlink(found.gl_pathv[i]);
+            (void)nftw(found.gl_pathv[i], remove_one, 16, FTW_DEPTH | FTW_PHYS);
     globfree(&found);
 }
 
@@ -226,12 +237,26 @@ static void check_search(const struct faulted *faulted)
     run_free(run);
 }
 
+/* A folder that was made is whole: all of it, or nothing. */
+static void check_folder(const struct faulted *faulted)
+{
+    static const char *const files[] = {"patch.json",      "session.jsonl", "report.md",
+                                        "generations.csv", "heatmap.svg",   "probes/targets.json"};
+    for (size_t i = 0; look_exists(run_path("made.dir")) && i < countof(files); i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "made.dir/%s", files[i]);
+        if (!look_exists(run_path(name)))
+            complain(faulted, files[i]);
+    }
+}
+
 static void check(const struct faulted *faulted)
 {
     check_output(faulted);
     check_leftovers(faulted);
     if (faulted->command->is_search)
         check_search(faulted);
+    check_folder(faulted);
     if (faulted->command->makes)
         (void)check_session(faulted, run_path(faulted->command->makes));
 }

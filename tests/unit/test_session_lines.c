@@ -251,8 +251,8 @@ static void session_dump__numbers__as_documented(void **state)
     struct buf text = document_read(dump(rich_session()));
     static const char *const parts[] = {
         "\"fitness\": -0.0, \"gaps\": [null, -0.0, 0]",
-        "\"fitness\": \"Infinity\", \"gaps\": [\"Infinity\", \"-Infinity\", "
-        "4.9406564584124654e-324]",
+        ("\"fitness\": \"Infinity\", \"gaps\": [\"Infinity\", \"-Infinity\", "
+         "4.9406564584124654e-324]"),
         "\"gaps\": [1.7976931348623157e+308, 0.30000000000000004, 1e+17]",
         "\"text\": {\"hex\": \"fffe002078\"}",
         "\"mask\": \"ffffffffffffffff0100000000000000\"",
