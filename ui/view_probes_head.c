@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The headings of the probes' sections: how many were right before and now, what
- * was fixed and broken, how the gaps changed.
+ * was fixed and broken, how the gaps changed; and p of fixed against broke.
  */
 #include <math.h>
 
+#include "probes/statistics.h"
 #include "ui/view_int.h"
 
 size_t probes_section_first(const struct app *app, enum role role)
@@ -83,8 +84,23 @@ static void draw_looks(struct app *app, struct rect area, int row, int column)
     buf_free(&text);
 }
 
+/* How likely so lopsided a change is by chance: exact McNemar p, as every report has it. */
+static int draw_p(struct app *app, struct rect area, int row, int column,
+                  const struct section *section, style_id style)
+{
+    struct buf text = {0};
+    double p = statistics_mcnemar(section->fixed, section->broke);
+    if (p < 0.001)
+        buf_add_text(&text, "  p <0.001");
+    else
+        buf_add_format(&text, "  p %.3f", p);
+    int behind = view_piece(app, area, row, column, style, text.data);
+    buf_free(&text);
+    return behind <= area.columns ? behind : column;
+}
+
 /* Pieces that fit: how many, how many right before and now, what was fixed and
- * broken, how the gaps changed. */
+ * broken and its p, how the gaps changed. */
 static void draw_section(struct app *app, struct rect area, int row, enum role role)
 {
     struct section section = section_of(app, role);
@@ -99,7 +115,10 @@ static void draw_section(struct app *app, struct rect area, int row, enum role r
     buf_clear(&text);
     buf_add_format(&text, "  fixed %zu  broke %zu", section.fixed, section.broke);
     int behind = section.known > 0 ? view_piece(app, area, row, column, style, text.data) : column;
-    column = behind <= area.columns ? behind : column;
+    bool told = behind <= area.columns;
+    column = told ? behind : column;
+    if (told && section.fixed + section.broke > 0)
+        column = draw_p(app, area, row, column, &section, style);
     buf_clear(&text);
     bool roomy = column + 20 <= area.columns;
     buf_add_format(&text, "  mean %s%+.2f", roomy ? "change " : "", section.change);
