@@ -11,6 +11,7 @@
 #include "src/base/json.h"
 #include "src/base/text.h"
 #include "src/heldout_looks.h"
+#include "src/metric_option.h"
 #include "src/null_run.h"
 #include "src/report.h"
 #include "src/session/journal.h"
@@ -366,6 +367,8 @@ static void print_start(const struct job *job)
                    job->probes.targets->count, job->probes.controls->count,
                    search_tokens(job->search), search_candidates(job->search),
                    job->options.iterations, job->options.seed);
+    buf_add_text(&out, "fitness and gaps are a search signal, not a result: ");
+    metrics_text(&out, job->options.metric, search_control_metric(&job->options));
     cli_print_text(out.data, out.len);
     buf_free(&out);
 }
@@ -406,6 +409,7 @@ static void print_end_json(const struct job *job)
         (void)json_array_append_new(flips, report_flip_json(&job->patch->flips[i]));
     (void)json_object_set_new(object, "event", json_string("done"));
     (void)json_object_set_new(object, "flips", flips);
+    metrics_json(object, job->options.metric, search_control_metric(&job->options));
     (void)json_object_set_new(object, "fitness", json_real(search_fitness(job->search)));
     (void)json_object_set_new(object, "evaluations",
                               json_integer((json_int_t)search_tried(job->search)));

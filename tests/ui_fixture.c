@@ -77,6 +77,8 @@ struct ui_fixture *ui_fixture_bare(int rows, int columns)
     grid_resize(fixture->app->grid, rows, columns);
     struct event event = {.type = EVENT_OPENED};
     event.opened = (struct event_opened){.model = fixture->model,
+                                         .metric = METRIC_SEQ_LOGPROB,
+                                         .control_metric = METRIC_SEQ_LOGPROB,
                                          .probes = fixture->probes,
                                          .target_count = FIXTURE_TARGETS,
                                          .control_count = FIXTURE_CONTROLS,

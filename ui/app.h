@@ -122,6 +122,7 @@ struct app {
     const struct model_shape *shape;
     bool opened;
     char *model_name;
+    enum metric metric, control_metric; /* of the gaps */
     char *output; /* patch file that holds the accepted flips */
     char *session; /* its file */
     bool read_only;      /* the session is only looked at */

@@ -99,6 +99,8 @@ static void take_opened(struct app *app, const struct event_opened *opened)
     const char *name = slash ? slash + 1 : path;
     app->model = opened->model;
     app->shape = model_shape(opened->model);
+    app->metric = opened->metric;
+    app->control_metric = opened->control_metric;
     state_set_text(&app->model_name, name, strlen(name));
     state_set_text(&app->output, opened->output, opened->output ? strlen(opened->output) : 0);
     state_set_text(&app->session, opened->session,

@@ -393,9 +393,18 @@ static void draw_list(struct app *app, struct rect list, const struct widths *wi
     draw_pinned(app, list, &window);
 }
 
+/* Whatever the gaps say, what counts are the answers. */
+static const char *frame_title(const struct app *app)
+{
+    if (!app->opened)
+        return "Probes";
+    return metric_note(app->metric) || metric_note(app->control_metric)
+               ? "Probes: unsound signal, token_gap" : "Probes: gaps are a search signal";
+}
+
 static void probes_draw(struct app *app, struct rect area, bool focused)
 {
-    struct rect inside = view_frame(app, area, "Probes", focused);
+    struct rect inside = view_frame(app, area, frame_title(app), focused);
     struct widths widths = widths_of(app, inside.columns);
     struct rect list = inside;
     if (inside.rows >= 5) {

@@ -107,6 +107,8 @@ static void draw_section(struct app *app, struct rect area, int row, enum role r
     style_id style = role_styles[role];
     struct buf text = {0};
     buf_add_format(&text, "%s %zu", role_names[role], probes_section_count(app, role));
+    if (role == ROLE_CONTROL && app->control_metric != app->metric)
+        buf_add_format(&text, " by %s", metric_name(app->control_metric));
     if (section.known > 0)
         buf_add_format(&text, "  right %zu \u2192 %zu%s", section.right_base, section.right_now,
                        section.stale ? "~" : "");

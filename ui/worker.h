@@ -102,6 +102,7 @@ struct event_opened {
     struct model *model;     /* for shape, tokenizer, names: never its bits */
     struct probe_set *probes; /* targets, then controls, then held-out; owned by the worker */
     size_t target_count, control_count, heldout_count;
+    enum metric metric, control_metric; /* of the gaps */
     char *output;  /* patch file */
     char *session; /* file */
     uint64_t missing_steps; /* that the session lost with its -wal file */

@@ -41,6 +41,8 @@ static void emit_opened(struct worker *worker)
         .target_count = worker->probes.targets->count,
         .control_count = worker->probes.controls->count,
         .heldout_count = worker->probes.heldout->count,
+        .metric = worker->options.search.metric,
+        .control_metric = search_control_metric(&worker->options.search),
         .output = x_copy(worker->output.data, worker->output.len),
         .session = x_copy(session_path(worker->session), strlen(session_path(worker->session))),
         .missing_steps = session_missing_steps(worker->session),

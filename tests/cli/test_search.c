@@ -131,6 +131,51 @@ static void search__reference_kernel__same_patch_bytes(void **state)
     look_same_files(fast, slow);
 }
 
+/* Without wrong answers; stopped after 9 of 20, and gone on in the session. */
+static void search__margin_and_kl__resumed_to_the_bit(void **state)
+{
+    (void)state;
+    const char *targets = run_write_text(
+        "bare.json", "[{\"prompt\": \"8 + 9 =\", \"correct\": \" 17\"},"
+                     " {\"prompt\": \"7 * 8 =\", \"correct\": \" 56\"}]");
+    const char *whole = run_path("margin.json"), *parts = run_path("margin-parts.json");
+    const char *session = run_path("margin.bankai");
+#define MARGIN_SEARCH "search", "nano", "--target", targets, "--control", "code"
+    struct run *run = run_bankai(&(struct run_options){0}, MARGIN_SEARCH, "--metric", "margin",
+                                 "--control-metric", "kl", "--seed", "6", "--iters", "20", "-o",
+                                 whole, "--json", NULL);
+    json_t *events = run_json_lines(run);
+    json_t *done = json_array_get(events, json_array_size(events) - 1);
+    assert_string_equal(look_text(done, "metric"), "margin");
+    assert_string_equal(look_text(done, "control_metric"), "kl");
+    assert_null(json_object_get(done, "metric_note"));
+    assert_true(json_array_size(look(done, "flips", JSON_ARRAY)) > 0);
+    json_decref(events);
+    run_free(run);
+    run_free(run_bankai(&(struct run_options){0}, MARGIN_SEARCH, "--metric", "margin",
+                        "--control-metric", "kl", "--seed", "6", "--iters", "9", "-o", parts, "-s",
+                        session, NULL));
+    run_free(run_ok("search", "-s", session, "--iters", "20", "-o", parts, NULL));
+    struct buf one = document_read(whole), two = document_read(parts);
+    json_t *a = json_loadb(one.data, one.len, 0, NULL), *b = json_loadb(two.data, two.len, 0, NULL);
+    assert_true(json_equal(look(a, "flips", JSON_ARRAY), look(b, "flips", JSON_ARRAY)));
+    assert_string_equal(look_text(look(b, "metadata", JSON_OBJECT), "control_metric"), "kl");
+    run = run_ok("session", "replay", session, NULL);
+    run_expect_out(run, "every number as it was");
+    run_free(run);
+    run_refused("mismatch", "probe 'bare-0' of the targets has no wrong answer, which a "
+                            "seq_logprob gap needs", MARGIN_SEARCH, NULL);
+    run_refused("usage", "--metric: kl has no right answer to measure", MARGIN_SEARCH, "--metric",
+                "kl", NULL);
+    run_refused("usage", "--control-metric is decided by the session", "search", "-s", session,
+                "--control-metric", "kl", NULL);
+#undef MARGIN_SEARCH
+    json_decref(a);
+    json_decref(b);
+    buf_free(&one);
+    buf_free(&two);
+}
+
 static void search__patch_file__says_how_it_was_made(void **state)
 {
     (void)state;
@@ -213,6 +258,7 @@ static void search__text__flips_table_and_patch(void **state)
     const char *path = run_path("text.json");
     struct run *run = run_ok(SMALL_SEARCH, "-o", path, NULL);
     run_expect_out(run, "greedy search: 8 targets, 6 controls, ");
+    run_expect_out(run, "fitness and gaps are a search signal, not a result: seq_logprob\n");
     run_expect_out(run, "; 9216 candidate rows, 12 to try, seed 42\n");
     run_expect_out(run, "  flip layer ");
     run_expect_out(run, "  most: ");
@@ -392,6 +438,7 @@ int main(void)
         cmocka_unit_test(search__totals__as_eval_says),
         cmocka_unit_test(search__same_seed__same_patch_bytes),
         cmocka_unit_test(search__reference_kernel__same_patch_bytes),
+        cmocka_unit_test(search__margin_and_kl__resumed_to_the_bit),
         cmocka_unit_test(search__patch_file__says_how_it_was_made),
         cmocka_unit_test(search__nothing_accepted__status_1_and_no_file),
         cmocka_unit_test(search__no_output_given__last_json_in_the_state_folder),

@@ -431,6 +431,33 @@ static void view_map__readout__names_the_row(void **state)
     ui_fixture_free(fixture);
 }
 
+/* A title says that gaps are no result, and which of them are unsound. */
+static void probes__metrics__title_and_controls_say_so(void **state)
+{
+    (void)state;
+    const struct {
+        enum metric metric, control;
+        const char *title, *controls;
+    } rows[] = {
+        {METRIC_SEQ_LOGPROB, METRIC_SEQ_LOGPROB, "Probes: gaps are a search signal ",
+         "controls 40 "},
+        {METRIC_MARGIN, METRIC_KL, "Probes: gaps are a search signal ", "controls 40 by kl "},
+        {METRIC_TOKEN_GAP, METRIC_TOKEN_GAP, "Probes: unsound signal, token_gap ", "controls 40 "},
+        {METRIC_MARGIN, METRIC_TOKEN_GAP, "Probes: unsound signal, token_gap ",
+         "controls 40 by token_gap "},
+    };
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    for (size_t i = 0; i < countof(rows); i++) {
+        fixture->app->metric = rows[i].metric;
+        fixture->app->control_metric = rows[i].control;
+        char *dump = ui_fixture_dump(fixture, 24, 80);
+        if (!strstr(dump, rows[i].title) || !strstr(dump, rows[i].controls))
+            fail_msg("row %zu: %s", i, dump);
+        free(dump);
+    }
+    ui_fixture_free(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +481,7 @@ int main(void)
         cmocka_unit_test(view_map__motions__stay_on_the_map),
         cmocka_unit_test(hints_draw__as_things_stand__only_what_can_be_done),
         cmocka_unit_test(view_map__readout__names_the_row),
+        cmocka_unit_test(probes__metrics__title_and_controls_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
