@@ -315,6 +315,76 @@ class WorkbenchInTmux(unittest.TestCase):
                 terminal.size(80, 24)
                 terminal.wait("no flip is accepted")
 
+    # ---- sessions ----
+
+    def test_shell_command(self):
+        """:!CMD has the terminal to itself, waits for Enter, and is written down."""
+        terminal = self.start()
+        terminal.open("-s shell.bankai")
+        before = terminal.screen().splitlines()[:20]
+        terminal.line(":!echo out of the shell; exit 3")
+        terminal.wait(r"^out of the shell\n\n\[exit status 3\] Enter")
+        self.assertFalse(terminal.alternate())
+        terminal.key("Enter")
+        terminal.wait("exit status 3")
+        terminal.idle()
+        self.assertEqual(terminal.screen().splitlines()[:20], before)
+        terminal.line(":!sleep 1000")
+        terminal.wait(lambda screen: not terminal.alternate())
+        terminal.key("C-c") # the command's, not ours
+        terminal.wait(r"\[exit status 130\] Enter")
+        terminal.key("Enter")
+        terminal.wait("exit status 130")
+        terminal.key("Q")
+        terminal.shell_is_back()
+        terminal.line(f"clear; {PROGRAM} session log shell.bankai | grep shell")
+        terminal.wait(r"shell +echo out of the shell; exit 3\n.*shell +sleep 1000")
+
+    def test_resume(self):
+        """What was left is offered, and :resume shows it as it was."""
+        terminal = self.start()
+        terminal.open()
+        terminal.line("S12")
+        terminal.wait("tried, [1-9] accepted")
+        terminal.line(":goto 3.gate.514")
+        terminal.wait("row 514")
+        terminal.idle()
+        terminal.key("j")
+        terminal.wait(r"row \d+ .*not")
+        terminal.idle()
+        before = terminal.wait(r"(?s)\A(.*)\n [^\n]+\n [^\n]+\n*\Z")[1]
+        terminal.key("Q")
+        terminal.shell_is_back()
+        terminal.line(f"clear; {PROGRAM}")
+        terminal.wait(r"last session: \d flips?, \d+ s ago - :resume goes on with it")
+        terminal.line(":resume")
+        terminal.wait(lambda screen: screen.startswith(before))
+
+    def test_viewer_beside_a_writer(self):
+        """A second bankai follows the first one, and changes nothing."""
+        terminal = self.start()
+        terminal.open("-s both.bankai")
+        terminal.tmux("new-window", "-d", "-n", "viewer", "-c", terminal.folder,
+                      f"{PROGRAM} -R both.bankai")
+
+        def seen():
+            return terminal.tmux("capture-pane", "-p", "-t", "viewer")
+        terminal.wait(lambda screen: "read-only" in seen() and "accepted 0" in seen())
+        terminal.line("S12")
+        terminal.wait("tried, [1-9] accepted")
+        accepted, tried = terminal.counts()
+        terminal.wait(lambda screen: f"accepted {accepted}/{tried}" in seen())
+        terminal.tmux("send-keys", "-t", "viewer", "u")
+        terminal.wait(lambda screen: "undo is refused: the session is open for reading" in seen())
+        self.assertEqual(terminal.counts(), (accepted, tried))
+        terminal.line(":session name ./moved.bankai")
+        terminal.wait("somebody looks at the session")
+        terminal.tmux("send-keys", "-t", "viewer", "Q")
+        terminal.wait(lambda screen: "viewer" not in terminal.tmux("list-windows"))
+        terminal.line(":session name ./moved.bankai")
+        terminal.wait("the session is ./moved.bankai now")
+        self.assertFalse(os.path.exists(os.path.join(terminal.folder, "both.bankai")))
+
 
 if __name__ == "__main__":
     unittest.main()

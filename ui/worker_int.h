@@ -150,6 +150,8 @@ void worker_offer(struct worker *worker);
 
 /* EVENT_PAST from an event of the session on; with_history: the fitness of each flip. */
 void worker_past_tries(struct worker *worker, uint64_t first, bool with_history);
+/* EVENT_TRIED of the newest candidate, for a verdict on it. */
+void worker_past_last(struct worker *worker);
 /* Answers and the last typed text, as far as they are known for what is on now. */
 void worker_past_texts(struct worker *worker);
 /* Those of targets and controls that are stored of the head. */
@@ -166,6 +168,9 @@ bool worker_diff(struct worker *worker, const char *states, struct err *err);
 
 /* ---- worker_jobs.c, worker_answers.c ---------------------------------------------- */
 
+/* The numbers of a try; gaps may be NULL and are copied. */
+void worker_emit_tried(struct worker *worker, const struct search_try *tried,
+                       double fitness_before, const double *gaps);
 /* Returns a message for EVENT_FINISHED or NULL; err->code says whether it failed. */
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err);
 

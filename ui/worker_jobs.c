@@ -72,8 +72,7 @@ static bool save_again(struct worker *worker)
 
 /* ---- steps -------------------------------------------------------------------------- */
 
-/* The numbers of a try; gaps may be NULL and are copied. */
-static void emit_tried(struct worker *worker, const struct search_try *tried,
+void worker_emit_tried(struct worker *worker, const struct search_try *tried,
                        double fitness_before, const double *gaps)
 {
     struct event *event = event_new(EVENT_TRIED, worker->job);
@@ -122,7 +121,7 @@ static enum search_status step(struct worker *worker, struct err *err)
     bool saved = !tried.accepted || save_or_undo(worker, err);
     bool accepted = tried.accepted && saved;
     tried.accepted = tried.accepted && (saved || worker->behind);
-    emit_tried(worker, &tried, before, search_gaps_last(worker->search));
+    worker_emit_tried(worker, &tried, before, search_gaps_last(worker->search));
     if (accepted)
         worker_emit_flips(worker);
     return saved ? SEARCH_TRIED : SEARCH_FAILED;
@@ -154,7 +153,7 @@ static bool try_flip(struct worker *worker, const struct flip *flip, struct err 
     bool ok = journal_measure(worker->journal, flip, gaps, &tried.fitness, &worker->cancel, err);
     if (ok) {
         worker->hand = (struct worker_hand){.any = true, .flip = *flip, .kept_at = NOT_KEPT};
-        emit_tried(worker, &tried, search_fitness(worker->search), gaps);
+        worker_emit_tried(worker, &tried, search_fitness(worker->search), gaps);
     }
     free(gaps);
     return ok;
@@ -172,7 +171,7 @@ static bool keep_flip(struct worker *worker, const struct flip *flip, struct err
         .flip = *flip,
         .kept_at = accepted_count(worker) - 1,
     };
-    emit_tried(worker, &tried, before, search_gaps_now(worker->search));
+    worker_emit_tried(worker, &tried, before, search_gaps_now(worker->search));
     worker_emit_flips(worker);
     return true;
 }
@@ -191,7 +190,7 @@ static bool accept(struct worker *worker, struct err *err)
     if (!journal_accept(worker->journal, &tried, &worker->cancel, err) ||
         !save_or_undo(worker, err))
         return false;
-    emit_tried(worker, &tried, before, search_gaps_last(worker->search));
+    worker_emit_tried(worker, &tried, before, search_gaps_last(worker->search));
     worker_emit_flips(worker);
     return true;
 }
@@ -238,7 +237,7 @@ static bool reject(struct worker *worker, struct err *err)
         return false;
     if (!journal_reject(worker->journal, &tried, err))
         return save_again(worker);
-    emit_tried(worker, &tried, before, search_gaps_last(worker->search));
+    worker_emit_tried(worker, &tried, before, search_gaps_last(worker->search));
     worker_emit_flips(worker);
     return true;
 }

@@ -150,6 +150,7 @@ bool worker_open(struct worker *worker, struct err *err)
     worker_emit_next(worker);
     worker_past_tries(worker, 1, true);
     worker_emit_states(worker);
+    worker_past_last(worker);
     worker_emit_flips(worker);
     worker_past_texts(worker);
     worker->told = session_event_count(worker->session);

@@ -49,6 +49,64 @@ void worker_past_tries(struct worker *worker, uint64_t first, bool with_history)
         event_free(event);
 }
 
+/* ---- the last candidate ---------------------------------------------------------------- */
+
+struct last_try {
+    uint64_t seq;
+    struct search_try tried;
+    int64_t step; /* the head it was tried on */
+    double *gaps;
+    size_t gap_count;
+};
+
+static bool take_last(void *user, const struct session_event *event)
+{
+    struct last_try *last = user;
+    if (!event->has_flip || event->seq < last->seq)
+        return false;
+    free(last->gaps);
+    *last = (struct last_try){
+        .seq = event->seq,
+        .tried = {.number = event->number, .flip = event->flip, .accepted = event->accepted,
+                  .screened = event->screened, .fitness = event->fitness},
+        .step = event->step,
+        .gaps = event->gaps ? event_copy_gaps(event->gaps, event->gap_count) : NULL,
+        .gap_count = event->gap_count,
+    };
+    return false;
+}
+
+/* Accepting and rejecting go on with it as with a row that a hand has tried. */
+static void take_in_hand(struct worker *worker, const struct flip *flip)
+{
+    size_t count = 0;
+    const struct flip *flips = search_accepted(worker->search, &count);
+    bool kept = count > 0 && flip_equal(&flips[count - 1], flip);
+    worker->hand = (struct worker_hand){
+        .any = true,
+        .flip = *flip,
+        .kept_at = kept ? count - 1 : SIZE_MAX,
+    };
+}
+
+void worker_past_last(struct worker *worker)
+{
+    struct err ignored;
+    struct last_try last = {0};
+    struct session *session = worker->session;
+    struct session_step step;
+    bool known = session_last_of(session, EVENT_KIND_TRIED, take_last, &last, &ignored) &&
+                 session_last_of(session, EVENT_KIND_MEASURED, take_last, &last, &ignored) &&
+                 last.seq > 0 && session_step(session, last.step, &step, &ignored);
+    if (known) {
+        bool fits = last.gaps && last.gap_count == worker_searched(worker);
+        double before = isfinite(step.fitness) ? step.fitness : 0;
+        worker_emit_tried(worker, &last.tried, before, fits ? last.gaps : NULL);
+        take_in_hand(worker, &last.tried.flip);
+    }
+    free(last.gaps);
+}
+
 /* ---- answers ----------------------------------------------------------------------------- */
 
 /* The probes first .. first + count of those in the session. */
@@ -224,6 +282,7 @@ void worker_follow(struct worker *worker)
         return;
     }
     worker_past_tries(worker, first, true);
+    worker_past_last(worker);
     worker_emit_next(worker);
     worker_emit_states(worker);
     worker_emit_flips(worker);
