@@ -80,7 +80,10 @@ struct worker {
     bool behind;        /* the patch file lacks what the session has [W6] */
     bool paused;        /* EVENT_PAUSED was told */
     double follow_s;    /* until the next look at what the writer did */
-    uint64_t told;      /* events of the session that were told, where it is only read */
+    uint64_t told;      /* events of the session that were read (worker_past_read) */
+    uint64_t looks;     /* of these at held-out answers */
+    uint64_t last_try, last_text; /* the newest event of that kind, 0: none */
+    struct event_past past;       /* tries that were read and not told yet */
     double seconds_each;
     struct state_name given_up; /* answers of this state were stopped by a person */
     bool has_given_up;
@@ -134,7 +137,6 @@ bool worker_session_note(struct worker *worker, enum session_kind kind, const ch
 bool worker_session_text(struct worker *worker, const char *prompt,
                          const struct generation *base, const struct generation *now,
                          struct err *err);
-uint64_t worker_session_looks(struct worker *worker);
 void worker_session_put_view(struct worker *worker);
 
 /* ---- worker_note.c: what a person says of the session and to it ------------------------ */
@@ -148,8 +150,10 @@ void worker_offer(struct worker *worker);
 
 /* ---- worker_past.c: the screen as it was left ------------------------------------------ */
 
-/* EVENT_PAST from an event of the session on; with_history: the fitness of each flip. */
-void worker_past_tries(struct worker *worker, uint64_t first, bool with_history);
+/* Read the events that came since the last time, once for all that follows. */
+void worker_past_read(struct worker *worker);
+/* EVENT_PAST of what was tried in them, and the fitness of each flip. */
+void worker_past_tries(struct worker *worker);
 /* EVENT_TRIED of the newest candidate, for a verdict on it. */
 void worker_past_last(struct worker *worker);
 /* Answers and the last typed text, as far as they are known for what is on now. */

@@ -46,7 +46,7 @@ static void emit_opened(struct worker *worker)
         .output = x_copy(worker->output.data, worker->output.len),
         .session = x_copy(session_path(worker->session), strlen(session_path(worker->session))),
         .missing_steps = session_missing_steps(worker->session),
-        .heldout_looks = worker_session_looks(worker),
+        .heldout_looks = worker->looks,
         .view = session_get(worker->session, "view"),
         .read_only = worker->options.read_only,
     };
@@ -135,6 +135,7 @@ static bool load(struct worker *worker, struct err *err)
     if (!worker->model || !search_output_path(options->output, &worker->output, err))
         return false;
     model_hash_start(worker->model); /* the session needs it */
+    worker_past_read(worker);
     emit_opened(worker);
     return true;
 }
@@ -148,12 +149,11 @@ bool worker_open(struct worker *worker, struct err *err)
     worker->patch = worker_patch_new(worker, "search");
     emit_gaps(worker);
     worker_emit_next(worker);
-    worker_past_tries(worker, 1, true);
+    worker_past_tries(worker);
     worker_emit_states(worker);
     worker_past_last(worker);
     worker_emit_flips(worker);
     worker_past_texts(worker);
-    worker->told = session_event_count(worker->session);
     if (worker->options.offer)
         worker_offer(worker);
     return true;
@@ -165,6 +165,7 @@ void worker_close(struct worker *worker)
         evaluation_free(worker->answers[i].base);
         evaluation_free(worker->answers[i].now);
     }
+    free(worker->past.tried);
     free(worker->text_prompt);
     generation_free(&worker->text_base);
     named_states_free(&worker->states);

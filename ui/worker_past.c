@@ -12,16 +12,32 @@
 
 /* ---- what was tried ------------------------------------------------------------------ */
 
-static bool add_try(void *user, const struct session_event *event)
+static void add_try(struct event_past *past, const struct session_event *event)
 {
-    struct event_past *past = user;
-    if (!event->has_flip)
-        return true;
     if ((past->count & (past->count + 1)) == 0) /* 0, 1, 3, 7, ...: room for as many again */
         past->tried = x_grow(past->tried, 2 * past->count + 1, sizeof *past->tried);
     past->tried[past->count].flip = event->flip;
     past->tried[past->count++].rejected = event->kind == EVENT_KIND_TRIED && !event->accepted;
+}
+
+static bool take_event(void *user, const struct session_event *event)
+{
+    struct worker *worker = user;
+    if (event->has_flip) {
+        add_try(&worker->past, event);
+        worker->last_try = event->seq;
+    }
+    worker->looks += event->kind == EVENT_KIND_HELDOUT;
+    if (event->kind == EVENT_KIND_TEXT)
+        worker->last_text = event->seq;
+    worker->told = event->seq;
     return true;
+}
+
+void worker_past_read(struct worker *worker)
+{
+    struct err ignored;
+    (void)session_each_briefly(worker->session, worker->told + 1, take_event, worker, &ignored);
 }
 
 /* A row that was kept twice is off: flips and history do not correspond then. */
@@ -36,13 +52,12 @@ static void add_history(struct worker *worker, struct event_past *past)
     past->history_count = count;
 }
 
-void worker_past_tries(struct worker *worker, uint64_t first, bool with_history)
+void worker_past_tries(struct worker *worker)
 {
-    struct err ignored;
     struct event *event = event_new(EVENT_PAST, worker->job);
-    (void)session_each_try(worker->session, first, add_try, &event->past, &ignored);
-    if (with_history)
-        add_history(worker, &event->past);
+    event->past = worker->past; /* moved */
+    worker->past = (struct event_past){0};
+    add_history(worker, &event->past);
     if (event->past.count > 0 || event->past.history_count > 0)
         worker_emit(worker, event);
     else
@@ -52,7 +67,6 @@ void worker_past_tries(struct worker *worker, uint64_t first, bool with_history)
 /* ---- the last candidate ---------------------------------------------------------------- */
 
 struct last_try {
-    uint64_t seq;
     struct search_try tried;
     int64_t step; /* the head it was tried on */
     double *gaps;
@@ -62,11 +76,7 @@ struct last_try {
 static bool take_last(void *user, const struct session_event *event)
 {
     struct last_try *last = user;
-    if (!event->has_flip || event->seq < last->seq)
-        return false;
-    free(last->gaps);
     *last = (struct last_try){
-        .seq = event->seq,
         .tried = {.number = event->number, .flip = event->flip, .accepted = event->accepted,
                   .screened = event->screened, .fitness = event->fitness},
         .step = event->step,
@@ -95,9 +105,9 @@ void worker_past_last(struct worker *worker)
     struct last_try last = {0};
     struct session *session = worker->session;
     struct session_step step;
-    bool known = session_last_of(session, EVENT_KIND_TRIED, take_last, &last, &ignored) &&
-                 session_last_of(session, EVENT_KIND_MEASURED, take_last, &last, &ignored) &&
-                 last.seq > 0 && session_step(session, last.step, &step, &ignored);
+    bool known = worker->last_try > 0 &&
+                 session_each_event(session, worker->last_try, take_last, &last, &ignored) &&
+                 session_step(session, last.step, &step, &ignored);
     if (known) {
         bool fits = last.gaps && last.gap_count == worker_searched(worker);
         double before = isfinite(step.fitness) ? step.fitness : 0;
@@ -240,7 +250,8 @@ void worker_past_texts(struct worker *worker)
     struct err ignored;
     restore_answers(worker, false);
     restore_answers(worker, true);
-    (void)session_last_of(worker->session, EVENT_KIND_TEXT, take_text, worker, &ignored);
+    if (worker->last_text > 0)
+        (void)session_each_event(worker->session, worker->last_text, take_text, worker, &ignored);
 }
 
 /* ---- beside a writer ------------------------------------------------------------------------ */
@@ -275,13 +286,12 @@ void worker_follow(struct worker *worker)
     if (!session_refresh(worker->session, &err) ||
         session_event_count(worker->session) == worker->told)
         return;
-    uint64_t first = worker->told + 1;
-    worker->told = session_event_count(worker->session);
+    worker_past_read(worker);
     if (!renew(worker, &err)) {
         worker_emit_error(worker, &err, false);
         return;
     }
-    worker_past_tries(worker, first, true);
+    worker_past_tries(worker);
     worker_past_last(worker);
     worker_emit_next(worker);
     worker_emit_states(worker);

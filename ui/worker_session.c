@@ -209,18 +209,3 @@ bool worker_session_text(struct worker *worker, const char *prompt,
     (void)json_object_set_new(data, "unasked", json_boolean(worker->unasked));
     return worker_session_note(worker, EVENT_KIND_TEXT, NULL, data, err);
 }
-
-static bool count_look(void *user, const struct session_event *event)
-{
-    (void)event;
-    *(uint64_t *)user += 1;
-    return true;
-}
-
-uint64_t worker_session_looks(struct worker *worker)
-{
-    uint64_t looks = 0;
-    struct err ignored;
-    (void)session_each_of(worker->session, EVENT_KIND_HELDOUT, count_look, &looks, &ignored);
-    return looks;
-}

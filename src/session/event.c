@@ -166,14 +166,15 @@ bool session_each_event(struct session *session, uint64_t first, each_event *eac
     return give_events(&query, first, each, user);
 }
 
-bool session_each_try(struct session *session, uint64_t first, each_event *each, void *user,
+bool session_each_briefly(struct session *session, uint64_t first, each_event *each, void *user,
                       struct err *err)
 {
-    struct query query = query_new(session, EVENT_COLUMNS " NULL, NULL, NULL FROM event"
-                                   " WHERE seq >= ? AND kind IN ('tried', 'measured')"
-                                   " ORDER BY seq", err);
+    struct query query = query_new(session, EVENT_COLUMNS " NULL, iif(proj IS NULL, text, NULL),"
+                                   " iif(proj IS NULL, data, NULL) FROM event"
+                                   " WHERE seq >= ? ORDER BY seq", err);
+    first = first > 0 ? first : 1;
     query_count(&query, first);
-    return give_events(&query, 0, each, user);
+    return give_events(&query, first, each, user);
 }
 
 bool session_each_of(struct session *session, enum session_kind kind, each_event *each,
@@ -181,15 +182,6 @@ bool session_each_of(struct session *session, enum session_kind kind, each_event
 {
     struct query query = query_new(session, EVENT_COLUMNS " gaps, text, data FROM event"
                                    " WHERE kind = ? ORDER BY seq", err);
-    query_text(&query, session_kind_name(kind));
-    return give_events(&query, 0, each, user);
-}
-
-bool session_last_of(struct session *session, enum session_kind kind, each_event *each,
-                     void *user, struct err *err)
-{
-    struct query query = query_new(session, EVENT_COLUMNS " gaps, text, data FROM event"
-                                   " WHERE kind = ? ORDER BY seq DESC LIMIT 1", err);
     query_text(&query, session_kind_name(kind));
     return give_events(&query, 0, each, user);
 }

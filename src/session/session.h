@@ -137,16 +137,13 @@ bool session_add_event(struct session *session, struct session_event *event, str
 bool session_each_event(struct session *session, uint64_t first,
                         bool (*each)(void *user, const struct session_event *event), void *user,
                         struct err *err);
-/* The same for TRIED and MEASURED, without gaps, text and data: fast. */
-bool session_each_try(struct session *session, uint64_t first,
+/* The same without gaps, and without text and data where there is a flip: one fast look at
+ * all that happened. */
+bool session_each_briefly(struct session *session, uint64_t first,
                       bool (*each)(void *user, const struct session_event *event), void *user,
                       struct err *err);
 /* The same for those of one kind. */
 bool session_each_of(struct session *session, enum session_kind kind,
-                     bool (*each)(void *user, const struct session_event *event), void *user,
-                     struct err *err);
-/* The newest one of a kind; each is not called where there is none. */
-bool session_last_of(struct session *session, enum session_kind kind,
                      bool (*each)(void *user, const struct session_event *event), void *user,
                      struct err *err);
 uint64_t session_event_count(const struct session *session);

@@ -2,6 +2,8 @@
  *
  * `bankai open` without a terminal: scripts, their errors, and what is refused.
  */
+#include <unistd.h>
+
 #include "tests/t.h"
 
 #include "src/base/file.h"
@@ -137,6 +139,71 @@ static void script__keys_sizes_and_prompts__reach_the_screen(void **state)
     run_free(run);
 }
 
+/* ---- sessions --------------------------------------------------------------------- */
+
+/* The words before the script's options; the caller frees. */
+static struct run *run_with(const char *text, const char *a, const char *b, const char *c)
+{
+    const char *path = run_write_text("script", text);
+    return c   ? run_bankai(NULL, a, b, c, "--headless", "80x24", "--script", path, NULL)
+           : b ? run_bankai(NULL, a, b, "--headless", "80x24", "--script", path, NULL)
+               : run_bankai(NULL, a, "--headless", "80x24", "--script", path, NULL);
+}
+
+static void open__session__without_the_subcommand(void **state)
+{
+    (void)state;
+    const char *file = run_path("s.bankai");
+    struct run *run = run_with("wait idle\nnote first\nwait idle\nkeep 3.gate.5\nwait idle\n"
+                               "view search\nwait idle\nquit\n", "-s", file, NULL);
+    run_expect_status(run, 0);
+    run_free(run);
+    run = run_with("wait idle\nscreen ~/again.txt\nnotes\nwait idle\nscreen ~/notes.txt\n", file,
+                   NULL, NULL);
+    run_expect_status(run, 0);
+    screen_has("again.txt", "1 flip");
+    screen_has("notes.txt", "step 0     first");
+    run_free(run);
+    run = run_with("wait idle\nresume ~/s.bankai\nwait idle\nwait idle\nscreen ~/resumed.txt\n",
+                   "open", NULL, NULL);
+    run_expect_status(run, 0);
+    screen_has("resumed.txt", "1 flip");
+    run_free(run);
+}
+
+static void open__read_only__shows_and_refuses(void **state)
+{
+    (void)state;
+    const char *file = run_path("s.bankai");
+    struct run *run = run_with("wait idle\n-keep 3.gate.6\nscreen ~/looked.txt\n-session name x\n"
+                               "screen ~/named.txt\n", "-R", file, NULL);
+    run_expect_status(run, 0);
+    run_expect_out(run, "nothing was changed");
+    screen_has("looked.txt", "read-only");
+    screen_has("looked.txt", "keep is refused: the session is open for reading only (-R)");
+    screen_has("named.txt", "session is refused");
+    run_free(run);
+    run_refused("usage", "--read-only has no session, expected -s FILE", "open", "-R", NULL);
+    run_refused("usage", "cannot open", "open", "-R", "./none.bankai", "--headless", "80x24",
+                "--script", run_write_text("empty", "wait idle\n"), NULL);
+}
+
+static void script__shell_command__is_refused(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"!touch ~/ran", "key :!touch ~/ran<Enter>"};
+    for (size_t i = 0; i < countof(lines); i++) {
+        struct buf text = {0};
+        buf_add_format(&text, "wait idle\n-%s\nscreen ~/refused.txt\n", lines[i]);
+        struct run *run = run_script(text.data);
+        run_expect_status(run, 0);
+        screen_has("refused.txt", "shell commands run only when they are typed after :");
+        assert_int_not_equal(access(run_path("ran"), F_OK), 0);
+        run_free(run);
+        buf_free(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +213,9 @@ int main(void)
         cmocka_unit_test(script__bad_lines__say_where_and_what),
         cmocka_unit_test(script__lines_that_may_fail__go_on),
         cmocka_unit_test(script__keys_sizes_and_prompts__reach_the_screen),
+        cmocka_unit_test(open__session__without_the_subcommand),
+        cmocka_unit_test(open__read_only__shows_and_refuses),
+        cmocka_unit_test(script__shell_command__is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

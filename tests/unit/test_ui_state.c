@@ -458,10 +458,102 @@ static void probes__metrics__title_and_controls_say_so(void **state)
     ui_fixture_free(fixture);
 }
 
+/* ---- a session that is gone on with ---------------------------------------------- */
+
+static void app_event__past__marks_rows_and_draws_the_curve(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    struct app *app = fixture->app;
+    struct event event = {.type = EVENT_PAST};
+    double history[2] = {0.25, 0.5};
+    struct flip flips[2] = {ui_row(1, PROJ_UP, 3), ui_row(1, PROJ_UP, 9)};
+    event.past.tried = x_new(3, sizeof *event.past.tried);
+    event.past.tried[0].flip = flips[0];
+    event.past.tried[1].flip = ui_row(1, PROJ_UP, 4);
+    event.past.tried[1].rejected = true;
+    event.past.tried[2].flip = flips[1]; /* rejected, then accepted by hand */
+    event.past.tried[2].rejected = true;
+    event.past.count = 3;
+    event.past.history = history;
+    event.past.history_count = 2;
+    app_event(app, &event);
+    free(event.past.tried);
+    ui_fixture_flips(fixture, flips, 2, 0.5, JOB_STEP);
+    const struct map_matrix *matrix = app_matrix(app, 1, PROJ_UP);
+    assert_int_equal(matrix->marks[3], ROW_TRIED | ROW_ACCEPTED);
+    assert_int_equal(matrix->marks[4], ROW_TRIED | ROW_REJECTED);
+    assert_int_equal(matrix->marks[9], ROW_TRIED | ROW_ACCEPTED);
+    assert_int_equal(matrix->tried, 3);
+    assert_int_equal(app->search.history_count, 2);
+    assert_true(app->search.history[0] == 0.25 && app->search.history[1] == 0.5);
+    ui_fixture_free(fixture);
+}
+
+static void app_view__as_text_and_back__the_same(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80), *other = ui_fixture_new(24, 80);
+    app_command(fixture->app, "goto 3.gate.514");
+    app_command(fixture->app, "probe times_3_3");
+    app_command(fixture->app, "maximise");
+    char *text = app_view_text(fixture->app);
+    app_take_view(other->app, text);
+    assert_int_equal(other->app->map.layer, 3);
+    assert_int_equal(other->app->map.row, 514);
+    assert_true(other->app->map.zoomed && other->app->maximised);
+    assert_int_equal(other->app->focus, VIEW_PROBES);
+    assert_int_equal(other->app->probe_cursor, 1);
+    char *again = app_view_text(other->app);
+    assert_string_equal(again, text);
+    free(again);
+    free(text);
+    ui_fixture_free(fixture);
+    ui_fixture_free(other);
+}
+
+/* It may come from anybody's file. */
+static void app_take_view__nonsense__is_left_out(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", "[]", "{", "{\"screen\": 7, \"focus\": \"x\"}", "{\"layer\": -1, \"column\": 99}",
+        "{\"layer\": 6, \"column\": 2, \"row\": 99999999999, \"zoomed\": true}",
+        "{\"layer\": 7}", "{\"probe\": 9999}", "{\"next\": 1e99, \"row\": \"5\"}",
+    };
+    for (size_t i = 0; i < countof(texts); i++) {
+        struct ui_fixture *fixture = ui_fixture_new(24, 80);
+        app_take_view(fixture->app, texts[i]);
+        app_draw(fixture->app);
+        app_command(fixture->app, "try");
+        assert_true(fixture->app->map.layer <= 6 && fixture->app->map.column < 7);
+        assert_true(fixture->app->probe_cursor < fixture->app->probe_count);
+        ui_fixture_free(fixture);
+    }
+}
+
+static void app_forget__everything__can_be_opened_again(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    app_forget(fixture->app);
+    assert_false(fixture->app->opened);
+    assert_int_equal(fixture->app->probe_count, 0);
+    assert_int_equal(fixture->app->search.accepted_count, 0);
+    app_draw(fixture->app);
+    app_command(fixture->app, "step");
+    assert_true(fixture->app->message_is_error);
+    ui_fixture_free(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(app_event__opened__lists_matrices_and_probes),
+        cmocka_unit_test(app_event__past__marks_rows_and_draws_the_curve),
+        cmocka_unit_test(app_view__as_text_and_back__the_same),
+        cmocka_unit_test(app_take_view__nonsense__is_left_out),
+        cmocka_unit_test(app_forget__everything__can_be_opened_again),
         cmocka_unit_test(app_event__scales__give_average_range_and_rank),
         cmocka_unit_test(app_event__scales_of_other_size__are_ignored),
         cmocka_unit_test(app_event__tried__marks_the_row),
