@@ -232,7 +232,7 @@ static const struct option_spec options[] = {
 const struct command command_ppl = {
     .name = "ppl",
     .synopsis = "MODEL [--text FILE] [--window N] [--stride N] [--patch P]...",
-    .summary = "Measure the perplexity of a text, with and without patches",
+    .summary = "Measure perplexity, with and without patches",
     .details = "exp of the mean -log p of the text's tokens.  A text is read in overlapping\n"
                "windows, each computed from its own first token on; every token but the first\n"
                "of a text is scored once, in the first window that reaches it, so that it has\n"

@@ -111,11 +111,11 @@ static bool check_output(const char *path, struct err *err)
 {
     const char *slash = strrchr(path, '/');
     char *folder = slash ? x_copy(path, (size_t)(slash - path) + 1) : x_copy(".", 1);
-    bool ok = access(folder, W_OK | X_OK) == 0;
+    int problem = access(folder, W_OK | X_OK) == 0 ? 0 : errno;
     free(folder);
-    if (ok)
+    if (problem == 0)
         return true;
-    (void)err_set(err, ERR_IO, "cannot write there: %s", strerror(errno));
+    (void)err_set(err, ERR_IO, "cannot write there: %s", strerror(problem));
     return err_file(err, path);
 }
 

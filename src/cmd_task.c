@@ -113,7 +113,7 @@ static const struct option_spec options[] = {
 const struct command command_task = {
     .name = "task",
     .synopsis = "MODEL FILE.jsonl [--patch P]... [--chat auto|on|off] [--template T] [-o RESULTS]",
-    .summary = "Put a file of questions to a model, with and without patches",
+    .summary = "Put a file of questions, with and without patches",
     .details = "FILE has a JSON object a line with a question and an answer, as GSM8K has them\n"
                "({\"question\": ..., \"answer\": \"... #### 42\"}); fields, template and what of\n"
                "both answers is compared are options (probes/FORMAT.md).  Answers are greedy.\n"
