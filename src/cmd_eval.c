@@ -195,6 +195,7 @@ static void print_text(const struct arguments *arguments, const struct job *job)
 static void print_json(const struct job *job)
 {
     json_t *object = json_object();
+    (void)json_object_set_new(object, "chat", json_string("off")); /* probes are plain prompts */
     (void)json_object_set_new(object, "metric", json_string(metric_name(job->options.metric)));
     const char *note = metric_note(job->options.metric);
     if (note)

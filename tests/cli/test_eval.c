@@ -174,6 +174,7 @@ static void eval__without_patch__all_fields(void **state)
     adds_up(out);
     assert_int_equal(json_object_size(look(out, "totals", JSON_OBJECT)), 2);
     assert_string_equal(look_text(out, "metric"), "token_gap");
+    assert_string_equal(look_text(out, "chat"), "off");
     assert_int_equal(strncmp(look_text(out, "metric_note"), "unsound: ", 9), 0);
     assert_null(json_object_get(out, "neutral")); /* nothing was changed */
     json_decref(out);
