@@ -27,6 +27,7 @@
 
 #include "src/base/buf.h"
 #include "src/base/err.h"
+#include "src/base/sha256.h"
 
 /* Set from another thread or a signal handler to stop long work soon. */
 typedef atomic_bool cancel_flag;
@@ -141,6 +142,12 @@ const char *model_sha256_unless(struct model *model, cancel_flag *cancel, struct
 void model_hash_start(struct model *model);
 /* Is it known by now, so that model_sha256 does not wait?  Also true where it failed. */
 bool model_hash_ready(struct model *model);
+
+/* SHA-256, as hex, of the weights that the flips touch, as they are in the file whatever
+ * is flipped now: of the 18 bytes (scale and signs) of each group, for the flips in their
+ * order and the groups of a row in theirs.  Flips that do not fit are refused. */
+bool model_rows_sha256(const struct model *model, const struct flip *flips, size_t count,
+                       char out[SHA256_TEXT_SIZE], struct err *err);
 
 /* A file whose hash is in the cache; it may be gone or another one by now. */
 struct model_known {

@@ -19,6 +19,7 @@ struct patch *patch_new(void)
     patch_set_text(&patch->description, "");
     patch_set_text(&patch->base_model, "");
     patch_set_text(&patch->base_sha256, "");
+    patch_set_text(&patch->rows_sha256, "");
     patch->metadata = json_object();
     BUG_ON(!patch->metadata);
     return patch;
@@ -33,6 +34,7 @@ void patch_add(struct patch *patch, struct flip flip)
                               sizeof *patch->flips);
     patch->flips[patch->flip_count++] = flip;
     patch->bits_flipped = 0;
+    patch->rows_sha256[0] = '\0';
 }
 
 void patch_set_text(char **field, const char *text)
@@ -51,6 +53,7 @@ void patch_free(struct patch *patch)
     free(patch->description);
     free(patch->base_model);
     free(patch->base_sha256);
+    free(patch->rows_sha256);
     free(patch->flips);
     json_decref(patch->metadata);
     free(patch);
@@ -202,11 +205,39 @@ bool patch_fits(const struct patch *patch, const struct model *model, struct err
     return patch_refuse_repeats(patch, model_shape(model)->tied, err);
 }
 
+/* Also where nothing is stated, or the weights are not there at all: patch_fits says
+ * more of that. */
+static bool rows_agree(const struct patch *patch, const struct model *model, struct err *err)
+{
+    char rows[SHA256_TEXT_SIZE];
+    if (patch->rows_sha256[0] == '\0' || !patch_fits(patch, model, NULL))
+        return true;
+    if (!model_rows_sha256(model, patch->flips, patch->flip_count, rows, err))
+        return false;
+    if (strcmp(rows, patch->rows_sha256) == 0)
+        return true;
+    (void)err_set(err, ERR_MISMATCH, "is for another model: the weights it flips have the SHA-256 "
+                  "%s there, and %s in this one", patch->rows_sha256, rows);
+    return err_where(err, "metadata.rows_sha256");
+}
+
+bool patch_matches_rows(const struct patch *patch, struct model *model, bool *unstated,
+                        struct err *err)
+{
+    if (patch->rows_sha256[0] == '\0' || model_hash_ready(model) ||
+        !patch_fits(patch, model, NULL))
+        return patch_matches(patch, model, unstated, err);
+    *unstated = false;
+    return rows_agree(patch, model, err);
+}
+
 bool patch_matches(const struct patch *patch, struct model *model, bool *unstated,
                    struct err *err)
 {
-    *unstated = patch->base_sha256[0] == '\0';
-    if (*unstated)
+    *unstated = patch->base_sha256[0] == '\0' && patch->rows_sha256[0] == '\0';
+    if (!rows_agree(patch, model, err))
+        return false;
+    if (patch->base_sha256[0] == '\0')
         return true;
     const char *sha256 = model_sha256(model, err);
     if (!sha256)

@@ -24,10 +24,12 @@ struct patch {
     char *description; /* never NULL */
     char *base_model;  /* name of the model it was made for, "" if not stated */
     char *base_sha256; /* its file's SHA-256 in lower-case hex, "" if not stated */
+    char *rows_sha256; /* of the weights it touches (model_rows_sha256), "" if not stated */
     struct flip *flips;
     size_t flip_count;
-    uint64_t bits_flipped; /* by these flips, 0 where not known; patch_add forgets it */
-    json_t *metadata; /* object, never NULL; without base_sha256, which stands above */
+    uint64_t bits_flipped; /* by these flips, 0 where not known; patch_add forgets it, and
+                            * rows_sha256 */
+    json_t *metadata; /* object, never NULL; without the hashes, which stand above */
 };
 
 struct patch_totals {
@@ -60,8 +62,14 @@ void patch_print(const struct patch *patch, struct buf *out);
 bool patch_fits(const struct patch *patch, const struct model *model, struct err *err);
 
 /* Is this the model the patch states?  True when the hashes agree or the patch
- * states none (then *unstated is true). */
+ * states none (then *unstated is true).  The touched weights are compared first: another
+ * model is mostly refused at once. */
 bool patch_matches(const struct patch *patch, struct model *model, bool *unstated,
+                   struct err *err);
+
+/* The same without waiting for the hash of the whole file: until that is known, weights
+ * that agree are enough. */
+bool patch_matches_rows(const struct patch *patch, struct model *model, bool *unstated,
                    struct err *err);
 
 /* XOR all flips into the model; all or nothing [P1] [P2]. */

@@ -229,18 +229,17 @@ static bool read_text(const json_t *root, const char *key, char **field, struct 
     return true;
 }
 
-static bool read_sha256(struct patch *patch, const json_t *metadata, struct err *err)
+static bool read_sha256(const json_t *metadata, const char *key, char **field, struct err *err)
 {
     const char *text = NULL;
-    if (!json_field_text(metadata, "metadata", "base_sha256", false, &text, err))
+    if (!json_field_text(metadata, "metadata", key, false, &text, err))
         return false;
     if (!text || *text == '\0')
         return true;
     if (!sha256_is_text(text))
-        return json_refuse(json_object_get(metadata, "base_sha256"), "metadata", "base_sha256",
-                           "64 hex digits", err);
-    patch_set_text(&patch->base_sha256, text);
-    for (char *digit = patch->base_sha256; *digit; digit++)
+        return json_refuse(json_object_get(metadata, key), "metadata", key, "64 hex digits", err);
+    patch_set_text(field, text);
+    for (char *digit = *field; *digit; digit++)
         *digit = (char)tolower((unsigned char)*digit);
     return true;
 }
@@ -252,11 +251,13 @@ static bool read_metadata(struct patch *patch, const json_t *root, struct err *e
         return true;
     if (!json_is_object(metadata))
         return json_refuse(metadata, "", "metadata", "an object", err);
-    if (!read_sha256(patch, metadata, err))
+    if (!read_sha256(metadata, "base_sha256", &patch->base_sha256, err) ||
+        !read_sha256(metadata, "rows_sha256", &patch->rows_sha256, err))
         return false;
     json_decref(patch->metadata);
     patch->metadata = json_incref(metadata); /* the document goes, this stays */
     (void)json_object_del(patch->metadata, "base_sha256");
+    (void)json_object_del(patch->metadata, "rows_sha256");
     return true;
 }
 

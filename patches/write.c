@@ -83,6 +83,8 @@ static void add_metadata(struct buf *out, const struct patch *patch)
     json_t *metadata = json_object();
     if (patch->base_sha256[0])
         (void)json_object_set_new(metadata, "base_sha256", json_string(patch->base_sha256));
+    if (patch->rows_sha256[0])
+        (void)json_object_set_new(metadata, "rows_sha256", json_string(patch->rows_sha256));
     (void)json_object_update_missing(metadata, patch->metadata);
 
     struct buf text = {0};

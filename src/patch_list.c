@@ -15,7 +15,7 @@ static bool belongs(const struct patch *patch, struct model *model, bool force, 
                     struct err *err)
 {
     bool unstated = false;
-    if (patch_matches(patch, model, &unstated, err)) {
+    if (patch_matches_rows(patch, model, &unstated, err)) {
         if (unstated)
             cli_warn("%s: patch %s does not state the hash of its model; applied unchecked", path,
                      name_of(patch));

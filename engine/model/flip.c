@@ -290,6 +290,19 @@ struct state_name model_state_with(const struct model *model, const struct flip 
     return name;
 }
 
+void model_group_in_file(const struct model *model, const struct matrix *matrix, uint32_t row,
+                         uint32_t group, uint8_t out[GROUP_BYTES])
+{
+    size_t index = (size_t)row * matrix->groups + group;
+    memcpy(out, matrix->blocks + index * GROUP_BYTES, GROUP_BYTES);
+    if (model->overlay.capacity == 0)
+        return;
+    const struct overlay_entry *entry = overlay_slot(&model->overlay,
+                                                     group_key(matrix, row, group));
+    if (entry->key != 0)
+        flip_signs(out + 2, entry->mask);
+}
+
 struct state_name model_state(const struct model *model)
 {
     return model->state;

@@ -118,6 +118,10 @@ void identity_close(struct identity *identity);
 /* engine/model/flip.c: room for the first flips. */
 void model_overlay_prepare(struct model *model);
 
+/* engine/model/flip.c: a group's bytes without the flips that are on. */
+void model_group_in_file(const struct model *model, const struct matrix *matrix, uint32_t row,
+                         uint32_t group, uint8_t out[GROUP_BYTES]);
+
 /* engine/model/keys.c: shape and numbers from the parsed file's keys. */
 bool model_read_keys(struct model *model, struct err *err);
 

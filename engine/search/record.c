@@ -339,6 +339,10 @@ static bool write_as_of(struct patch *patch, const struct search *search, size_t
         return false;
     patch_set_text(&patch->base_sha256, sha256);
     search_patch_fill(patch, search, count);
+    char rows[SHA256_TEXT_SIZE];
+    if (!model_rows_sha256(search->model, patch->flips, patch->flip_count, rows, err))
+        return false;
+    patch_set_text(&patch->rows_sha256, rows);
     (void)json_object_set_new(patch->metadata, "tried", json_integer((json_int_t)candidates[0]));
     (void)json_object_set_new(patch->metadata, "screened_out",
                               json_integer((json_int_t)candidates[1]));

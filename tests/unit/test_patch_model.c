@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/model/model_int.h"
 #include "patches/patch.h"
@@ -112,6 +113,93 @@ static void patch_fits__embed_and_head__twice_only_if_tied(void **state)
 }
 
 /* ---- whose hash ----------------------------------------------------------- */
+
+/* The bytes of whole rows and a group, as they lie in the file, by hand. */
+static void rows_by_hand(const struct model *model, char out[SHA256_TEXT_SIZE])
+{
+    const struct matrix *up = &model->layers[1].matrix[PROJ_UP];
+    struct buf bytes = {0};
+    struct err err;
+    size_t row_bytes = (size_t)up->groups * GROUP_BYTES;
+    buf_add(&bytes, up->blocks + 5 * row_bytes, row_bytes);
+    buf_add(&bytes, model->embed.blocks + 7 * (size_t)model->embed.groups * GROUP_BYTES,
+            GROUP_BYTES);
+    assert_true(sha256_text(bytes.data, bytes.len, out, &err));
+    buf_free(&bytes);
+}
+
+/* Whatever is flipped; another model, and an order of its own, have another one. */
+static void model_rows_sha256__flipped_or_not__of_the_file(void **state)
+{
+    (void)state;
+    struct model *model = open_tiny(false);
+    struct err err = {0};
+    char expected[SHA256_TEXT_SIZE], rows[SHA256_TEXT_SIZE];
+    struct flip flips[] = {row_flip(1, PROJ_UP, 5), group_flip(NO_LAYER, PROJ_EMBED, 7, 0)};
+    rows_by_hand(model, expected);
+    for (int round = 0; round < 3; round++) {
+        t_ok(model_rows_sha256(model, flips, 2, rows, &err), &err);
+        assert_string_equal(rows, expected);
+        model_flip(model, &flips[round % 2]);
+    }
+    struct flip swapped[] = {flips[1], flips[0]};
+    t_ok(model_rows_sha256(model, swapped, 2, rows, &err), &err);
+    assert_string_not_equal(rows, expected);
+    flips[1].row = 1u << 30;
+    assert_false(model_rows_sha256(model, flips, 2, rows, &err));
+    assert_string_equal(err.where, "flips[1]");
+    assert_int_equal(err.code, ERR_RANGE);
+    model_free(model);
+}
+
+/* A model in a file, whose hash nobody has asked for. */
+static struct model *open_unhashed(uint64_t seed)
+{
+    char path[] = "/tmp/bankai-test-XXXXXX";
+    struct tiny tiny = tiny_default;
+    struct buf file = {0};
+    struct err err = {0};
+    tiny.seed = seed;
+    tiny_write(&tiny, &file);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, file.data, file.len) == (ssize_t)file.len);
+    (void)close(fd);
+    struct model *model = model_open(path, &err);
+    t_ok(model != NULL, &err);
+    (void)unlink(path);
+    buf_free(&file);
+    return model;
+}
+
+static void patch_matches_rows__before_the_hash_is_known__weights_decide(void **state)
+{
+    (void)state;
+    const struct flip flips[] = {row_flip(1, PROJ_UP, 5), row_flip(0, PROJ_DOWN, 9)};
+    char rows[SHA256_TEXT_SIZE];
+    struct err err = {0};
+    bool unstated = true;
+    struct model *model = open_unhashed(81), *other = open_unhashed(82);
+    struct patch *patch = patch_of(flips, 2);
+    t_ok(model_rows_sha256(model, flips, 2, rows, &err), &err);
+    patch_set_text(&patch->rows_sha256, rows);
+    patch_set_text(&patch->base_sha256, /* a lie, which only hashing would find out */
+                   "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c");
+    t_ok(patch_matches_rows(patch, model, &unstated, &err), &err);
+    assert_false(unstated);
+    assert_false(model_hash_ready(model));
+    assert_false(patch_matches_rows(patch, other, &unstated, &err));
+    assert_int_equal(err.code, ERR_MISMATCH);
+    assert_string_equal(err.where, "metadata.rows_sha256");
+    assert_non_null(strstr(err.message, rows));
+    assert_false(patch_matches(patch, other, &unstated, &err)); /* at once, too */
+    assert_string_equal(err.where, "metadata.rows_sha256");
+    assert_false(model_hash_ready(other));
+    patch_add(patch, row_flip(0, PROJ_DOWN, 10));
+    assert_string_equal(patch->rows_sha256, ""); /* of other flips */
+    patch_free(patch);
+    model_free(model);
+    model_free(other);
+}
 
 static void patch_matches__hash__decides(void **state)
 {
@@ -375,6 +463,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patch_apply__does_not_fit__model_unchanged),
         cmocka_unit_test(patch_fits__embed_and_head__twice_only_if_tied),
+        cmocka_unit_test(model_rows_sha256__flipped_or_not__of_the_file),
+        cmocka_unit_test(patch_matches_rows__before_the_hash_is_known__weights_decide),
         cmocka_unit_test(patch_matches__hash__decides),
         cmocka_unit_test(patch_apply__twice__is_identity),
         cmocka_unit_test(patch_apply__any_order__same_model),
