@@ -99,14 +99,19 @@ bool session_named(struct session *session, const char *name, int64_t *step, str
     return err_file(err, session->path);
 }
 
-bool session_put(struct session *session, const char *key, const char *value, struct err *err)
+bool session_insert_kept(struct session *session, const char *key, const char *value,
+                         struct err *err)
 {
-    if (!session_begin(session, false, err))
-        return false;
     struct query query = query_use(session, SQL_PUT, err);
     query_text(&query, key);
     query_text(&query, value);
-    return session_end(session, query_run(&query), err);
+    return query_run(&query);
+}
+
+bool session_put(struct session *session, const char *key, const char *value, struct err *err)
+{
+    return session_begin(session, false, err) &&
+           session_end(session, session_insert_kept(session, key, value, err), err);
 }
 
 char *session_get(struct session *session, const char *key)

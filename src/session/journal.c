@@ -184,31 +184,6 @@ static bool load_past(struct session *session, const struct model *model, size_t
     return ok;
 }
 
-static bool same_model(const struct session_origin *origin, struct model *model,
-                       cancel_flag *cancel, struct err *err)
-{
-    const char *sha256 = model_sha256_unless(model, cancel, err);
-    if (!sha256)
-        return false;
-    if (strcmp(sha256, origin->model_sha256) == 0)
-        return true;
-    (void)err_set(err, ERR_MISMATCH, "the model's SHA-256 is %s, the session was made with %s",
-                  sha256, origin->model_sha256);
-    return err_file(err, model_path(model));
-}
-
-/* Where it is now, for the next time. */
-static bool note_model_path(struct session *session, const struct session_origin *origin,
-                            const struct model *model, struct err *err)
-{
-    bool is_file = strcmp(model_path(model), "nano") != 0;
-    char *real = is_file ? realpath(model_path(model), NULL) : NULL;
-    bool ok = !real || strcmp(real, origin->model_path) == 0 ||
-              session_set_model_path(session, real, err);
-    free(real);
-    return ok;
-}
-
 /* The session's search with this run's threads and memory. */
 static bool resume_options(const struct session_origin *origin,
                            const struct search_options *given, int32_t *layers,
@@ -232,8 +207,8 @@ struct journal *journal_resume(struct session *session, struct model *model,
     int32_t layers[SESSION_LAYERS_MAX];
     struct past past = {0};
     size_t probes = inputs->targets->count + inputs->controls->count;
-    bool ok = origin && same_model(origin, model, cancel, err) &&
-              note_model_path(session, origin, model, err) &&
+    bool unproven = false;
+    bool ok = origin && journal_same_model(session, model, &unproven, cancel, err) &&
               resume_options(origin, options, layers, &merged, err) &&
               load_past(session, model, probes, &past, err);
     struct search *search = NULL;
@@ -243,8 +218,13 @@ struct journal *journal_resume(struct session *session, struct model *model,
                                cancel, err);
     }
     past_free(&past);
-    if (search && (!session_is_writable(session) || note_opening(session, version, err)))
-        return journal_new(session, model, search, inputs);
+    if (search && (!session_is_writable(session) || note_opening(session, version, err))) {
+        struct journal *journal = journal_new(session, model, search, inputs);
+        journal->unproven = unproven;
+        if (!unproven)
+            journal_note_model_path(journal);
+        return journal;
+    }
     search_free(search);
     return NULL;
 }
@@ -274,6 +254,8 @@ static bool add_step(struct journal *journal, const struct flip *flip, const cha
                      struct session_event *tried, struct err *err)
 {
     struct search *search = journal->search;
+    struct flip undone;
+    char rows[SHA256_TEXT_SIZE];
     struct session_step step = {
         .by = by,
         .tried = search_tried(search),
@@ -283,10 +265,11 @@ static bool add_step(struct journal *journal, const struct flip *flip, const cha
         .fitness = search_fitness(search),
         .gaps = search_gaps_now(search),
         .gap_count = journal->probes,
+        .rows_sha256 = rows,
     };
-    if (session_add_step(journal->session, &step, tried, err))
+    if (model_rows_sha256(journal->model, flip, 1, rows, err) &&
+        session_add_step(journal->session, &step, tried, err))
         return true;
-    struct flip undone;
     (void)search_undo(search, &undone); /* [N1] */
     return false;
 }
@@ -294,6 +277,8 @@ static bool add_step(struct journal *journal, const struct flip *flip, const cha
 enum search_status journal_step(struct journal *journal, struct search_try *out,
                                 cancel_flag *cancel, struct err *err)
 {
+    if (!journal_prove_model(journal, cancel, err))
+        return SEARCH_FAILED;
     enum search_status status = search_step(journal->search, out, cancel, err);
     if (status != SEARCH_TRIED)
         return status;
@@ -311,7 +296,8 @@ enum search_status journal_step(struct journal *journal, struct search_try *out,
 bool journal_measure(struct journal *journal, const struct flip *flip, double *gaps,
                      double *fitness, cancel_flag *cancel, struct err *err)
 {
-    if (!search_measure(journal->search, flip, gaps, fitness, cancel, err))
+    if (!journal_prove_model(journal, cancel, err) ||
+        !search_measure(journal->search, flip, gaps, fitness, cancel, err))
         return false;
     struct search_try tried = {.flip = *flip, .fitness = *fitness};
     struct session_event event = tried_event(journal, &tried, gaps);
@@ -322,14 +308,16 @@ bool journal_measure(struct journal *journal, const struct flip *flip, double *g
 bool journal_keep(struct journal *journal, const struct flip *flip, struct search_try *out,
                   cancel_flag *cancel, struct err *err)
 {
-    return search_keep(journal->search, flip, out, cancel, err) &&
+    return journal_prove_model(journal, cancel, err) &&
+           search_keep(journal->search, flip, out, cancel, err) &&
            add_step(journal, flip, "hand", NULL, err);
 }
 
 bool journal_accept(struct journal *journal, struct search_try *out, cancel_flag *cancel,
                     struct err *err)
 {
-    return search_accept(journal->search, out, cancel, err) &&
+    return journal_prove_model(journal, cancel, err) &&
+           search_accept(journal->search, out, cancel, err) &&
            add_step(journal, &out->flip, "hand", NULL, err);
 }
 

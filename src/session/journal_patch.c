@@ -12,7 +12,7 @@
 static bool patch_suits(struct journal *journal, const struct patch *patch, bool *unstated,
                         struct err *err)
 {
-    if (!patch_matches(patch, journal->model, unstated, err) ||
+    if (!patch_matches_rows(patch, journal->model, unstated, err) ||
         !patch_fits(patch, journal->model, err))
         return false;
     return patch->flip_count > 0 ||
@@ -50,6 +50,7 @@ static bool add_branch(struct journal *journal, const struct patch *patch, const
                        const double *gaps, double fitness, int64_t *made, struct err *err)
 {
     struct search *search = journal->search;
+    char rows[SHA256_TEXT_SIZE];
     struct session_step step = {
         .by = "import",
         .tried = search_tried(search),
@@ -59,9 +60,11 @@ static bool add_branch(struct journal *journal, const struct patch *patch, const
         .fitness = fitness,
         .gaps = gaps,
         .gap_count = journal->probes,
+        .rows_sha256 = rows,
     };
     struct flip undone;
-    if (!session_add_branch(journal->session, SESSION_ROOT, &step, name, err))
+    if (!model_rows_sha256(journal->model, patch->flips, patch->flip_count, rows, err) ||
+        !session_add_branch(journal->session, SESSION_ROOT, &step, name, err))
         return false;
     while (search_undo(search, &undone))
         continue;
@@ -74,7 +77,8 @@ bool journal_import(struct journal *journal, const struct patch *patch, const ch
                     struct journal_imported *out, cancel_flag *cancel, struct err *err)
 {
     *out = (struct journal_imported){0};
-    if (!patch_suits(journal, patch, &out->unstated, err))
+    if (!journal_prove_model(journal, cancel, err) ||
+        !patch_suits(journal, patch, &out->unstated, err))
         return false;
     enum name_use use = use_of_name(journal, patch, name, &out->step, err);
     if (use == NAME_OF_PATCH) {

@@ -164,6 +164,9 @@ struct session_step {
     const double *gaps;  /* [gap_count] of targets and controls with it */
     size_t gap_count;
     const char *note;    /* or NULL */
+    /* SHA-256 of the weights that the flips touch (model_rows_sha256), or NULL; only to
+     * be written: session_step_rows gives it back. */
+    const char *rows_sha256;
 };
 
 /* Add a step below the head, make it the head, and add its EVENT_KIND_STEP and, where
@@ -190,6 +193,8 @@ uint64_t session_step_count(const struct session *session); /* the root included
 /* One step; texts and arrays are valid until the next call or session_close. */
 bool session_step(struct session *session, int64_t id, struct session_step *out,
                   struct err *err);
+/* The caller frees it; NULL if there is none. */
+char *session_step_rows(struct session *session, int64_t id);
 /* Ids from the root (excluded) to the step (included); the caller frees *ids. */
 bool session_way(struct session *session, int64_t step, int64_t **ids, size_t *count,
                  struct err *err);

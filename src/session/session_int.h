@@ -220,4 +220,8 @@ json_t *modes_add(const json_t *settings, const struct probe_set *set);
 /* Give the probes the rules that the settings state; math where they state none. */
 bool modes_take(const json_t *settings, struct probe_set *set, struct err *err);
 
+/* Inside a transaction. */
+bool session_insert_kept(struct session *session, const char *key, const char *value,
+                         struct err *err);
+
 #endif

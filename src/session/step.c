@@ -147,6 +147,25 @@ bool session_move_head(struct session *session, int64_t step, const char *text, 
 
 /* ---- new steps -------------------------------------------------------------- */
 
+static void rows_key(int64_t id, char out[32])
+{
+    (void)snprintf(out, 32, "rows %" PRId64, id);
+}
+
+static bool insert_rows(struct session *session, const struct session_step *step, struct err *err)
+{
+    char key[32];
+    rows_key(step->id, key);
+    return !step->rows_sha256 || session_insert_kept(session, key, step->rows_sha256, err);
+}
+
+char *session_step_rows(struct session *session, int64_t id)
+{
+    char key[32];
+    rows_key(id, key);
+    return session_get(session, key);
+}
+
 /* Everything of a new step inside the transaction; the head is its parent. */
 static bool insert_all(struct session *session, const struct session_step *step,
                        struct session_event *tried, struct err *err)
@@ -159,7 +178,7 @@ static bool insert_all(struct session *session, const struct session_step *step,
     };
     if (tried && !session_insert_event(session, tried, err))
         return false;
-    if (!session_insert_step(session, step, err) ||
+    if (!session_insert_step(session, step, err) || !insert_rows(session, step, err) ||
         !set_redo(session, step->parent, step->id, err) ||
         !session_set_head(session, step->id, err))
         return false;

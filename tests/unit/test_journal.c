@@ -423,6 +423,80 @@ static void journal_resume__other_model__refused_with_both_hashes(void **state)
     model_free(model);
 }
 
+/* The model of the desk, from a file: nobody knows its hash. */
+static struct model *unhashed_model(void)
+{
+    char path[] = "/tmp/bankai-test-XXXXXX";
+    struct buf file = {0};
+    struct err err;
+    tiny_write(&tiny_default, &file);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, file.data, file.len) == (ssize_t)file.len);
+    (void)close(fd);
+    struct model *model = model_open(path, &err);
+    t_ok(model != NULL, &err);
+    (void)unlink(path);
+    buf_free(&file);
+    return model;
+}
+
+/* The weights agree, so it opens; the file does not, so nothing is measured with it. */
+static void journal_resume__weights_agree__file_is_proven_before_the_first_step(void **state)
+{
+    (void)state;
+    struct err err;
+    struct desk desk;
+    struct search_try tried;
+    double gaps[PROBES];
+    struct rng rng;
+    rng_seed(&rng, 54);
+    struct flip flip = random_row(&rng);
+    desk_set_up(&desk, "unproven");
+    t_ok(journal_keep(desk.journal, &flip, &tried, NULL, &err), &err);
+    desk_close(&desk);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        if (wrong)
+            fixture_sql(desk.path, "UPDATE origin SET model_sha256 = lower(hex(zeroblob(32)))");
+        desk.model = unhashed_model();
+        desk.session = session_open(desk.path, SESSION_WRITE, &err);
+        t_ok(desk.session != NULL, &err);
+        desk.journal = journal_resume(desk.session, desk.model, &desk.inputs, &desk.options,
+                                      "test", NULL, &err);
+        t_ok(desk.journal != NULL, &err);
+        uint64_t events = session_event_count(desk.session);
+        bool kept = journal_measure(desk.journal, &flip, gaps, &tried.fitness, NULL, &err);
+        assert_int_equal(kept, !wrong);
+        if (wrong)
+            assert_int_equal(err.code, ERR_MISMATCH);
+        assert_int_equal(session_event_count(desk.session), events + (wrong ? 0 : 1));
+        desk_close(&desk);
+    }
+}
+
+/* A session that names other weights is refused, though the file is the right one. */
+static void journal_resume__session_names_other_weights__refused(void **state)
+{
+    (void)state;
+    struct err err;
+    struct desk desk;
+    struct search_try tried;
+    struct rng rng;
+    rng_seed(&rng, 55);
+    struct flip flip = random_row(&rng);
+    desk_set_up(&desk, "weights");
+    t_ok(journal_keep(desk.journal, &flip, &tried, NULL, &err), &err);
+    desk_close(&desk);
+    fixture_sql(desk.path, "UPDATE kept SET value = 'other' WHERE key = 'rows 1'");
+    struct model *model = unhashed_model();
+    desk.session = session_open(desk.path, SESSION_WRITE, &err);
+    assert_null(journal_resume(desk.session, model, &desk.inputs, &desk.options, "test", NULL,
+                               &err));
+    assert_int_equal(err.code, ERR_MISMATCH);
+    assert_non_null(strstr(err.message, "the session says other"));
+    session_close(desk.session);
+    model_free(model);
+}
+
 static void journal_settings__there_and_back__the_same(void **state)
 {
     (void)state;
@@ -491,6 +565,8 @@ int main(void)
         cmocka_unit_test(journal_import__refused__nothing_has_changed),
         cmocka_unit_test(journal_import__cancelled__nothing_has_changed),
         cmocka_unit_test(journal_resume__other_model__refused_with_both_hashes),
+        cmocka_unit_test(journal_resume__weights_agree__file_is_proven_before_the_first_step),
+        cmocka_unit_test(journal_resume__session_names_other_weights__refused),
         cmocka_unit_test(journal_settings__there_and_back__the_same),
     };
     return cmocka_run_group_tests_name("journal", tests, make_folder, drop_folder);
