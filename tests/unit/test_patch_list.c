@@ -156,6 +156,28 @@ static void patch_list__same_twice__cancels(void **state)
     patch_list_free(&list);
 }
 
+/* One patch of all of them does what they do one after the other. */
+static void patch_list_join__several_one_twice__their_sum(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *const words[] = {"try", "--patch", fixture->first.path, "--patch",
+                                 fixture->second.path, "--patch", fixture->first.path, NULL};
+    struct patch_list list;
+    struct err err = {0};
+    t_ok(read_list(fixture->model, words, &list, &err), &err);
+    struct patch *joined = patch_list_join(&list, fixture->model);
+    assert_int_equal(joined->flip_count, 1);
+    assert_int_equal(joined->flips[0].row, 2);
+    t_ok(patch_list_apply(&list, fixture->model, &err), &err);
+    struct state_name name = model_state(fixture->model);
+    patch_list_remove(&list, fixture->model);
+    t_ok(patch_apply(joined, fixture->model, &err), &err);
+    assert_true(state_name_equal(name, model_state(fixture->model)));
+    t_ok(patch_apply(joined, fixture->model, &err), &err);
+    patch_free(joined);
+    patch_list_free(&list);
+}
+
 static void patch_list__other_model__refused_unless_forced(void **state)
 {
     struct fixture *fixture = *state;
@@ -200,6 +222,7 @@ int main(void)
         cmocka_unit_test(patch_list__several__on_and_off),
         cmocka_unit_test(patch_list__none__empty),
         cmocka_unit_test(patch_list__same_twice__cancels),
+        cmocka_unit_test(patch_list_join__several_one_twice__their_sum),
         cmocka_unit_test(patch_list__other_model__refused_unless_forced),
         cmocka_unit_test(patch_list__last_does_not_fit__nothing_on),
     };
