@@ -11,6 +11,7 @@
 #include "tests/simple.h"
 #include "tests/sparse.h"
 #include "tests/t.h"
+#include "tests/truth.h"
 
 enum { PROBES = 6 };
 
@@ -119,7 +120,11 @@ static size_t check_promise(struct model *model, const struct probe *probes, siz
         bool merged = false;
         t_ok(answer_encode(model_tokenizer(model), probes[i].prompt, &prompt, probes[i].correct,
                            &answer, &merged, &err), &err);
-        struct generate_request request = {&prompt, answer.count + 1, true};
+        struct generate_request request = {
+            .prompt = &prompt,
+            .tokens_max = answer.count + 1,
+            .stop_at_newline = true,
+        };
         struct generation said = {0};
         t_ok(generate_greedy(model, &request, 1, 2, &said, NULL, NULL, &err), &err);
         bool ended = said.ids.count < request.tokens_max; /* and no line feed, or is one */
@@ -284,6 +289,68 @@ static void kl__flips__as_defined_whatever_stands_beside(void **state)
     model_free(base);
 }
 
+/* KL from the float64 network, mean over the prompt; *noise is its size if the logits
+ * were off by 1e-3 of theirs, as the engine's are allowed to be (test_forward.c). */
+static double kl_truth(struct model *model, const struct flip *flip, const char *prompt,
+                       double *noise)
+{
+    size_t vocab = model_shape(model)->vocab;
+    struct ids ids = simple_encode(model, prompt);
+    double *p = x_new(ids.count * vocab, sizeof *p), *q = x_new(ids.count * vocab, sizeof *q);
+    double sum = 0, spread = 0, squares = 0;
+    truth_logits(model, ids.data, ids.count, p);
+    model_flip(model, flip);
+    truth_logits(model, ids.data, ids.count, q);
+    model_flip(model, flip);
+    for (size_t at = 0; at < ids.count; at++) {
+        double p_total = 0, q_total = 0;
+        for (size_t i = at * vocab; i < (at + 1) * vocab; i++) {
+            p_total += exp(p[i]);
+            q_total += exp(q[i]);
+        }
+        for (size_t i = at * vocab; i < (at + 1) * vocab; i++) {
+            double change = p[i] - log(p_total) - (q[i] - log(q_total));
+            sum += exp(p[i]) / p_total * change;
+            spread += exp(p[i]) / p_total * fabs(change);
+            squares += p[i] * p[i];
+        }
+    }
+    double error = 1e-3 * sqrt(squares / (double)(ids.count * vocab));
+    /* |d KL| <= E|log p - log q| * (error in log p) * 2 + (error)^2 */
+    *noise = 4 * error * spread / (double)ids.count + 4 * error * error;
+    sum /= (double)ids.count;
+    free(p);
+    free(q);
+    ids_free(&ids);
+    return sum;
+}
+
+static void kl__flips__close_to_double_precision(void **state)
+{
+    (void)state;
+    static const char *const prompts[] = {"the cat sat on", "abcd", "2+2=4"};
+    struct model *model = simple_model(&tiny_default);
+    double largest = 0;
+    for (size_t i = 0; i < countof(prompts); i++)
+        for (size_t f = 0; f < countof(flips); f++) {
+            struct probe probe = simple_probe(prompts[i], "x", "");
+            struct measure_options options = {METRIC_KL, 1, 0};
+            struct measure *measure = measure_of(model, &probe, 1, &options);
+            double gap = 0, noise = 0, truth = kl_truth(model, &flips[f], prompts[i], &noise);
+            model_flip(model, &flips[f]);
+            run(measure, &gap);
+            model_flip(model, &flips[f]);
+            measure_free(measure);
+            largest = fmax(largest, truth / noise);
+            if (!(fabs(-gap - truth) < noise))
+                fail_msg("flip %zu: %.9g, in double precision %.9g +- %.2g", f, -gap, truth,
+                         noise);
+        }
+    print_message("the largest divergence is %.3g times its noise\n", largest);
+    assert_true(largest > 10); /* else nothing was tested */
+    model_free(model);
+}
+
 /* The base is what it was when it was taken, flips and all. */
 static void measure_set_base__on_a_flipped_model__zero_there(void **state)
 {
@@ -411,6 +478,7 @@ int main(void)
         cmocka_unit_test(logits_kl__far_apart__no_overflow),
         cmocka_unit_test(kl__nothing_flipped__zero_and_not_minus_zero),
         cmocka_unit_test(kl__flips__as_defined_whatever_stands_beside),
+        cmocka_unit_test(kl__flips__close_to_double_precision),
         cmocka_unit_test(measure_set_base__on_a_flipped_model__zero_there),
         cmocka_unit_test(measure_set_base__cancelled__fails),
         cmocka_unit_test(measure_new__kl_of_a_long_text__refused_with_figures),
