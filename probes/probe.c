@@ -11,6 +11,7 @@
 #include "probes/probe_int.h"
 #include "src/base/buf.h"
 #include "src/base/json_field.h"
+#include "src/base/num.h"
 
 enum {
     PROBES_MAX = 1000000,
@@ -159,16 +160,18 @@ static void free_probe(struct probe *probe)
 
 /* ---- one set -------------------------------------------------------------- */
 
-/* "dir/easy.json" is the set "easy". */
+/* "dir/easy.json" and "dir/easy.jsonl" are the set "easy". */
 static char *set_name(const char *name)
 {
-    static const char ending[] = ".json";
+    static const char *const endings[] = {".json", ".jsonl"};
     const char *slash = strrchr(name, '/');
     const char *base = slash ? slash + 1 : name;
     size_t len = strlen(base);
-    size_t ending_len = strlen(ending);
-    if (len > ending_len && strcmp(base + len - ending_len, ending) == 0)
-        len -= ending_len;
+    for (size_t i = 0; i < countof(endings); i++) {
+        size_t ending_len = strlen(endings[i]);
+        if (len > ending_len && strcmp(base + len - ending_len, endings[i]) == 0)
+            return x_copy(base, len - ending_len);
+    }
     return x_copy(base, len);
 }
 

@@ -44,7 +44,7 @@ struct train_options train_default_options(void)
         .first_k = 64,
         .most_k = 400,
         .steps = 100,
-        .validation = 200,
+        .validation = TRAIN_A_FIFTH,
         .seed = 42,
     };
 }
@@ -158,6 +158,8 @@ struct train *train_new(struct model *model, const struct items *targets,
     struct train *train = x_new(1, sizeof *train);
     *train = (struct train){.model = model, .targets = targets, .controls = controls,
                             .options = *options, .k = options->first_k};
+    if (options->validation == TRAIN_A_FIFTH)
+        train->options.validation = targets->count / 5 < 200 ? targets->count / 5 : 200;
     if (check_options(train, err) && prepare(train, cancel, err))
         return train;
     train_free(train);

@@ -34,14 +34,16 @@ struct train_options {
     size_t first_k, most_k;  /* flips of a step */
     uint64_t steps;          /* at most */
     double bytes_max;        /* of the patch (units_bytes), 0: no limit */
-    size_t validation;       /* targets set apart */
+    size_t validation;       /* targets set apart; TRAIN_A_FIFTH: of them, at most 200 */
     uint64_t patience;       /* stop when validation has not risen for so many steps; 0: never */
     uint64_t seed;
     int threads;
 };
 
+#define TRAIN_A_FIFTH SIZE_MAX
+
 /* 8-bit chunks of all projections of the layers, snr, 128 targets and 128 controls with
- * weight 1, 64 to 400 flips, 100 steps, 200 targets for validation, seed 42. */
+ * weight 1, 64 to 400 flips, 100 steps, a fifth of the targets for validation, seed 42. */
 struct train_options train_default_options(void);
 
 struct train;

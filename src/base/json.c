@@ -14,7 +14,9 @@ void json_need_memory(void)
     json_set_alloc_funcs(x_bytes, free);
 }
 
-json_t *json_parse(const char *text, size_t len, const char *name, struct err *err)
+/* lines_before: of the file, for messages */
+static json_t *parse_part(const char *text, size_t len, size_t lines_before, const char *name,
+                          struct err *err)
 {
     json_error_t problem;
     json_t *value = json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
@@ -22,9 +24,49 @@ json_t *json_parse(const char *text, size_t len, const char *name, struct err *e
     if (value)
         return value;
     (void)err_set(err, ERR_FORMAT, "is not valid JSON: %s", problem.text);
-    (void)err_where(err, "line %d, column %d", problem.line, problem.column);
+    (void)err_where(err, "line %zu, column %d", lines_before + (size_t)problem.line,
+                    problem.column);
     (void)err_file(err, name);
     return NULL;
+}
+
+json_t *json_parse(const char *text, size_t len, const char *name, struct err *err)
+{
+    return parse_part(text, len, 0, name, err);
+}
+
+static bool is_blank(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!strchr(" \t\r", text[i]) || text[i] == '\0')
+            return false;
+    return true;
+}
+
+json_t *json_parse_lines(const char *text, size_t len, const char *name, struct err *err)
+{
+    json_t *array = json_array();
+    for (size_t begin = 0, line = 0; begin < len; line++) {
+        const char *feed = memchr(text + begin, '\n', len - begin);
+        size_t end = feed ? (size_t)(feed - text) : len;
+        json_t *value = NULL;
+        bool blank = is_blank(text + begin, end - begin);
+        if (!blank)
+            value = parse_part(text + begin, end - begin, line, name, err);
+        if (!blank && (!value || json_array_append_new(array, value) != 0)) {
+            json_decref(array);
+            return NULL;
+        }
+        begin = end + 1;
+    }
+    return array;
+}
+
+static bool names_lines(const char *path)
+{
+    static const char ending[] = ".jsonl";
+    size_t len = strlen(path), ending_len = sizeof ending - 1;
+    return len > ending_len && strcmp(path + len - ending_len, ending) == 0;
 }
 
 json_t *json_read(const char *path, struct err *err)
@@ -32,7 +74,8 @@ json_t *json_read(const char *path, struct err *err)
     struct buf text = {0};
     json_t *value = NULL;
     if (file_read(path, file_bytes_max, &text, err))
-        value = json_parse(text.data, text.len, path, err);
+        value = names_lines(path) ? json_parse_lines(text.data, text.len, path, err)
+                                  : json_parse(text.data, text.len, path, err);
     buf_free(&text);
     return value;
 }

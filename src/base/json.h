@@ -26,7 +26,10 @@ void json_need_memory(void);
  * The caller owns the result (json_decref). */
 json_t *json_parse(const char *text, size_t len, const char *name, struct err *err);
 
-/* Read and parse a file of at most 256 MiB. */
+/* One document on each line that is not blank, as an array; JSON lines. */
+json_t *json_parse_lines(const char *text, size_t len, const char *name, struct err *err);
+
+/* Read and parse a file of at most 256 MiB; one whose name ends in ".jsonl" as lines. */
 json_t *json_read(const char *path, struct err *err);
 
 /* Append the document as text: one line, or indented by two. */

@@ -1006,6 +1006,25 @@ static void json_read__file__parsed_or_refused_with_its_name(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static void json_parse_lines__blank_lines__count_for_the_place_alone(void **state)
+{
+    (void)state;
+    static const char good[] = "{\"a\": 1}\n \t\r\n[2]\n\n", bad[] = "[1]\n\n{\"a\": ]\n";
+    struct err err = {0};
+    json_t *array = json_parse_lines(good, strlen(good), "f.jsonl", &err);
+    t_ok(array != NULL, &err);
+    assert_int_equal(json_array_size(array), 2);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(array, 0), "a")), 1);
+    assert_int_equal(json_integer_value(json_array_get(json_array_get(array, 1), 0)), 2);
+    json_decref(array);
+    assert_null(json_parse_lines(bad, strlen(bad), "f.jsonl", &err));
+    t_err_is(&err, ERR_FORMAT, "line 3, column 7",
+             "is not valid JSON: unexpected token near ']'");
+    assert_string_equal(err.file, "f.jsonl");
+    const char nul[] = "\0\n";
+    assert_null(json_parse_lines(nul, 2, "f.jsonl", &err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1051,6 +1070,7 @@ int main(void)
         cmocka_unit_test(json_print__parsed__is_the_same_text),
         cmocka_unit_test(json_text__any_bytes__are_a_string),
         cmocka_unit_test(json_kind__values__in_words),
+        cmocka_unit_test(json_parse_lines__blank_lines__count_for_the_place_alone),
         cmocka_unit_test(json_read__file__parsed_or_refused_with_its_name),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

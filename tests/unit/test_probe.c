@@ -67,7 +67,7 @@ static void probe_set_parse__name_of_file__without_folder_and_ending(void **stat
         const char *path;
         const char *name;
     } rows[] = {
-        {"easy.json", "easy"}, {"./a.b/easy.json", "easy"}, {"easy.jsonl", "easy.jsonl"},
+        {"easy.json", "easy"}, {"./a.b/easy.json", "easy"}, {"easy.jsonl", "easy"},
         {"math", "math"},      {"dir/.json", ".json"},      {"dir.json/easy", "easy"},
     };
     static const char text[] = "[{\"prompt\": \"p\", \"correct\": \"c\"}]";

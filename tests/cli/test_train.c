@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * bankai train: a few steps on the embedded model.
+ */
+#include "patches/patch.h"
+#include "tests/cli/look.h"
+#include "tests/cli/run.h"
+#include "tests/t.h"
+
+#define SMALL "--batch", "16", "--batch-controls", "8", "--flips", "8", "--flips-max", "20"
+
+/* Targets as JSON lines: the second derivatives of a x^n. */
+static const char *write_targets(const char *name, unsigned first, unsigned last)
+{
+    struct buf text = {0};
+    for (unsigned a = first; a <= last; a++)
+        for (unsigned n = 3; n < 9; n++)
+            buf_add_format(&text,
+                           "{\"prompt\": \"The second derivative of %ux^%u is\", \"correct\": "
+                           "\" %ux^%u\", \"category\": \"power\"}\n",
+                           a, n, a * n * (n - 1), n - 2);
+    const char *path = run_write(name, text.data, text.len);
+    buf_free(&text);
+    return path;
+}
+
+static void train__a_few_steps__patch_and_numbers_agree(void **state)
+{
+    (void)state;
+    struct err err;
+    const char *patch_path = run_path("train.json");
+    const char *targets = write_targets("targets.jsonl", 2, 8);
+    const char *heldout = write_targets("unseen.jsonl", 9, 9);
+    struct run *run = run_ok("train", "nano", "--targets", targets, "--controls", "knowledge",
+                             "--heldout", heldout, "--steps", "3", SMALL, "-o", patch_path,
+                             "--json", NULL);
+    json_t *last = NULL;
+    int64_t kept = 0, steps = 0;
+    for (const char *line = run->out.data; *line; line = strchr(line, '\n') + 1) {
+        json_decref(last);
+        last = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
+        assert_non_null(last);
+        if (strcmp(look_text(last, "event"), "step") == 0) {
+            kept += look_int(last, "kept");
+            assert_int_equal(look_int(last, "number"), ++steps);
+        }
+    }
+    assert_int_equal(steps, 3);
+    assert_true(kept > 0);
+    assert_string_equal(look_text(last, "event"), "done");
+    assert_int_equal(look_int(last, "steps"), 3);
+    json_t *totals = look(last, "totals", JSON_OBJECT);
+    assert_int_equal(look_int(look(totals, "unseen", JSON_OBJECT), "n"), 6);
+    /* every unit is 8 bits; the patch has exactly those */
+    int64_t units = look_int(last, "units");
+    struct patch *patch = patch_read(patch_path, &err);
+    t_ok(patch != NULL, &err);
+    int bits = 0;
+    for (size_t i = 0; i < patch->flip_count; i++)
+        bits += __builtin_popcountll(patch->flips[i].mask[0]) +
+                __builtin_popcountll(patch->flips[i].mask[1]);
+    assert_int_equal(bits, 8 * units);
+    patch_free(patch);
+    json_decref(last);
+    run_free(run);
+    run_free(run_ok("patch", "verify", patch_path, "nano", NULL));
+}
+
+static void train__same_seed__same_patch(void **state)
+{
+    (void)state;
+    const char *targets = write_targets("again.jsonl", 2, 6);
+    const char *one = run_path("one.json"), *three = run_path("three.json");
+    run_free(run_ok("train", "nano", "--targets", targets, "--steps", "2", SMALL, "--threads",
+                    "1", "-o", one, NULL));
+    run_free(run_ok("train", "nano", "--targets", targets, "--steps", "2", SMALL, "--threads",
+                    "3", "-o", three, NULL));
+    look_same_files(one, three);
+}
+
+static void train__bad_calls__one_line(void **state)
+{
+    (void)state;
+    const char *targets = write_targets("few.jsonl", 2, 3);
+    run_refused("usage", "no --targets given", "train", "nano", "-o", run_path("x.json"), NULL);
+    run_refused("usage", "no -o PATCH given", "train", "nano", "--targets", targets, NULL);
+    run_refused("usage", "--rank: 'best' is unknown", "train", "nano", "--targets", targets, "-o",
+                run_path("x.json"), "--rank", "best", NULL);
+    run_refused("range", "units of 24 weights", "train", "nano", "--targets", targets, "-o",
+                run_path("x.json"), "--unit", "24", NULL);
+    run_refused("usage", "is given twice", "train", "nano", "--targets", targets, "--heldout",
+                targets, "-o", run_path("x.json"), NULL);
+    const char *bad = run_write("bad.jsonl", "{\"prompt\": \"a\", \"correct\": \"b\"}\n{]\n", 35);
+    run_refused("format", "is not valid JSON", "train", "nano", "--targets", bad, "-o",
+                run_path("x.json"), NULL);
+    assert_false(look_exists(run_path("x.json")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(train__a_few_steps__patch_and_numbers_agree),
+        cmocka_unit_test(train__same_seed__same_patch),
+        cmocka_unit_test(train__bad_calls__one_line),
+    };
+    return cmocka_run_group_tests_name("train", tests, NULL, NULL);
+}
