@@ -257,7 +257,9 @@ struct task *task_parse(const char *text, size_t len, const char *name,
     };
     task->set = x_new(1, sizeof *task->set);
     task->set->name = task_name(name);
-    bool ok = prepare(&reader, err) && sha256_text(text ? text : "", len, task->sha256, err) &&
+    if (!text)
+        text = ""; /* an empty file is no bytes at no place */
+    bool ok = prepare(&reader, err) && sha256_text(text, len, task->sha256, err) &&
               (read_lines(&reader, text, len, err) || err_file(err, name));
     pattern_free(reader.answer_extract);
     if (ok)

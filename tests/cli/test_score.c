@@ -3,6 +3,7 @@
  * score, as a person and as a script sees it; the rule itself has its own test.
  */
 #include "tests/cli/look.h"
+#include "tests/session_fixture.h"
 #include "tests/t.h"
 
 static const char stored[] =
@@ -146,13 +147,12 @@ static void score__evaluation__same_verdicts_without_a_model(void **state)
     run_free(run);
 }
 
-/* A search asks at its end, and keeps the answers elsewhere. */
+/* One that was begun and never asked. */
 static const char *unasked_session(void)
 {
-    const char *session = run_path("unasked.bankai");
-    run_free(run_bankai(NULL, "search", "nano", "--target", asked(), "-s", session, "-o",
-                        run_path("unasked.json"), "--iters", "1", NULL));
-    return session;
+    const char *path = run_path("unasked.bankai");
+    session_close(fixture_new(path));
+    return path;
 }
 
 static void score__session__answers_at_the_head(void **state)
@@ -169,6 +169,14 @@ static void score__session__answers_at_the_head(void **state)
     verdicts_are(run_ok("score", session, "--json", NULL), "seven 0, two 1, sum 1");
     verdicts_are(run_ok("score", session, "--json", "--before", "--mode", "number", NULL),
                  "seven 1, two 1, sum 1");
+    /* the mode goes on with the session */
+    struct run *run = run_bankai(NULL, "search", "-s", session, "-o", run_path("on.json"),
+                                 "--iters", "1", "--json", NULL);
+    json_t *events = run_json_lines(run);
+    json_t *totals = look(look_last(events), "totals", JSON_OBJECT);
+    assert_int_equal(look_int(look(totals, "asked", JSON_OBJECT), "right_base"), 1);
+    json_decref(events);
+    run_free(run);
     run_refused("usage", "--mode is decided by the session, expected it only for a new one",
                 "search", "nano", "-s", session, "--mode", "math", NULL);
     run_refused("usage", "has no answers of step 0", "score",
