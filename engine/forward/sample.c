@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "engine/engine.h"
-#include "engine/kernel/divergence.h"
 #include "engine/kernel/kernel.h"
 #include "engine/kernel/math.h"
 #include "src/base/rng.h"
@@ -35,13 +34,15 @@ double logits_log_sum_exp(const float *logits, size_t count)
 
 double logits_log_sum_exp_double(const float *logits, size_t count)
 {
-    return divergence_log_sum(logits, count);
+    double largest = (double)kernel()->max(logits, count);
+    return largest + math_log(kernel()->sum_exp_double(logits, count, largest));
 }
 
 double logits_kl(const float *base, double base_sum, const float *now, double now_sum,
                  size_t count)
 {
-    return divergence_kl(base, base_sum, now, now_sum, count);
+    double sum = kernel()->divergence(base, base_sum, now, now_sum, count);
+    return sum > 0 ? sum : 0; /* below 0 is rounding */
 }
 
 double logits_log_prob(const float *logits, size_t count, int32_t id)

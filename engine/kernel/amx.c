@@ -3,6 +3,7 @@
  * AMX: products of many tokens in tiles (amx_product.c); everything else is what
  * the AVX-512 level has, whose CPUs these all are.
  */
+#include "engine/kernel/divergence.h"
 #include "engine/kernel/level.h"
 #include "engine/kernel/outer.h"
 
@@ -71,4 +72,6 @@ const struct kernel kernel_amx = {
     .add = add,
     .max = max,
     .sum_exp = sum_exp,
+    .sum_exp_double = divergence_sum_exp,
+    .divergence = divergence_sum,
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/kernel/avx2.h"
+#include "engine/kernel/divergence.h"
 #include "engine/kernel/level.h"
 #include "engine/kernel/outer.h"
 
@@ -224,4 +225,6 @@ const struct kernel kernel_avx2 = {
     .add = add,
     .max = avx2_max,
     .sum_exp = sum_exp,
+    .sum_exp_double = divergence_sum_exp,
+    .divergence = divergence_sum,
 };

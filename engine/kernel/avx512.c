@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "engine/kernel/avx512.h"
+#include "engine/kernel/divergence.h"
 #include "engine/kernel/level.h"
 #include "engine/kernel/outer.h"
 
@@ -176,4 +177,6 @@ const struct kernel kernel_avx512 = {
     .add = add,
     .max = avx512_max,
     .sum_exp = sum_exp,
+    .sum_exp_double = divergence_sum_exp,
+    .divergence = divergence_sum,
 };

@@ -131,6 +131,12 @@ struct kernel {
     /* Largest element (n > 0), and the sum of exp(x[i] - max). */
     float (*max)(const float *x, size_t n);
     float (*sum_exp)(const float *x, size_t n, float max);
+
+    /* The same in double precision, and the divergence of two distributions
+     * (divergence.h). */
+    double (*sum_exp_double)(const float *x, size_t n, double max);
+    double (*divergence)(const float *base, double base_sum, const float *now, double now_sum,
+                         size_t n);
 };
 
 /* Panels: the same blocks in another order, so that decoding reads 16 rows side

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/kernel/divergence.h"
 #include "engine/kernel/exp.h"
 #include "engine/kernel/level.h"
 #include "engine/kernel/outer.h"
@@ -350,4 +351,6 @@ const struct kernel kernel_neon = {
     .add = add,
     .max = max,
     .sum_exp = sum_exp,
+    .sum_exp_double = divergence_sum_exp,
+    .divergence = divergence_sum,
 };

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/kernel/divergence.h"
 #include "engine/kernel/exp.h"
 #include "engine/kernel/half.h"
 #include "engine/kernel/level.h"
@@ -304,4 +305,6 @@ const struct kernel kernel_ref = {
     .add = add,
     .max = max,
     .sum_exp = sum_exp,
+    .sum_exp_double = divergence_sum_exp,
+    .divergence = divergence_sum,
 };

@@ -210,6 +210,31 @@ static void half_value__all_values__equal_powers_of_two(void **state)
     }
 }
 
+/* Lengths around the lanes; far apart, so that terms vanish. */
+static void divergence__all_lengths__equal_at_every_level(void **state)
+{
+    (void)state;
+    enum { MOST = 600 };
+    float x[MOST], y[MOST];
+    struct rng rng;
+    rng_seed(&rng, 8);
+    for (size_t n = 1; n <= MOST; n = n < 50 ? n + 1 : n * 2 - 3) {
+        for (size_t i = 0; i < n; i++) {
+            x[i] = (float)(rng_unit(&rng) * (n % 3 ? 20 : 2000));
+            y[i] = x[i] + (float)rng_unit(&rng);
+        }
+        double base = n % 3 ? 21 : 2001;
+        for (size_t l = 1; l < level_count; l++) {
+            double ref = kernel_ref.sum_exp_double(x, n, base);
+            double got = levels[l]->sum_exp_double(x, n, base);
+            assert_same_bits("sum_exp_double", levels[l]->name, &ref, &got, sizeof ref);
+            ref = kernel_ref.divergence(x, base, y, base + 1, n);
+            got = levels[l]->divergence(x, base, y, base + 1, n);
+            assert_same_bits("divergence", levels[l]->name, &ref, &got, sizeof ref);
+        }
+    }
+}
+
 static int pick_levels(void **state)
 {
     (void)state;
@@ -228,6 +253,7 @@ int main(void)
         cmocka_unit_test(product__definition__integers_by_independent_sum),
         cmocka_unit_test(product__flipped_row__negated_and_zero_stays_positive),
         cmocka_unit_test(half_value__all_values__equal_powers_of_two),
+        cmocka_unit_test(divergence__all_lengths__equal_at_every_level),
     };
     return cmocka_run_group_tests_name("kernel", tests, pick_levels, NULL);
 }
