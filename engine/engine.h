@@ -171,6 +171,10 @@ uint64_t model_patchable_rows(const struct model *model);
 uint64_t model_row_scale_sum(const struct model *model, int32_t layer, enum proj proj,
                              uint32_t row);
 
+/* 2^24 times |scale| of one group: as above, exact. */
+uint64_t model_group_scale(const struct model *model, int32_t layer, enum proj proj, uint32_t row,
+                           uint32_t group);
+
 /* Does the flip name weights of this model?  On failure err says which value
  * is out of which range (err->where is left to the caller). */
 bool model_flip_fits(const struct model *model, const struct flip *flip, struct err *err);

@@ -116,6 +116,15 @@ uint64_t model_row_scale_sum(const struct model *model, int32_t layer, enum proj
     return sum;
 }
 
+uint64_t model_group_scale(const struct model *model, int32_t layer, enum proj proj, uint32_t row,
+                           uint32_t group)
+{
+    const struct matrix *matrix = model_matrix(model, layer, proj);
+    BUG_ON(!matrix || row >= matrix->rows || group >= matrix->groups);
+    size_t index = (size_t)row * matrix->groups + group;
+    return half_magnitude(block_scale(matrix->blocks + index * GROUP_BYTES));
+}
+
 bool model_flip_fits(const struct model *model, const struct flip *flip, struct err *err)
 {
     if ((unsigned)flip->proj >= PROJ_COUNT)

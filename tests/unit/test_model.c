@@ -181,6 +181,8 @@ static void model_row_scale_sum__by_hand__exact(void **state)
         block[GROUP_BYTES + 1] = 0x3C; /* 1.0 */
         assert_int_equal(model_row_scale_sum(model, 0, PROJ_DOWN, 7),
                          cases[i].units + (1 << 24));
+        assert_int_equal(model_group_scale(model, 0, PROJ_DOWN, 7, 0), cases[i].units);
+        assert_int_equal(model_group_scale(model, 0, PROJ_DOWN, 7, 1), 1 << 24);
     }
     model_free(model);
 }
