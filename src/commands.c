@@ -22,6 +22,7 @@ extern const struct command command_score;
 extern const struct command command_bench;
 extern const struct command command_synth;
 extern const struct command command_session;
+extern const struct command command_experiment;
 extern const struct command command_demo;
 extern const struct command command_help;
 
@@ -43,6 +44,7 @@ const struct command *const cli_commands[] = {
     &command_bench,
     &command_synth,
     &command_session,
+    &command_experiment,
     &command_demo,
     &command_help,
     NULL,

@@ -30,8 +30,8 @@ static bool belongs(const struct patch *patch, struct model *model, bool force, 
     return true;
 }
 
-static bool read_one(const char *path, struct model *model, bool force, struct patch_list *list,
-                     struct err *err)
+bool patch_list_add(const char *path, struct model *model, bool force, struct patch_list *list,
+                    struct err *err)
 {
     struct patch *patch = patch_read(path, err);
     if (!patch)
@@ -49,7 +49,7 @@ bool patch_list_read(const struct arguments *arguments, struct model *model,
     const char *path = NULL;
     *list = (struct patch_list){0};
     for (int i = 0; (path = arguments_each(arguments, "patch", i)) != NULL; i++)
-        if (!read_one(path, model, force, list, err)) {
+        if (!patch_list_add(path, model, force, list, err)) {
             patch_list_free(list);
             return false;
         }

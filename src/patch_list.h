@@ -28,6 +28,10 @@ struct patch_list {
 bool patch_list_read(const struct arguments *arguments, struct model *model,
                      struct patch_list *list, struct err *err);
 
+/* One more, from a path that was given in another way. */
+bool patch_list_add(const char *path, struct model *model, bool force, struct patch_list *list,
+                    struct err *err);
+
 /* Put all patches on the model, in order; on failure none is on. */
 bool patch_list_apply(const struct patch_list *list, struct model *model, struct err *err);
 

@@ -112,6 +112,13 @@ static bool read_numbers(const struct arguments *arguments, struct search_option
     return true;
 }
 
+bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH_LAYERS_MAX],
+                        size_t *count, struct err *err)
+{
+    *count = 0;
+    return parse_layers(arguments_text(arguments, "layers", NULL), layers, count, err);
+}
+
 bool search_options_read(const struct arguments *arguments, struct search_options *options,
                          int32_t layers[SEARCH_LAYERS_MAX], struct err *err)
 {

@@ -49,4 +49,8 @@ bool search_options_leave_session(const struct arguments *arguments, struct err 
 bool search_options_read(const struct arguments *arguments, struct search_options *options,
                          int32_t layers[SEARCH_LAYERS_MAX], struct err *err);
 
+/* --layers alone; *count is 0 where it was not given. */
+bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH_LAYERS_MAX],
+                        size_t *count, struct err *err);
+
 #endif
