@@ -117,8 +117,9 @@ static bool all_stages(struct auditor *auditor, struct err *err)
     if (!ok)
         return false;
     audit_contrasts(auditor);
-    qsort(auditor->audit->findings, auditor->audit->count, sizeof *auditor->audit->findings,
-          compare_findings);
+    if (auditor->audit->count > 0) /* else there is no array */
+        qsort(auditor->audit->findings, auditor->audit->count, sizeof *auditor->audit->findings,
+              compare_findings);
     return true;
 }
 
