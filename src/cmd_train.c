@@ -116,7 +116,7 @@ static const struct option_spec options[] = {
 const struct command command_train = {
     .name = "train",
     .synopsis = "MODEL --targets SET --controls SET [--heldout SET] -o PATCH",
-    .summary = "Learn flips from thousands of targets, for prompts never seen",
+    .summary = "Learn flips from thousands of targets",
     .details = "Each step asks the gradient of a fresh minibatch which bits would help, flips\n"
                "hundreds of them together, and keeps them if a second fresh minibatch agrees.\n"
                "Targets are learned as whole answers; controls hold the model where it is, by\n"
