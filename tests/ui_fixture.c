@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/num.h"
 #include "src/base/rng.h"
 #include "tests/t.h"
 
@@ -38,9 +39,9 @@ static struct probe_set *new_probes(void)
         int right = sum ? a + b : a * b;
         buf_add_format(&json,
                        "%s{\"prompt\": \"What is %d %s %d? Answer:\", \"correct\": \" %d\", "
-                       "\"wrong\": \" %d\", \"name\": \"%s_%d_%d\", \"category\": \"\"}",
+                       "\"wrong\": \" %d\", \"name\": \"%s_%d_%d\", \"category\": \"%s\"}",
                        i ? ",\n" : "", a, sum ? "plus" : "times", b, right, right + 1,
-                       sum ? "plus" : "times", a, b);
+                       sum ? "plus" : "times", a, b, a < 5 ? "small" : a < 8 ? "medium" : "large");
     }
     buf_add_text(&json, "]\n");
     struct probe_set *set = probe_set_parse(json.data, json.len, "made-up", &err);
@@ -282,6 +283,42 @@ void ui_fixture_answers(struct ui_fixture *fixture, bool heldout)
     evaluation_free(event.answers.now);
 }
 
+static char *copy(const char *text)
+{
+    return x_copy(text, strlen(text));
+}
+
+void ui_fixture_audit(struct ui_fixture *fixture)
+{
+    static const struct {
+        size_t probe;
+        enum audit_code code;
+        enum audit_severity severity;
+        const char *why;
+    } found[] = {
+        {0, AUDIT_ALREADY_RIGHT, AUDIT_NOTE, "right already"},
+        {2, AUDIT_SEVERAL_TOKENS, AUDIT_WARNING, "several tokens"},
+        {2, AUDIT_WEAK_DISTRACTOR, AUDIT_WARNING, "the real competitor is \" 14\""},
+        {3, AUDIT_DEAD_PAIR, AUDIT_FATAL, "both answers end with the same token"},
+        {3, AUDIT_SEVERAL_TOKENS, AUDIT_WARNING, "several tokens"},
+        {3, AUDIT_ALREADY_RIGHT, AUDIT_NOTE, "right already"},
+        {3, AUDIT_NEAR_DUPLICATE, AUDIT_NOTE, "like times_4_3"},
+        {5, AUDIT_TRAILING_SPACE, AUDIT_NOTE, "white space"},
+        {20, AUDIT_CONTROL_WRONG, AUDIT_WARNING, "wrong already"},
+        {60, AUDIT_LONG_ANSWER, AUDIT_FATAL, "longer than what is generated"},
+    };
+    struct audit *audit = x_new(1, sizeof *audit);
+    audit->findings = x_new(countof(found), sizeof *audit->findings);
+    for (size_t i = 0; i < countof(found); i++) {
+        audit->findings[audit->count++] = (struct audit_finding){
+            found[i].code, found[i].severity, found[i].probe, copy(found[i].why)};
+        audit->by_severity[found[i].severity]++;
+    }
+    struct event event = {.type = EVENT_AUDIT, .job = JOB_AUDIT, .audit = audit};
+    app_event(fixture->app, &event);
+    audit_free(audit);
+}
+
 void ui_fixture_text(struct ui_fixture *fixture, const char *prompt, const char *base,
                      const char *now)
 {
@@ -322,11 +359,6 @@ struct ui_fixture *ui_fixture_new(int rows, int columns)
 }
 
 /* ---- states ------------------------------------------------------------------------- */
-
-static char *copy(const char *text)
-{
-    return x_copy(text, strlen(text));
-}
 
 void ui_fixture_states(struct ui_fixture *fixture, int64_t step)
 {

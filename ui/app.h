@@ -49,12 +49,34 @@ struct answer {
     size_t flip_count; /* accepted flips when measured: stale if others now */
 };
 
+/* What the audit found of a probe. */
+struct probe_note {
+    enum audit_code code;
+    enum audit_severity severity;
+    char *why; /* owned */
+};
+
+/* In which order the probes of a set are listed. */
+enum probe_order {
+    ORDER_SET, /* as in the files */
+    ORDER_NAME,
+    ORDER_GAP,     /* smallest first */
+    ORDER_DELTA,   /* what gained most first */
+    ORDER_VERDICT, /* broke, fixed, wrong, right */
+    ORDER_CATEGORY,
+    ORDER_BADGE, /* the worst first */
+    ORDER_COUNT,
+};
+
 struct probe_state {
     const struct probe *probe; /* borrowed from EVENT_OPENED */
     enum role role;
+    size_t category; /* of the set's, in order of first appearance */
     double before, now; /* gaps; NAN until measured */
     double previous;    /* before the last accepted flip or undo */
     double candidate;   /* under the last tried candidate; NAN if not measured */
+    struct probe_note *notes; /* fatal ones first */
+    size_t note_count;
     struct answer answer;
 };
 
@@ -72,6 +94,7 @@ struct search_state {
     size_t next_count;
     bool has_last;
     struct event_tried last; /* gaps not kept here: see probe_state.candidate */
+    size_t last_flips;       /* accepted flips it was tried with, SIZE_MAX: others than now */
     int64_t step;            /* of the session */
     bool can_redo;
     bool finished;           /* no candidate is left, or iterations are used up */
@@ -133,9 +156,14 @@ struct app {
     struct map_state map;
     struct probe_state *probes; /* targets, controls, held-out */
     size_t probe_count, target_count, control_count, heldout_count;
+    size_t category_count[3]; /* [role] */
     bool heldout_asked; /* its answers were asked for: show them */
     uint64_t heldout_looks;
-    size_t probe_cursor;
+    size_t probe_cursor; /* its set is the one that is shown */
+    size_t probe_last[3]; /* [role] where the cursor was when the set was left */
+    enum probe_order order;
+    bool order_reversed;
+    bool audited;        /* probe_state.notes are known */
     struct search_state search;
     struct compare_state compare;
     struct job_state job;
@@ -205,7 +233,9 @@ uint32_t app_row_rank(const struct map_matrix *matrix, uint32_t row);
 struct probe_state *app_selected_probe(struct app *app); /* or NULL */
 /* What a step is called, or NULL. */
 const char *app_state_name(const struct app *app, int64_t step);
-/* "won", "lost", "up", "down", "same" of a probe's gap, and its sign. */
+/* The set that the probes view shows. */
+enum role app_probe_tab(const struct app *app);
+/* "won", "lost", "up", "down", "same" of a probe's gap. */
 const char *app_gap_word(const struct probe_state *probe);
 
 #endif

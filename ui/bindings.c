@@ -23,6 +23,8 @@ const struct key_binding ui_bindings[] = {
     {"u", IN_ALL, "undo", "undo"},
     {"<Tab>", IN_ALL, "focus next", "view"},
     {"q", IN_ALL, "close", "quit"},
+    {"]", IN_PROBES, "tab next", "set"},
+    {"o", IN_PROBES, "sort", "sort"},
     {"R", IN_ALL, "answers", "answers"},
     {"F", IN_MAP | IN_SEARCH, "keep", "keep"},
     {":", IN_ALL, "prompt", "command"},
@@ -34,6 +36,8 @@ const struct key_binding ui_bindings[] = {
 
     /* around the screen */
     {"<Esc>", IN_ALL, "back", NULL},
+    {"[", IN_PROBES, "tab previous", NULL},
+    {"O", IN_PROBES, "sort reverse", NULL},
     {"{", IN_MAP, "layer previous", NULL},
     {"}", IN_MAP, "layer next", NULL},
     {"(", IN_MAP, "proj previous", NULL},

@@ -217,6 +217,10 @@ static void add_arguments(struct found *found, const struct app *app, const char
         add_sessions(found);
     else if (strcmp(name, "session") == 0)
         add(found, "name");
+    else if (strcmp(name, "sort") == 0)
+        add_words(found, command_orders);
+    else if (strcmp(name, "tab") == 0)
+        add_words(found, command_tabs);
     else if (strcmp(name, "theme") == 0)
         add_words(found, command_themes);
     else if (strcmp(name, "view") == 0)

@@ -27,6 +27,9 @@ command_function command_accept, command_answers, command_cancel, command_run_ge
 command_function command_diff, command_edit, command_go_to_step, command_name, command_patch_word,
     command_patches;
 
+/* commands_probes.c */
+command_function command_run_audit, command_sort, command_tab;
+
 /* commands_map.c */
 command_function command_goto, command_layer, command_proj;
 
@@ -53,6 +56,8 @@ bool command_needs_model(struct app *app, const struct command_call *call);
 extern const char *const command_motions[]; /* by enum motion */
 extern const char *const command_directions[];
 extern const char *const command_themes[];
+extern const char *const command_orders[]; /* by enum probe_order, then "reverse" */
+extern const char *const command_tabs[];   /* by enum role, then next and previous */
 extern const char *const command_patch_words[];
 extern const char *const command_projections[]; /* by enum proj, short names */
 

@@ -27,6 +27,9 @@ const char *const command_motions[] = {
 
 const char *const command_directions[] = {"next", "previous", NULL};
 const char *const command_patch_words[] = {"open", "previous", NULL};
+const char *const command_orders[] = {"set",      "name",  "gap",     "delta", "verdict",
+                                      "category", "badge", "reverse", NULL};
+const char *const command_tabs[] = {"targets", "controls", "held-out", "next", "previous", NULL};
 const char *const command_themes[] = {"dark", "light", NULL};
 
 const char *const command_projections[] = {

@@ -65,6 +65,25 @@ void event_diff_free(struct event_diff *diff)
     *diff = (struct event_diff){0};
 }
 
+/* What was measured. */
+static void free_measured(struct event *event)
+{
+    if (event->type == EVENT_SCALES) {
+        free(event->scales.mean);
+    } else if (event->type == EVENT_GAPS) {
+        free(event->gaps);
+    } else if (event->type == EVENT_ANSWERS) {
+        evaluation_free(event->answers.base);
+        evaluation_free(event->answers.now);
+    } else if (event->type == EVENT_AUDIT) {
+        audit_free(event->audit);
+    } else if (event->type == EVENT_TEXT) {
+        free(event->text.prompt);
+        generation_free(&event->text.base);
+        generation_free(&event->text.now);
+    }
+}
+
 static void free_parts(struct event *event)
 {
     switch (event->type) {
@@ -73,11 +92,8 @@ static void free_parts(struct event *event)
         free(event->opened.session);
         free(event->opened.view);
         break;
-    case EVENT_SCALES:
-        free(event->scales.mean);
-        break;
-    case EVENT_GAPS:
-        free(event->gaps);
+    case EVENT_SCALES: case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_TEXT:
+        free_measured(event);
         break;
     case EVENT_TRIED:
         free(event->tried.gaps);
@@ -89,15 +105,6 @@ static void free_parts(struct event *event)
     case EVENT_NEXT:
         free(event->next.flips);
         free(event->next.scales);
-        break;
-    case EVENT_ANSWERS:
-        evaluation_free(event->answers.base);
-        evaluation_free(event->answers.now);
-        break;
-    case EVENT_TEXT:
-        free(event->text.prompt);
-        generation_free(&event->text.base);
-        generation_free(&event->text.now);
         break;
     case EVENT_STATES:
         named_states_free(&event->states);

@@ -211,6 +211,24 @@ static void take_job_event(struct app *app, const struct event *event)
         take_error(app, event);
 }
 
+/* What the model says of probes and texts. */
+static void take_said(struct app *app, const struct event *event)
+{
+    if (event->type == EVENT_GAPS) {
+        probes_take_gaps(app, event->gaps);
+    } else if (event->type == EVENT_ANSWERS) {
+        probes_take_answers(app, &event->answers);
+        if (!event->unasked && !event->answers.kept)
+            said_answers(app, event->answers.heldout);
+    } else if (event->type == EVENT_AUDIT) {
+        probes_take_audit(app, event->audit);
+        if (!event->unasked)
+            said_audit(app, event->audit);
+    } else if (event->type == EVENT_TEXT) {
+        take_text(app, &event->text);
+    }
+}
+
 void app_event(struct app *app, struct event *event)
 {
     switch (event->type) {
@@ -220,8 +238,8 @@ void app_event(struct app *app, struct event *event)
     case EVENT_SCALES:
         map_take_scales(app, &event->scales);
         break;
-    case EVENT_GAPS:
-        probes_take_gaps(app, event->gaps);
+    case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_TEXT:
+        take_said(app, event);
         break;
     case EVENT_TRIED:
         search_take_tried(app, &event->tried, event->job);
@@ -234,14 +252,6 @@ void app_event(struct app *app, struct event *event)
         break;
     case EVENT_NEXT:
         search_take_next(app, &event->next);
-        break;
-    case EVENT_ANSWERS:
-        probes_take_answers(app, &event->answers);
-        if (!event->unasked && !event->answers.kept)
-            said_answers(app, event->answers.heldout);
-        break;
-    case EVENT_TEXT:
-        take_text(app, &event->text);
         break;
     case EVENT_STATES:
         states_take(app, &event->states);

@@ -29,6 +29,7 @@ void probes_open(struct app *app, const struct event_opened *opened);
 void probes_take_gaps(struct app *app, const double *gaps);
 void probes_take_now(struct app *app, const double *gaps);
 void probes_take_candidate(struct app *app, const double *gaps);
+void probes_take_audit(struct app *app, const struct audit *audit);
 void probes_take_answers(struct app *app, const struct event_answers *answers);
 /* Answers measured with more than the first `common` flips are stale for ever. */
 void probes_forget_after(struct app *app, size_t common);
@@ -46,6 +47,7 @@ void said_tried(struct app *app, const struct event_tried *tried, enum job_type 
 /* Before the state takes them: the old flips tell what came and what went. */
 void said_flips(struct app *app, const struct event_flips *flips, enum job_type job);
 void said_answers(struct app *app, bool heldout);
+void said_audit(struct app *app, const struct audit *audit);
 void said_written(struct app *app, const char *path);
 void said_finished(struct app *app, const char *message);
 

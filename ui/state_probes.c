@@ -5,6 +5,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ui/state_int.h"
 #include "ui/view_int.h"
@@ -12,11 +13,26 @@
 /* Smaller changes print as 0.00: they are called the same. */
 static const double gap_change_min = 0.005;
 
+bool probes_is_no_change(double change)
+{
+    return fabs(change) < gap_change_min;
+}
+
 static enum role role_of(const struct event_opened *opened, size_t i)
 {
     if (i < opened->target_count)
         return ROLE_TARGET;
     return i < opened->target_count + opened->control_count ? ROLE_CONTROL : ROLE_HELDOUT;
+}
+
+/* Of the probes of one role before this one, one has its category, or it is a new one. */
+static size_t category_of(struct app *app, size_t i)
+{
+    const struct probe_state *probe = &app->probes[i];
+    for (size_t j = i; j > 0 && app->probes[j - 1].role == probe->role; j--)
+        if (strcmp(app->probes[j - 1].probe->category, probe->probe->category) == 0)
+            return app->probes[j - 1].category;
+    return app->category_count[probe->role]++;
 }
 
 void probes_open(struct app *app, const struct event_opened *opened)
@@ -36,7 +52,17 @@ void probes_open(struct app *app, const struct event_opened *opened)
                                               .now = unknown,
                                               .previous = unknown,
                                               .candidate = unknown};
+        app->probes[i].category = category_of(app, i);
     }
+}
+
+static void forget_notes(struct probe_state *probe)
+{
+    for (size_t i = 0; i < probe->note_count; i++)
+        free(probe->notes[i].why);
+    free(probe->notes);
+    probe->notes = NULL;
+    probe->note_count = 0;
 }
 
 void probes_free(struct app *app)
@@ -44,10 +70,38 @@ void probes_free(struct app *app)
     for (size_t i = 0; i < app->probe_count; i++) {
         free(app->probes[i].answer.base);
         free(app->probes[i].answer.now);
+        forget_notes(&app->probes[i]);
     }
     free(app->probes);
     app->probes = NULL;
     app->probe_count = 0;
+    for (size_t role = 0; role < 3; role++)
+        app->category_count[role] = app->probe_last[role] = 0;
+    app->audited = false;
+}
+
+/* ---- what the audit found ------------------------------------------------------ */
+
+/* Before those that are less severe. */
+static void add_note(struct probe_state *probe, const struct audit_finding *finding)
+{
+    probe->notes = x_grow(probe->notes, probe->note_count + 1, sizeof *probe->notes);
+    size_t at = probe->note_count++;
+    for (; at > 0 && probe->notes[at - 1].severity < finding->severity; at--)
+        probe->notes[at] = probe->notes[at - 1];
+    const char *why = finding->why ? finding->why : "";
+    probe->notes[at] = (struct probe_note){finding->code, finding->severity,
+                                           x_copy(why, strlen(why))};
+}
+
+void probes_take_audit(struct app *app, const struct audit *audit)
+{
+    for (size_t i = 0; i < app->probe_count; i++)
+        forget_notes(&app->probes[i]);
+    for (size_t i = 0; i < audit->count; i++)
+        if (audit->findings[i].probe < app->probe_count)
+            add_note(&app->probes[audit->findings[i].probe], &audit->findings[i]);
+    app->audited = true;
 }
 
 /* ---- gaps: of targets and controls only ---------------------------------------- */
@@ -126,6 +180,12 @@ size_t probes_listed(const struct app *app)
     return app->heldout_asked ? app->probe_count : measured(app);
 }
 
+enum role app_probe_tab(const struct app *app)
+{
+    return app->probe_cursor < app->probe_count ? app->probes[app->probe_cursor].role
+                                                : ROLE_TARGET;
+}
+
 struct probe_state *app_selected_probe(struct app *app)
 {
     return app->probe_cursor < probes_listed(app) ? &app->probes[app->probe_cursor] : NULL;
@@ -140,7 +200,7 @@ const char *app_gap_word(const struct probe_state *probe)
         return "won";
     if (before > 0 && now <= 0)
         return "lost";
-    if (fabs(now - before) < gap_change_min)
+    if (probes_is_no_change(now - before))
         return "same";
     return now > before ? "up" : "down";
 }

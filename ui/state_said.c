@@ -108,6 +108,14 @@ void said_answers(struct app *app, bool heldout)
             targets.now, controls.base, controls.now);
 }
 
+void said_audit(struct app *app, const struct audit *audit)
+{
+    const size_t *found = audit->by_severity;
+    app_say(app, "audit of %zu probes: %zu fatal, %zu warning%s, %zu note%s", app->probe_count,
+            found[AUDIT_FATAL], found[AUDIT_WARNING], found[AUDIT_WARNING] == 1 ? "" : "s",
+            found[AUDIT_NOTE], found[AUDIT_NOTE] == 1 ? "" : "s");
+}
+
 /* ---- the end of a job --------------------------------------------------------------- */
 
 /* Several steps are summed up, a failure keeps its words. */

@@ -31,6 +31,10 @@ static struct event_tried last_of(const struct search_state *search,
 void search_take_tried(struct app *app, const struct event_tried *tried, enum job_type job)
 {
     struct search_state *search = &app->search;
+    bool taken_back = job == JOB_REJECT && search->has_last &&
+                      flip_equal(&search->last.flip, &tried->flip);
+    if (!taken_back)
+        search->last_flips = search->accepted_count;
     search->last = last_of(search, tried, job);
     search->last.gaps = NULL;
     search->has_last = true;
@@ -94,6 +98,8 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
     struct search_state *search = &app->search;
     size_t common = common_start(search, flips);
     mark_changes(app, flips, job);
+    if (search->last_flips > common)
+        search->last_flips = SIZE_MAX;
     probes_forget_after(app, common);
     forget_text_after(&app->compare, common);
     extend_history(search, flips);

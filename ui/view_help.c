@@ -2,11 +2,12 @@
  *
  * Help: drawn over everything, made from the tables of keys and commands alone.
  * Keys of the view that has the focus come first, then those of all views, then
- * the commands of the `:` line.  Typing filters by key, command and text.
+ * the commands of the `:` line, then what signs mean.  Typing filters by key, command and text.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/num.h"
 #include "src/base/text.h"
 #include "ui/command.h"
 
@@ -152,6 +153,40 @@ static void add_commands(struct entries *entries, const char *filter, enum pass 
     }
 }
 
+static void add_signs(struct entries *entries, const char *filter, enum pass pass)
+{
+    static const struct {
+        const char *sign, *help;
+    } signs[] = {
+        {"~", "stale: measured with other flips than are on now"},
+        {"\u00B7", "gap unchanged: equal to the bit, or by less than 0.005"},
+        {"\u25B2 \u25BC", "gap up, down (a search signal); won, lost: its sign turned"},
+        {"+ -", "the answer was fixed, broke"},
+        {"= \u00D7", "the answer stayed right, stayed wrong"},
+        {"p", "how likely fixed against broke is by luck (exact McNemar)"},
+        {"#", "a category of the probes"},
+        {"!", "audit: fatal, it measures nothing; capitals warn"},
+        {"D d", "audit: dead pair, both answers have one score"},
+        {"O o", "audit: no wrong answer, and the metric needs one"},
+        {"U u", "audit: its right answer is not right by its rule"},
+        {"A a", "audit: its wrong answer is accepted"},
+        {"L l", "audit: longer than what is generated"},
+        {"M m", "audit: several tokens, the metric looks at one"},
+        {"S s", "audit: the first token is a bare space"},
+        {"G g", "audit: prompt and answer are glued by a token"},
+        {"C c", "audit: the wrong answer is no real competitor"},
+        {"R r", "audit: the target is right already"},
+        {"W w", "audit: the control is wrong already"},
+        {"P p", "audit: the same question as one before"},
+        {"N n", "audit: nearly the same as one before"},
+        {"T t", "audit: one contrast through the category"},
+        {"B b", "audit: a blank at the end matters"},
+    };
+    for (size_t i = 0; i < countof(signs); i++)
+        add_wanted(entries, (struct entry){copy(signs[i].sign), copy(""), signs[i].help}, filter,
+                   pass);
+}
+
 /* A heading, taken back if nothing follows it. */
 static void end_section(struct entries *entries, size_t heading)
 {
@@ -188,6 +223,11 @@ static struct entries entries_of(const struct app *app)
     heading = begin_section(&entries, "commands, typed after :");
     for (enum pass pass = first; pass <= last; pass++)
         add_commands(&entries, filter, pass);
+    end_section(&entries, heading);
+
+    heading = begin_section(&entries, "signs in Probes");
+    for (enum pass pass = first; pass <= last; pass++)
+        add_signs(&entries, filter, pass);
     end_section(&entries, heading);
     return entries;
 }

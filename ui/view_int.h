@@ -116,14 +116,46 @@ void diff_draw(struct app *app, struct rect inside);
 
 /* How many of app->probes are listed: held-out ones only once asked for. */
 size_t probes_listed(const struct app *app);
-
-/* view_probes_head.c: the probes of one role, and the line above them. */
 size_t probes_section_first(const struct app *app, enum role role);
 size_t probes_section_count(const struct app *app, enum role role);
-void probes_draw_heading(struct app *app, struct rect list, int row, enum role role);
 
-/* What prints as 0.00 prints without a minus. */
-double probes_no_minus_zero(double change);
+/* state_order.c: a set as it is listed (held-out ones: nothing before they were asked for);
+ * the caller frees it. */
+size_t *probes_order(const struct app *app, enum role role, size_t *count);
+const char *probes_order_name(enum probe_order order);
+
+/* view_probes_head.c: what stands above and below the list. */
+extern const char *const probes_role_names[]; /* "targets", ... */
+void probes_draw_tabs(struct app *app, struct rect area, int row);
+void probes_draw_summary(struct app *app, struct rect area, int row);
+/* Lines of the set's categories, of which the selected probe's is seen. */
+void probes_draw_categories(struct app *app, struct rect area);
+
+/* view_probes_row.c: one probe in columns. */
+enum probe_column {
+    PROBE_BADGE, PROBE_BEFORE, PROBE_NOW, PROBE_CHANGE, PROBE_TRY, PROBE_ANSWER, PROBE_COUNT
+};
+struct probe_widths {
+    int name;
+    bool has[PROBE_COUNT];
+};
+struct probe_widths probes_widths(const struct app *app, int room);
+void probes_draw_titles(struct app *app, struct rect area, int row,
+                        const struct probe_widths *widths);
+void probes_draw_row(struct app *app, struct rect area, int row,
+                     const struct probe_widths *widths, size_t probe, bool focused);
+/* "+ fixed", "- BROKE", "= right", "× wrong", with "~" behind it if stale; "-". */
+style_id probes_verdict_text(const struct app *app, const struct answer *answer, char *out,
+                             size_t size);
+/* "▲ +0.65 up", "·" for a change that is none. */
+style_id probes_change_text(const struct probe_state *probe, char *out, size_t size);
+/* "D", "M", ...: the letter of a finding; small for a note. */
+char probes_badge(const struct probe_note *note);
+style_id probes_badge_style(enum audit_severity severity);
+
+/* Is it less than what prints as 0.00?  Gaps are measured to the bit, so most that do not
+ * change are equal. */
+bool probes_is_no_change(double change);
 
 /* ---- state ------------------------------------------------------------------------ */
 

@@ -196,13 +196,18 @@ static bool take_job(struct worker *worker, struct job *job)
 }
 
 /* A job of our own that a person or a fault ended is not begun again until the
- * flips change; one that made way for another job is. */
-static void note_given_up(struct worker *worker)
+ * flips change (the audit, which has nothing to do with them: never); one that made way
+ * for another job is.  Returns whether it did. */
+static bool note_given_up(struct worker *worker)
 {
     (void)pthread_mutex_lock(&worker->lock);
-    worker->has_given_up = worker->job_count == 0;
+    bool made_way = worker->job_count > 0;
+    bool audit = worker->job == JOB_AUDIT;
+    worker->has_given_up = !made_way && !audit;
+    worker->audited |= !made_way && audit;
     worker->given_up = model_state(worker->model);
     (void)pthread_mutex_unlock(&worker->lock);
+    return made_way;
 }
 
 static void end_job(struct worker *worker, const char *message)
@@ -246,10 +251,9 @@ static void run_job(struct worker *worker, const struct job *job)
     event->total = job->type == JOB_STEP ? job->count : 0;
     worker_emit(worker, event);
     const char *message = worker_run(worker, job, &err);
-    if (err.code != ERR_NONE && worker->unasked)
-        note_given_up(worker);
+    bool made_way = err.code != ERR_NONE && worker->unasked && note_given_up(worker);
     if (err.code == ERR_CANCELLED)
-        message = worker->unasked && !worker->has_given_up ? NULL : "stopped";
+        message = made_way ? NULL : "stopped";
     else if (err.code != ERR_NONE)
         worker_emit_error(worker, &err, false);
     note_paused(worker, job, &err, events_before);

@@ -20,12 +20,13 @@
  * [W5] with answers_unasked and a small model (worker_unasked_max) the last typed
  *      text and the answers of targets and controls are kept fresh: whenever
  *      nothing is asked for and the flips have changed, JOB_TEXT and JOB_ANSWERS
- *      run by themselves.  Any job posted ends them.
+ *      run by themselves, and then JOB_AUDIT once.  Any job posted ends them.
  */
 #ifndef UI_WORKER_H
 #define UI_WORKER_H
 
 #include "engine/search/search.h"
+#include "probes/audit.h"
 #include "probes/evaluate.h"
 #include "src/session/state.h"
 
@@ -58,6 +59,7 @@ enum job_type {
     JOB_DIFF,     /* compare two states: `text` is A..B */
     JOB_ANSWERS,  /* greedy answers of targets and controls, base and now */
     JOB_HELDOUT,  /* greedy answers of the held-out set, base and now */
+    JOB_AUDIT,    /* what is wrong with the probes, by the model without flips */
     JOB_TEXT,     /* continue `text` greedily, base and now */
     JOB_WRITE,    /* write the accepted flips to file `text` */
     JOB_NOTE,     /* write `text` into the session */
@@ -82,6 +84,7 @@ enum event_type {
     EVENT_FLIPS,    /* the set of accepted flips changed: flips */
     EVENT_NEXT,     /* the next candidates: next */
     EVENT_ANSWERS,  /* answers */
+    EVENT_AUDIT,    /* audit */
     EVENT_TEXT,     /* text */
     EVENT_STATES,   /* the named states: states */
     EVENT_DIFF,     /* two states compared: diff */
@@ -211,6 +214,7 @@ struct event {
         char *offer;
         struct event_states states;
         struct event_diff diff;
+        struct audit *audit; /* of opened.probes */
         double *gaps; /* EVENT_GAPS: [targets + controls] */
     };
 };

@@ -11,7 +11,7 @@
 #include "ui/worker_int.h"
 
 /* A flip is its own inverse: off when they are on, on when they are off. */
-static void toggle_accepted(struct worker *worker)
+void worker_toggle_accepted(struct worker *worker)
 {
     size_t count = 0;
     const struct flip *flips = search_accepted(worker->search, &count);
@@ -72,10 +72,10 @@ static bool answer_base(struct worker *worker, bool heldout, struct share *share
     struct worker_answers *answers = &worker->answers[heldout];
     if (answers->base)
         return true;
-    toggle_accepted(worker);
+    worker_toggle_accepted(worker);
     share->what = "answering without the flips";
     answers->base = answer(worker, heldout, search_gaps_before(worker->search), share, err);
-    toggle_accepted(worker);
+    worker_toggle_accepted(worker);
     return answers->base != NULL;
 }
 
@@ -112,8 +112,9 @@ bool worker_unasked_job(const struct worker *worker, struct job *job)
         *job = (struct job){.type = JOB_TEXT, .text = worker->text_prompt};
         return true;
     }
-    *job = (struct job){.type = JOB_ANSWERS};
-    return !answers->now || !state_name_equal(answers->state, state);
+    bool stale = !answers->now || !state_name_equal(answers->state, state);
+    *job = (struct job){.type = stale ? JOB_ANSWERS : JOB_AUDIT};
+    return stale || !worker->audited;
 }
 
 bool worker_answer(struct worker *worker, bool heldout, struct err *err)
@@ -167,9 +168,9 @@ static bool text_base(struct worker *worker, const char *text, const struct ids 
     struct generation base;
     if (worker->text_prompt && strcmp(worker->text_prompt, text) == 0)
         return true;
-    toggle_accepted(worker);
+    worker_toggle_accepted(worker);
     bool ok = continue_text(worker, prompt, &base, err);
-    toggle_accepted(worker);
+    worker_toggle_accepted(worker);
     if (!ok)
         return false;
     generation_free(&worker->text_base);

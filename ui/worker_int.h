@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * ui/worker_int.h - the inside of the worker: worker.c (thread and queues),
- * worker_open.c, worker_jobs.c and worker_answers.c (what the thread does),
+ * worker_open.c, worker_jobs.c, worker_answers.c and worker_audit.c (what the thread does),
  * worker_session.c, worker_past.c and worker_note.c (with the session).
  */
 #ifndef UI_WORKER_INT_H
@@ -85,6 +85,7 @@ struct worker {
     uint64_t last_try, last_text; /* the newest event of that kind, 0: none */
     struct event_past past;       /* tries that were read and not told yet */
     double seconds_each;
+    bool audited;            /* the probes were, or a person did not want it */
     struct state_name given_up; /* answers of this state were stopped by a person */
     bool has_given_up;
     double next_at, progress_at; /* when the last one was posted */
@@ -178,9 +179,15 @@ void worker_emit_tried(struct worker *worker, const struct search_try *tried,
 /* Returns a message for EVENT_FINISHED or NULL; err->code says whether it failed. */
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err);
 
+/* Take the accepted flips off the model, or put them on again. */
+void worker_toggle_accepted(struct worker *worker);
 bool worker_answer(struct worker *worker, bool heldout, struct err *err);
 /* What should be asked for again without being told to [W5]; false: nothing. */
 bool worker_unasked_job(const struct worker *worker, struct job *job);
 bool worker_text(struct worker *worker, const char *prompt, struct err *err);
+
+/* ---- worker_audit.c ------------------------------------------------------------------ */
+
+bool worker_audit(struct worker *worker, struct err *err);
 
 #endif

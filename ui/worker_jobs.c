@@ -357,6 +357,7 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
     case JOB_DIFF: (void)worker_diff(worker, text, err); break;
     case JOB_ANSWERS: (void)worker_answer(worker, false, err); break;
     case JOB_HELDOUT: (void)worker_answer(worker, true, err); break;
+    case JOB_AUDIT: (void)worker_audit(worker, err); break;
     case JOB_TEXT: (void)worker_text(worker, text, err); break;
     case JOB_WRITE: (void)write_to(worker, text, err); break;
     case JOB_NOTE: (void)worker_note(worker, text, err); break;
@@ -371,7 +372,8 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
 /* Jobs that leave session and patch file alone. */
 static bool only_looks(enum job_type type)
 {
-    return type == JOB_WRITE || type == JOB_NOTES || type == JOB_ABOUT || type == JOB_DIFF;
+    return type == JOB_WRITE || type == JOB_NOTES || type == JOB_ABOUT || type == JOB_DIFF ||
+           type == JOB_AUDIT;
 }
 
 static bool catch_up(struct worker *worker, struct err *err)

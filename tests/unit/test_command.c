@@ -670,12 +670,14 @@ static void command_complete__names__are_found(void **state)
 {
     (void)state;
     struct app *app = new_app();
-    completes(app, "s", "screen session source state step suspend");
+    completes(app, "s", "screen session sort source state step suspend");
     completes(app, "th", "theme");
     completes(app, "xyz", "");
     completes(app, "view ", "map search probes compare");
     completes(app, "view p", "probes");
     completes(app, "theme ", "dark light");
+    completes(app, "tab ", "targets controls held-out next previous");
+    completes(app, "sort v", "verdict");
     completes(app, "focus n", "next");
     completes(app, "move page", "page-up page-down");
     completes(app, "goto e", "embed.");

@@ -99,6 +99,38 @@ static struct ui_fixture *heldout(void)
     return fixture;
 }
 
+static struct ui_fixture *heldout_hidden(void)
+{
+    struct ui_fixture *fixture = probes();
+    keys(fixture, "[");
+    return fixture;
+}
+
+/* Badges, an order of its own, answers of two flips before. */
+static struct ui_fixture *audited(void)
+{
+    struct ui_fixture *fixture = usual();
+    ui_fixture_audit(fixture);
+    keys(fixture, "3");
+    app_command(fixture->app, "sort badge");
+    return fixture;
+}
+
+static struct ui_fixture *audited_mono(void)
+{
+    struct ui_fixture *fixture = audited();
+    fixture->app->colours = COLOUR_MONO;
+    return fixture;
+}
+
+static struct ui_fixture *controls(void)
+{
+    struct ui_fixture *fixture = audited();
+    keys(fixture, "]");
+    app_command(fixture->app, "sort verdict");
+    return fixture;
+}
+
 static struct ui_fixture *compare(void)
 {
     struct ui_fixture *fixture = usual();
@@ -238,7 +270,15 @@ static const struct golden goldens[] = {
     {"running-120x40", 120, 40, running},
     {"probes-80x24", 80, 24, probes},
     {"probes-120x40", 120, 40, probes},
+    {"probes-60x16", 60, 16, probes},
+    {"probes-40x10", 40, 10, probes},
+    {"probes-200x60", 200, 60, probes},
+    {"audited-80x24", 80, 24, audited},
+    {"audited-mono-60x16", 60, 16, audited_mono},
+    {"controls-80x24", 80, 24, controls},
+    {"controls-120x40", 120, 40, controls},
     {"heldout-80x24", 80, 24, heldout},
+    {"heldout-hidden-80x24", 80, 24, heldout_hidden},
     {"compare-80x24", 80, 24, compare},
     {"compare-120x40", 120, 40, compare},
     {"compare-40x10", 40, 10, compare},

@@ -7,6 +7,7 @@
 
 #include "tests/t.h"
 #include "tests/ui_fixture.h"
+#include "ui/view_int.h"
 
 static const struct map_matrix *gate(struct ui_fixture *fixture, int32_t layer)
 {
@@ -194,9 +195,13 @@ static void app_event__heldout__is_counted_and_only_then_listed(void **state)
     struct app *app = fixture->app;
     app->screen = app->focus = VIEW_PROBES;
     view_of(VIEW_PROBES)->move(app, MOVE_LAST);
-    assert_int_equal(app->probe_cursor, 51);
+    assert_int_equal(app->probe_cursor, 11); /* the last target */
+    app_command(app, "tab held-out");
+    view_of(VIEW_PROBES)->move(app, MOVE_LAST);
+    assert_null(app_selected_probe(app));
     char *dump = ui_fixture_dump(fixture, 24, 80);
     assert_non_null(strstr(dump, "hidden: H answers"));
+    assert_non_null(strstr(dump, "held-out seen 0 times"));
     assert_null(strstr(dump, fixture->probes->probes[52].name));
     free(dump);
     ui_fixture_answers(fixture, true);
@@ -207,6 +212,7 @@ static void app_event__heldout__is_counted_and_only_then_listed(void **state)
     assert_int_equal(app->probe_cursor, 81);
     dump = ui_fixture_dump(fixture, 24, 80);
     assert_non_null(strstr(dump, fixture->probes->probes[81].name));
+    assert_non_null(strstr(dump, "held-out seen 2 times"));
     free(dump);
     ui_fixture_free(fixture);
 }
@@ -359,6 +365,144 @@ static void app_gap_word__every_case__is_named(void **state)
     }
 }
 
+/* ---- sets and orders of probes ------------------------------------------------------- */
+
+static void command_tab__sets__cursor_stays_in_each(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    app->focus = VIEW_PROBES;
+    app->probe_cursor = 3;
+    app_command(app, "tab controls");
+    assert_int_equal(app->probe_cursor, 12);
+    view_of(VIEW_PROBES)->move(app, MOVE_DOWN);
+    app_key(app, '[');
+    assert_int_equal(app->probe_cursor, 3);
+    view_of(VIEW_PROBES)->move(app, MOVE_RIGHT);
+    assert_int_equal(app->probe_cursor, 13);
+    view_of(VIEW_PROBES)->move(app, MOVE_RIGHT);
+    assert_int_equal(app_probe_tab(app), ROLE_HELDOUT);
+    assert_null(app_selected_probe(app)); /* nothing of it is shown unasked */
+    app_key(app, ']');
+    assert_int_equal(app_probe_tab(app), ROLE_TARGET);
+    app->control_count = 0; /* sets without probes are left out */
+    app_command(app, "tab controls");
+    assert_string_equal(app->message, "there are no controls probes");
+    app_command(app, "tab sideways");
+    assert_true(app->message_is_error);
+    ui_fixture_free(fixture);
+}
+
+/* The order is checked by its definition, pair by pair. */
+static void check_order(struct app *app, double (*value)(const struct probe_state *probe))
+{
+    size_t count = 0, *order = probes_order(app, ROLE_CONTROL, &count);
+    bool seen[82] = {false};
+    assert_int_equal(count, 40);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(order[i] >= 12 && order[i] < 52 && !seen[order[i]]);
+        seen[order[i]] = true;
+        if (i == 0)
+            continue;
+        double one = value(&app->probes[order[i - 1]]), next = value(&app->probes[order[i]]);
+        assert_true(one < next || (!(next < one) && order[i - 1] < order[i]));
+    }
+    free(order);
+}
+
+static double gap_now(const struct probe_state *probe)
+{
+    return probe->now;
+}
+
+static double less_gain(const struct probe_state *probe)
+{
+    return probe->before - probe->now;
+}
+
+static double worse_verdict(const struct probe_state *probe)
+{
+    const struct answer *answer = &probe->answer;
+    return answer->right_base && !answer->right_now   ? 0
+           : !answer->right_base && answer->right_now ? 1
+           : !answer->right_now                       ? 2
+                                                      : 3;
+}
+
+static double fewer_notes(const struct probe_state *probe)
+{
+    return probe->note_count > 0 ? -1 : 0;
+}
+
+static void probes_order__every_order__by_its_value(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    ui_fixture_audit(fixture);
+    app_command(app, "sort gap");
+    check_order(app, gap_now);
+    app_command(app, "sort delta");
+    check_order(app, less_gain);
+    app_command(app, "sort verdict");
+    check_order(app, worse_verdict);
+    app_command(app, "sort badge");
+    check_order(app, fewer_notes);
+    app_command(app, "sort");
+    assert_int_equal(app->order, ORDER_SET);
+    app_command(app, "sort name");
+    size_t count = 0, *order = probes_order(app, ROLE_TARGET, &count);
+    for (size_t i = 1; i < count; i++)
+        assert_true(strcmp(app->probes[order[i - 1]].probe->name,
+                           app->probes[order[i]].probe->name) < 0);
+    free(order);
+    ui_fixture_free(fixture);
+}
+
+static void probes_order__reversed__unknown_ones_stay_last(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    app->probes[4].now = (double)NAN;
+    app_command(app, "sort gap");
+    app_command(app, "sort reverse");
+    assert_string_equal(app->message, "probes by gap, reversed");
+    size_t count = 0, *order = probes_order(app, ROLE_TARGET, &count);
+    assert_int_equal(order[11], 4);
+    for (size_t i = 1; i < 11; i++)
+        assert_true(app->probes[order[i - 1]].now >= app->probes[order[i]].now);
+    free(order);
+    order = probes_order(app, ROLE_HELDOUT, &count);
+    assert_int_equal(count, 0); /* hidden */
+    free(order);
+    ui_fixture_free(fixture);
+}
+
+static void app_event__audit__badges_worst_first(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    app->screen = app->focus = VIEW_PROBES;
+    assert_false(app->audited);
+    ui_fixture_audit(fixture);
+    assert_string_equal(app->message, "audit of 82 probes: 2 fatal, 4 warnings, 4 notes");
+    assert_int_equal(app->probes[3].note_count, 4);
+    assert_int_equal(app->probes[3].notes[0].severity, AUDIT_FATAL);
+    char *dump = ui_fixture_dump(fixture, 24, 80);
+    assert_non_null(strstr(dump, "times_4_3  MC "));
+    assert_non_null(strstr(dump, "times_5_3  !DM+"));
+    assert_non_null(strstr(dump, "times_2_3  r "));
+    free(dump);
+    ui_fixture_audit(fixture); /* again: not twice */
+    assert_int_equal(app->probes[3].note_count, 4);
+    ui_fixture_free(fixture);
+}
+
+/* ---- cursors --------------------------------------------------------------------------- */
+
 static void view_map__motions__stay_on_the_map(void **state)
 {
     (void)state;
@@ -431,6 +575,19 @@ static void view_map__readout__names_the_row(void **state)
     ui_fixture_free(fixture);
 }
 
+/* Each has a word of its own in the status line. */
+static void app_draw__every_job__is_named(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    for (int type = 0; type <= (int)JOB_RENAME; type++) {
+        struct event event = {.type = EVENT_STARTED, .job = (enum job_type)type};
+        app_event(fixture->app, &event);
+        free(ui_fixture_dump(fixture, 24, 80));
+    }
+    ui_fixture_free(fixture);
+}
+
 /* A title says that gaps are no result, and which of them are unsound. */
 static void probes__metrics__title_and_controls_say_so(void **state)
 {
@@ -440,13 +597,15 @@ static void probes__metrics__title_and_controls_say_so(void **state)
         const char *title, *controls;
     } rows[] = {
         {METRIC_SEQ_LOGPROB, METRIC_SEQ_LOGPROB, "Probes: gaps are a search signal ",
-         "controls 40 "},
-        {METRIC_MARGIN, METRIC_KL, "Probes: gaps are a search signal ", "controls 40 by kl "},
-        {METRIC_TOKEN_GAP, METRIC_TOKEN_GAP, "Probes: unsound signal, token_gap ", "controls 40 "},
+         "  gaps \u00B7"},
+        {METRIC_MARGIN, METRIC_KL, "Probes: gaps are a search signal ", "  gaps by kl \u00B7"},
+        {METRIC_TOKEN_GAP, METRIC_TOKEN_GAP, "Probes: unsound signal, token_gap ", "  gaps \u00B7"},
         {METRIC_MARGIN, METRIC_TOKEN_GAP, "Probes: unsound signal, token_gap ",
-         "controls 40 by token_gap "},
+         "  gaps by token_gap \u00B7"},
     };
     struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    fixture->app->screen = fixture->app->focus = VIEW_PROBES;
+    app_command(fixture->app, "tab controls");
     for (size_t i = 0; i < countof(rows); i++) {
         fixture->app->metric = rows[i].metric;
         fixture->app->control_metric = rows[i].control;
@@ -570,9 +729,14 @@ int main(void)
         cmocka_unit_test(app_event__error__is_said_and_fatal_ones_quit),
         cmocka_unit_test(app_say__control_characters__are_visible),
         cmocka_unit_test(app_gap_word__every_case__is_named),
+        cmocka_unit_test(command_tab__sets__cursor_stays_in_each),
+        cmocka_unit_test(probes_order__every_order__by_its_value),
+        cmocka_unit_test(probes_order__reversed__unknown_ones_stay_last),
+        cmocka_unit_test(app_event__audit__badges_worst_first),
         cmocka_unit_test(view_map__motions__stay_on_the_map),
         cmocka_unit_test(hints_draw__as_things_stand__only_what_can_be_done),
         cmocka_unit_test(view_map__readout__names_the_row),
+        cmocka_unit_test(app_draw__every_job__is_named),
         cmocka_unit_test(probes__metrics__title_and_controls_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

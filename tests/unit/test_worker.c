@@ -862,6 +862,71 @@ static void job_answers_and_heldout__nano__as_evaluated_alone(void **state)
     desk_close(&desk);
 }
 
+/* As audit_run finds it alone on the model without flips; [W3] after it. */
+static void job_audit__nano__of_the_model_without_flips(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct err err;
+    struct flip flip = {2, PROJ_DOWN, 3, FLIP_WHOLE_ROW, {0, 0}};
+    desk_set_up(&desk, "audit.json");
+    desk.options.model = "nano";
+    desk.options.targets = "math";
+    desk.options.controls = "knowledge";
+    desk.options.heldout = "code";
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = flip});
+    do_job(&desk, (struct job){.type = JOB_AUDIT});
+    const struct audit *told = desk.last[EVENT_AUDIT]->audit;
+    struct model *base = simple_nano();
+    struct probe_set *set = probe_set_load("math,knowledge,code", &err);
+    const struct event_opened *opened = &desk.last[EVENT_OPENED]->opened;
+    struct audit_options options = {
+        .target_count = opened->target_count,
+        .control_count = opened->control_count,
+        .metric = desk.options.search.metric,
+        .control_metric = desk.options.search.control_metric,
+    };
+    struct audit *expected = audit_run(base, set, &options, NULL, NULL, &err);
+    t_ok(expected != NULL, &err);
+    assert_true(expected->count > 0);
+    assert_int_equal(told->count, expected->count);
+    for (size_t i = 0; i < told->count; i++) {
+        assert_int_equal(told->findings[i].probe, expected->findings[i].probe);
+        assert_int_equal(told->findings[i].code, expected->findings[i].code);
+        assert_string_equal(told->findings[i].why, expected->findings[i].why);
+    }
+    check_model(&desk);
+    audit_free(expected);
+    probe_set_free(set);
+    model_free(base);
+    desk_close(&desk);
+}
+
+/* Once, after the answers, whatever the flips do later. */
+static void audit__unasked__comes_once(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "audit-unasked.json");
+    desk.options.answers_unasked = true;
+    desk_open(&desk);
+    (void)until(&desk, EVENT_AUDIT);
+    assert_true(desk.last[EVENT_AUDIT]->unasked);
+    assert_int_equal(desk.count[EVENT_ANSWERS], 1);
+    (void)until(&desk, EVENT_FINISHED);
+    post(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    assert_int_equal(until(&desk, EVENT_ANSWERS)->answers.flip_count, 1);
+    (void)until(&desk, EVENT_FINISHED);
+    while (!worker_is_idle(desk.worker))
+        (void)usleep(1000);
+    post(&desk, (struct job){.type = JOB_ABOUT});
+    while (until(&desk, EVENT_FINISHED)->job != JOB_ABOUT)
+        ;
+    assert_int_equal(desk.count[EVENT_AUDIT], 1);
+    desk_close(&desk);
+}
+
 static void job_text__nano__base_and_now(void **state)
 {
     (void)state;
@@ -971,6 +1036,8 @@ int main(void)
         cmocka_unit_test(first_write__state_folder__earlier_file_is_kept),
         cmocka_unit_test(job_write__other_file__named_after_it),
         cmocka_unit_test(answers__unasked__follow_the_flips_and_make_way),
+        cmocka_unit_test(job_audit__nano__of_the_model_without_flips),
+        cmocka_unit_test(audit__unasked__comes_once),
         cmocka_unit_test(job_answers_and_heldout__nano__as_evaluated_alone),
         cmocka_unit_test(job_text__nano__base_and_now),
         cmocka_unit_test(worker_cancel__nano__soon_and_flips_stay),
