@@ -142,6 +142,9 @@ static void log_text(const struct session_event *event)
         buf_add_text(&out, "  ");
         text_visible(&out, event->text, strlen(event->text));
     }
+    if (event->kind == EVENT_KIND_NAME)
+        buf_add_format(&out, " = step %" JSON_INTEGER_FORMAT,
+                       json_integer_value(json_object_get(event->data, "step")));
     buf_add_text(&out, "\n");
     cli_print_text(out.data, out.len);
     buf_free(&out);

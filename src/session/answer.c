@@ -3,6 +3,7 @@
  * Generations, names of steps, and what a front end wants back.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,13 +49,27 @@ bool session_each_answer(struct session *session, int64_t step,
 
 /* ---- names, view state ------------------------------------------------------ */
 
+static bool insert_naming(struct session *session, const char *name, int64_t step,
+                          struct err *err)
+{
+    struct session_event named = {
+        .kind = EVENT_KIND_NAME,
+        .fitness = (double)NAN,
+        .text = name,
+        .data = json_pack("{s:I}", "step", (json_int_t)step),
+    };
+    bool ok = session_insert_event(session, &named, err);
+    json_decref(named.data);
+    return ok;
+}
+
 bool session_insert_name(struct session *session, const char *name, int64_t step,
                          struct err *err)
 {
     struct query query = query_use(session, SQL_SET_NAME, err);
     query_text(&query, name);
     query_int(&query, step);
-    return query_run(&query);
+    return query_run(&query) && insert_naming(session, name, step, err);
 }
 
 bool session_name_step(struct session *session, const char *name, int64_t step, struct err *err)

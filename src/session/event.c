@@ -16,6 +16,7 @@ static const char *const kind_names[EVENT_KIND_COUNT] = {
     [EVENT_KIND_HEAD] = "head",       [EVENT_KIND_ANSWERS] = "answers",
     [EVENT_KIND_TEXT] = "text",       [EVENT_KIND_HELDOUT] = "heldout",
     [EVENT_KIND_SHELL] = "shell",     [EVENT_KIND_NOTE] = "note",
+    [EVENT_KIND_NAME] = "name",
 };
 
 const char *session_kind_name(enum session_kind kind)
@@ -86,7 +87,8 @@ bool session_insert_event(struct session *session, struct session_event *event, 
 
 bool session_add_event(struct session *session, struct session_event *event, struct err *err)
 {
-    BUG_ON(event->kind == EVENT_KIND_STEP || event->kind == EVENT_KIND_HEAD);
+    BUG_ON(event->kind == EVENT_KIND_STEP || event->kind == EVENT_KIND_HEAD ||
+           event->kind == EVENT_KIND_NAME);
     if (!session_needs_origin(session, err) || !session_begin(session, false, err))
         return false;
     return session_end(session, session_insert_event(session, event, err), err);

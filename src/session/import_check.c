@@ -197,6 +197,18 @@ static bool move_head(struct import *import, const json_t *line)
     return true;
 }
 
+static bool check_naming(struct import *import, const json_t *line)
+{
+    const json_t *step = json_object_get(json_object_get(line, "data"), "step");
+    if (strcmp(text_of(line, "kind"), session_kind_name(EVENT_KIND_NAME)) != 0)
+        return true;
+    if (!json_object_get(line, "text"))
+        return refuse(import, "text", "the name of a state");
+    return (json_is_integer(step) && json_integer_value(step) >= 0 &&
+            json_integer_value(step) <= import->steps_told) ||
+           refuse(import, "data", "a step that came before");
+}
+
 static bool is_kind(const char *name)
 {
     for (int kind = 0; kind < EVENT_KIND_COUNT; kind++)
@@ -214,7 +226,8 @@ static bool check_event(struct import *import, const json_t *line)
         return json_refuse(json_object_get(line, "kind"), "", "kind", "the kind of an event",
                            import->err);
     return move_head(import, line) && is_int(import, line, "step", import->head) &&
-           is_gap_list(import, line) && (!has_flip(line) || check_flip(import, line));
+           is_gap_list(import, line) && (!has_flip(line) || check_flip(import, line)) &&
+           check_naming(import, line);
 }
 
 static bool check_answer(struct import *import, const json_t *line)

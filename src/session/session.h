@@ -107,6 +107,7 @@ enum session_kind {
     EVENT_KIND_HELDOUT,  /* somebody looked at held-out answers */
     EVENT_KIND_SHELL,    /* a shell command was run: recorded, never run again */
     EVENT_KIND_NOTE,     /* text */
+    EVENT_KIND_NAME,     /* a state was called by text; data: step, which one */
     EVENT_KIND_COUNT,
 };
 
@@ -128,8 +129,8 @@ struct session_event {
     json_t *data;         /* object or NULL */
 };
 
-/* seq, step and, where it is 0, time_ms are filled in.  STEP and HEAD come from
- * session_add_step and session_move_head alone. */
+/* seq, step and, where it is 0, time_ms are filled in.  STEP, HEAD and NAME come from
+ * session_add_step, session_move_head and session_name_step alone. */
 bool session_add_event(struct session *session, struct session_event *event, struct err *err);
 
 /* Calls each() for events first, first + 1, ... until it returns false; texts are
@@ -229,7 +230,7 @@ bool session_each_answer(struct session *session, int64_t step,
 
 /* ---- names, view state ------------------------------------------------------ */
 
-/* A named state. */
+/* A named state, and the event that says so. */
 bool session_name_step(struct session *session, const char *name, int64_t step, struct err *err);
 bool session_named(struct session *session, const char *name, int64_t *step, struct err *err);
 /* Calls each() in the order of the steps, then of the names, until it returns false. */

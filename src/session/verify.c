@@ -159,6 +159,21 @@ static void check_events(struct verify *verify)
                    verify->session->now.steps, verify->steps);
 }
 
+/* ---- names ------------------------------------------------------------------ */
+
+/* Where the journal tells of a name, the newest that it tells must be so.  Of older names
+ * it tells nothing. */
+static void check_names(struct verify *verify)
+{
+    static const char others[] =
+        "WITH told AS (SELECT text, json_extract(data, '$.step') AS step, max(seq) FROM event"
+        " WHERE kind = 'name' GROUP BY text) SELECT 'name ' || coalesce(told.text, '') FROM told"
+        " LEFT JOIN name ON name.name = told.text WHERE name.step IS NOT told.step";
+    struct err err = {0};
+    if (verify->reason_count == 0 && goes_on(verify)) /* every event could be read */
+        (void)check_pragma(verify, others, "is not where the last event says", &err);
+}
+
 /* ---- answers ---------------------------------------------------------------- */
 
 static bool pass(void *user, const struct session_answer *answer)
@@ -190,6 +205,7 @@ static void check_meaning(struct verify *verify)
     if (verify->reason_count == 0 && goes_on(verify)) /* every step is there */
         check_answers(verify);
     check_events(verify);
+    check_names(verify);
 }
 
 /* What was found so far may come of the same failure. */

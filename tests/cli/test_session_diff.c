@@ -152,6 +152,13 @@ static void session_name__named_states__listed(void **state)
     run_expect_out(run, "     2       2 flips  fitness +");
     run_expect_out(run, "  second\n");
     run_free(run);
+    run = run_ok("session", "log", made.session, NULL);
+    run_expect_out(run, " name       start = step 0\n");
+    run_expect_out(run, " name       second = step 1\n");
+    run_expect_out(run, " name       second = step 2\n");
+    run_free(run);
+    run_free(run_ok("session", "verify", made.session, NULL));
+    run_free(run_ok("session", "replay", made.session, NULL));
 }
 
 /* Patches of several flips are steps like others: replayed to the bit, whole, and the

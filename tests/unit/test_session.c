@@ -298,6 +298,22 @@ static void session_move_head__undo_redo_branch__tree(void **state)
     session_close(session);
 }
 
+struct naming {
+    uint64_t count;
+    int64_t step, head; /* of the last */
+};
+
+static bool count_naming(void *user, const struct session_event *event)
+{
+    struct naming *naming = user;
+    assert_int_equal(event->kind, EVENT_KIND_NAME);
+    assert_string_equal(event->text, "best");
+    naming->count++;
+    naming->step = json_integer_value(json_object_get(event->data, "step"));
+    naming->head = event->step;
+    return true;
+}
+
 static void session_name_step__again__moved(void **state)
 {
     (void)state;
@@ -313,6 +329,11 @@ static void session_name_step__again__moved(void **state)
     t_err_is(&err, ERR_USAGE, "", "no step is named '\\x1B[2J'");
     assert_false(session_name_step(session, "x", 2, &err));
     t_err_is(&err, ERR_RANGE, "", "there is no step 2, expected 0 to 1");
+    struct naming told = {0};
+    t_ok(session_each_of(session, EVENT_KIND_NAME, count_naming, &told, &err), &err);
+    assert_int_equal(told.count, 2); /* what was refused is not told */
+    assert_int_equal(told.step, 0);
+    assert_int_equal(told.head, 1);
     t_ok(session_put(session, "view", "a", &err), &err);
     t_ok(session_put(session, "view", "b", &err), &err);
     char *value = session_get(session, "view");

@@ -256,15 +256,22 @@ static const struct {
      "names something that is not there: answer"},
     {"INSERT INTO answer VALUES(1, 0, 'x', 7)",
      "answers of step 1, is_right: is an integer (7), expected an integer from 0 to 1\n"},
+    {"UPDATE name SET step = 2", "is not where the last event says: name ok\n"},
+    {"DELETE FROM name", "is not where the last event says: name ok\n"},
+    {"UPDATE event SET data = NULL WHERE kind = 'name'",
+     "is not where the last event says: name ok\n"},
 };
 
 static void session_verify__lies__told(void **state)
 {
     (void)state;
+    struct err err = {0};
     const char *path = closed_session(3);
+    struct session *named = fixture_open(path, SESSION_WRITE);
+    t_ok(session_name_step(named, "ok", 2, &err) && session_name_step(named, "ok", 1, &err), &err);
+    session_close(named);
     struct buf bytes = bytes_of(path);
     for (size_t i = 0; i < countof(lies); i++) {
-        struct err err = {0};
         struct buf reasons = {0};
         const char *copy = fixture_path(".bankai");
         t_ok(file_write(copy, bytes.data, bytes.len, &err), &err);
@@ -278,6 +285,17 @@ static void session_verify__lies__told(void **state)
         buf_free(&reasons);
     }
     buf_free(&bytes);
+}
+
+/* As programs left them that told the journal nothing of names. */
+static void session_verify__name_without_event__whole(void **state)
+{
+    (void)state;
+    const char *path = closed_session(2);
+    fixture_sql(path, "INSERT INTO name VALUES('early', 1)");
+    struct session *session = fixture_open(path, SESSION_READ);
+    fixture_verify(session);
+    session_close(session);
 }
 
 static void session_open__bad_session_row__refused(void **state)
@@ -621,6 +639,7 @@ int main(void)
         cmocka_unit_test(session_verify__each_page_damaged__found),
         cmocka_unit_test(session_open__main_file_cut__found),
         cmocka_unit_test(session_verify__lies__told),
+        cmocka_unit_test(session_verify__name_without_event__whole),
         cmocka_unit_test(session_open__bad_session_row__refused),
         cmocka_unit_test(session_missing_steps__wal_cut__told_until_the_next_step),
         cmocka_unit_test(session_missing_steps__copied_or_no_state_folder__none),

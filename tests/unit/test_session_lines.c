@@ -319,6 +319,12 @@ static const char good[] =
     "{\"record\": \"kept\", \"key\": \"k\", \"value\": \"v\"}\n"
     "{\"record\": \"end\", \"lines\": 10}\n";
 
+#define ANSWER                                                                                \
+    "{\"record\": \"answer\", \"step\": 1, \"probe\": 0, \"text\": \"4\", \"is_right\": 1}"
+#define NAMING(rest)                                                                          \
+    "{\"record\": \"event\", \"seq\": 2, \"time_ms\": 1, \"kind\": \"name\", \"step\": 1,"         \
+    " \"number\": 0, \"accepted\": 0, \"screened\": 0, \"stopped\": 0" rest "}"
+
 static const struct hostile {
     const char *old, *new; /* the first `old` becomes `new` */
     enum err_code code;
@@ -402,6 +408,12 @@ static const struct hostile {
      "is true or false, expected an integer from 0 to 1"},
     {"\"stopped\": 0", "\"stopped\": 0, \"proj\": \"up_proj\"", ERR_FORMAT, "line 7, layer",
      "does not fit, expected a layer"},
+    {ANSWER, NAMING(", \"data\": {\"step\": 1}"), ERR_FORMAT, "line 8, text",
+     "does not fit, expected the name of a state"},
+    {ANSWER, NAMING(", \"text\": \"a\", \"data\": {\"step\": 2}"), ERR_FORMAT,
+     "line 8, data", "does not fit, expected a step that came before"},
+    {ANSWER, NAMING(", \"text\": \"a\""), ERR_FORMAT, "line 8, data",
+     "does not fit, expected a step that came before"},
     {"{\"record\": \"answer\", \"step\": 1", "{\"record\": \"answer\", \"step\": 2", ERR_FORMAT,
      "line 8, step", "is 2, expected a step that came before"},
     {"\"probe\": 0", "\"probe\": 1", ERR_FORMAT, "line 8, probe",

@@ -211,6 +211,7 @@ static bool do_event(struct pair *pair, uint64_t number, struct err *err)
 static bool do_name(struct pair *pair, struct err *err)
 {
     pair->plain.named = pair->plain.head;
+    plain_event(&pair->plain, EVENT_KIND_NAME, 0);
     return session_name_step(pair->session, "name", pair->plain.head, err);
 }
 
