@@ -367,6 +367,12 @@ json_t *lab_real(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+json_t *lab_count(double value)
+{
+    const double most = 9007199254740992.0; /* 2^53 */
+    return value >= 0 && value <= most ? json_integer((json_int_t)value) : json_null();
+}
+
 /* ---- sets -------------------------------------------------------------------------- */
 
 struct probe_set *subset_new(const struct probe_set *set,

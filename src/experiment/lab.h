@@ -75,6 +75,8 @@ const char *lab_name(char name[LAB_NAME_MAX], const char *format, ...)
 
 /* null where the number is not finite */
 json_t *lab_real(double value);
+/* An integer; null where the number is none. */
+json_t *lab_count(double value);
 
 /* ---- flips ------------------------------------------------------------------------- */
 

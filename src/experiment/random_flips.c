@@ -421,7 +421,7 @@ static void claim_absorbed(const struct lab *lab, struct account *account)
 static void claim_scales(const struct lab *lab, struct account *account)
 {
     const struct lab_settings *settings = &lab->settings;
-    double high = NAN, medium = NAN;
+    double high = (double)NAN, medium = (double)NAN;
     uint64_t bits = 0;
     for (size_t i = 0; i < settings->size_count; i++) {
         struct outcome a = outcome_of(lab, HIGH_SCALES, settings->sizes[i]);

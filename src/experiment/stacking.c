@@ -204,7 +204,7 @@ static void add_patch(const struct lab *lab, struct account *account, const char
     struct paired paired = hunts_masked(lab, name, NULL);
     json_t *row = paired_json(name, &paired);
     count_signs(lab, lab_name(gaps, "gaps, %s", name), &fixed, &broke);
-    (void)json_object_set_new(row, "flips", json_integer((json_int_t)flips));
+    (void)json_object_set_new(row, "flips", lab_count(flips));
     (void)json_object_set_new(row, "signs_fixed", json_integer((json_int_t)fixed));
     (void)json_object_set_new(row, "signs_broke", json_integer((json_int_t)broke));
     (void)json_object_set_new(row, "published_flips", json_integer(published[0]));

@@ -76,7 +76,8 @@ static const char *verdict_word(enum verdict_of_claim verdict)
     return "open";
 }
 
-static char *format_text(const char *format, va_list values)
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format,
+                                                               va_list values)
 {
     char text[512];
     (void)vsnprintf(text, sizeof text, format, values);
