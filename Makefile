@@ -12,8 +12,8 @@ PREFIX  ?= /usr/local
 
 # ---- what it is made of -----------------------------------------------------
 
-SOURCES := $(sort $(wildcard src/*.c src/base/*.c src/experiment/*.c src/publish/*.c \
-             src/session/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c ui/*.c))
+SOURCES := $(sort $(wildcard src/*.c src/*/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c \
+             ui/*.c))
 TESTS   := $(sort $(wildcard tests/unit/test_*.c tests/cli/test_*.c))
 TOOLS   := $(sort $(filter-out tests/unit/test_%,$(wildcard tests/*.c tests/unit/*.c)) \
              $(filter-out tests/cli/test_%,$(wildcard tests/cli/*.c)))

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "engine/search/record.h"
-#include "src/answer_option.h"
+#include "src/cli/answer_option.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
-#include "src/metric_option.h"
-#include "src/report.h"
+#include "src/cli/metric_option.h"
+#include "src/report/report.h"
 
 extern const struct command command_audit;
 

@@ -10,8 +10,8 @@
 #include "src/base/json.h"
 #include "src/base/num.h"
 #include "src/base/text.h"
-#include "src/bench.h"
-#include "src/cli_int.h"
+#include "src/bench/bench.h"
+#include "src/cli/cli_int.h"
 
 extern const struct command command_bench;
 

@@ -3,8 +3,8 @@
  * What `make run` shows: a short search on the embedded model, and what it did
  * to answers the search never saw.
  */
-#include "src/search_job.h"
-#include "src/search_options.h"
+#include "src/search/search_job.h"
+#include "src/search/search_options.h"
 
 extern const struct command command_demo;
 

@@ -3,14 +3,14 @@
 #include <string.h>
 
 #include "engine/search/record.h"
-#include "src/answer_option.h"
+#include "src/cli/answer_option.h"
 #include "src/base/text.h"
-#include "src/drift.h"
-#include "src/heldout_looks.h"
-#include "src/metric_option.h"
-#include "src/null_run.h"
-#include "src/patch_list.h"
-#include "src/report.h"
+#include "src/report/drift.h"
+#include "src/report/heldout_looks.h"
+#include "src/cli/metric_option.h"
+#include "src/report/null_run.h"
+#include "src/report/patch_list.h"
+#include "src/report/report.h"
 
 extern const struct command command_eval;
 

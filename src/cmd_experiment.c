@@ -9,13 +9,13 @@
 #include "src/base/num.h"
 #include "src/base/sha256.h"
 #include "src/base/text.h"
-#include "src/cli_int.h"
+#include "src/cli/cli_int.h"
 #include "src/experiment/experiment.h"
-#include "src/experiment_list.h"
-#include "src/heldout_looks.h"
-#include "src/patch_list.h"
-#include "src/report.h"
-#include "src/search_options.h"
+#include "src/experiment/experiment_list.h"
+#include "src/report/heldout_looks.h"
+#include "src/report/patch_list.h"
+#include "src/report/report.h"
+#include "src/search/search_options.h"
 
 extern const struct command command_experiment;
 

@@ -7,8 +7,8 @@
 #include "src/base/clock.h"
 #include "src/base/json.h"
 #include "src/base/rng.h"
-#include "src/patch_list.h"
-#include "src/report.h"
+#include "src/report/patch_list.h"
+#include "src/report/report.h"
 
 extern const struct command command_gen;
 

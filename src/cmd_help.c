@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "src/cli_int.h"
+#include "src/cli/cli_int.h"
 
 static int run_help(struct arguments *arguments, struct err *err)
 {

@@ -4,7 +4,7 @@
 
 #include "src/base/json.h"
 #include "src/base/text.h"
-#include "src/cli.h"
+#include "src/cli/cli.h"
 
 extern const struct command command_info;
 

@@ -8,7 +8,7 @@
 #include "src/base/memory.h"
 #include "src/base/num.h"
 #include "src/base/text.h"
-#include "src/report.h"
+#include "src/report/report.h"
 
 extern const struct command command_logits;
 

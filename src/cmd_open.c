@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/cli_int.h"
-#include "src/search_options.h"
+#include "src/cli/cli_int.h"
+#include "src/search/search_options.h"
 #include "ui/ui.h"
 
 extern const struct command command_open;

@@ -6,7 +6,7 @@
 #include "patches/patch.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
-#include "src/report.h"
+#include "src/report/report.h"
 
 extern const struct command command_patch;
 

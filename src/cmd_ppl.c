@@ -8,8 +8,8 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
-#include "src/patch_list.h"
-#include "src/report.h"
+#include "src/report/patch_list.h"
+#include "src/report/report.h"
 
 extern const struct command command_ppl;
 

@@ -7,7 +7,7 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
-#include "src/probes_from_task.h"
+#include "src/task/probes_from_task.h"
 
 extern const struct command command_probes;
 

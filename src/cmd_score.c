@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "src/answer_option.h"
+#include "src/cli/answer_option.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
-#include "src/score_items.h"
+#include "src/task/score_items.h"
 
 extern const struct command command_score;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "src/null_run.h"
-#include "src/search_job.h"
-#include "src/search_options.h"
-#include "src/search_seeds.h"
+#include "src/report/null_run.h"
+#include "src/search/search_job.h"
+#include "src/search/search_options.h"
+#include "src/search/search_seeds.h"
 
 extern const struct command command_search;
 

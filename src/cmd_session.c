@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "src/session_actions.h"
+#include "src/session_cli/session_actions.h"
 
 extern const struct command command_session;
 

@@ -7,8 +7,8 @@
 #include "src/base/num.h"
 #include "src/base/sha256.h"
 #include "src/base/text.h"
-#include "src/cli.h"
-#include "src/synth.h"
+#include "src/cli/cli.h"
+#include "src/synth/synth.h"
 
 extern const struct command command_synth;
 

@@ -3,8 +3,8 @@
 
 #include "src/base/json.h"
 #include "src/base/text.h"
-#include "src/report.h"
-#include "src/task_chat.h"
+#include "src/report/report.h"
+#include "src/task/task_chat.h"
 
 extern const struct command command_task;
 

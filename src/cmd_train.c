@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
-#include "src/train_job.h"
+#include "src/search/train_job.h"
 
 extern const struct command command_train;
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "src/base/num.h"
-#include "src/cli_int.h"
+#include "src/cli/cli_int.h"
 
 /* Each is src/cmd_NAME.c. */
 extern const struct command command_open;

@@ -9,7 +9,7 @@
 
 #include "src/base/json.h"
 #include "src/base/sha256.h"
-#include "src/cli_int.h"
+#include "src/cli/cli_int.h"
 
 #ifndef BANKAI_VERSION
 #error "BANKAI_VERSION comes from the Makefile"

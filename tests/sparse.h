@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "src/synth.h"
+#include "src/synth/synth.h"
 
 /* Make the file from a template of mkstemp; the caller unlinks it.  Returns its bytes,
  * 0 where the file system has no files of that size. */

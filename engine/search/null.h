@@ -20,7 +20,7 @@
  *         ... model_flip each, measure, model_flip each again ...
  *     }
  *
- * src/null_run.h does this for probe sets, src/null_report.h prints where a patch stands.
+ * src/report/null_run.h does this for probe sets, src/null_report.h prints where a patch stands.
  *
  * [U1] a draw has exactly the profile, and no weight occurs in two of its flips.
  * [U2] a draw is a function of the file, profile, kind, seed and index alone: not of

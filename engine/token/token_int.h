@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * engine/token/token_int.h - the parts of a tokenizer, for this folder, its tests
- * and src/synth_vocab.c, which makes vocabularies.
+ * and src/synth/synth_vocab.c, which makes vocabularies.
  *
  * A text becomes ids in four steps, each in its own file:
  *   special.c  cuts out special tokens that are spelled in the text

@@ -26,7 +26,7 @@ bool lab_take_set(const char **spec, const char *fallback, struct probe_set **se
 
 void lab_take_seed(struct lab *lab)
 {
-    enum { SEED = 42, NANO_SEED = 6 }; /* the published one; src/search_options.h says why */
+    enum { SEED = 42, NANO_SEED = 6 }; /* the published one; src/search/search_options.h says why */
     bool nano = strcmp(model_path(lab->model), "nano") == 0;
     if (!lab->settings.has_seed)
         lab->settings.seed = nano ? NANO_SEED : SEED;

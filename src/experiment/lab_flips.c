@@ -4,7 +4,7 @@
 
 #include "src/base/json_field.h"
 #include "src/experiment/lab.h"
-#include "src/report.h"
+#include "src/report/report.h"
 
 void flips_add(struct flips *flips, struct flip flip)
 {

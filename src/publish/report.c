@@ -13,7 +13,7 @@
 #include "src/base/json.h"
 #include "src/base/text.h"
 #include "src/publish/publish_int.h"
-#include "src/report.h"
+#include "src/report/report.h"
 
 enum { CHANGED_MAX = 100, TEXT_SHOWN = 160 };
 

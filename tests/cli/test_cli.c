@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/cli_int.h"
+#include "src/cli/cli_int.h"
 #include "tests/cli/run.h"
 #include "tests/t.h"
 

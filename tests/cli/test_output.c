@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "src/cli_int.h"
+#include "src/cli/cli_int.h"
 #include "tests/t.h"
 
 /* ---- catching what is written to a descriptor -------------------------------- */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "src/null_run.h"
+#include "src/report/null_run.h"
 #include "tests/simple.h"
 #include "tests/t.h"
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "src/cli_int.h"
-#include "src/patch_list.h"
+#include "src/cli/cli_int.h"
+#include "src/report/patch_list.h"
 #include "tests/tiny.h"
 
 static int run_nothing(struct arguments *arguments, struct err *err)

@@ -8,7 +8,7 @@
 
 #include "engine/kernel/half.h"
 #include "src/base/sha256.h"
-#include "src/synth.h"
+#include "src/synth/synth.h"
 #include "tests/t.h"
 
 static struct synth_shape shape_of(const char *name)

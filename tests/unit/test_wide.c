@@ -10,7 +10,7 @@
 
 #include "engine/act/batch_int.h"
 #include "src/base/rng.h"
-#include "src/synth.h"
+#include "src/synth/synth.h"
 #include "tests/t.h"
 #include "tests/truth.h"
 
@@ -236,7 +236,8 @@ static void check_level(const struct kernel *kernel, bool fastest, const struct 
     use_level(kernel);
     for (int kept = !fastest; kept < 2; kept++) {
         struct err err;
-        struct batch_options options = {kept ? 2 : 1, kept ? UINT64_MAX : 0};
+        struct batch_options options = {.threads = kept ? 2 : 1,
+                                        .keep_bytes = kept ? UINT64_MAX : 0};
         struct batch *batch = batch_new(model, sequences, SEQUENCES, &options, &err);
         t_ok(batch != NULL, &err);
         assert_int_equal(batch_tokens(batch), SHARED + SEQUENCES * (LENGTH - SHARED));

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/search/search_job.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/search/record.h"
+#include "src/base/clock.h"
+#include "src/base/file.h"
+#include "src/base/json.h"
+#include "src/base/text.h"
+#include "src/report/heldout_looks.h"
+#include "src/cli/metric_option.h"
+#include "src/report/null_run.h"
+#include "src/report/report.h"
+#include "src/session/journal.h"
+#include "src/session/model_file.h"
+
+struct job {
+    const struct search_request *request;
+    struct model *model;
+    struct search_inputs probes;
+    struct search_options options; /* of the request, or of its session */
+    int32_t layers[SESSION_LAYERS_MAX]; /* of the session */
+    struct session *session; /* or NULL */
+    struct journal *journal; /* of the session */
+    struct search *search;
+    struct patch *patch;
+    struct buf output; /* path of the patch file */
+    struct evaluation *base;
+    struct evaluation *now;
+    struct heldout_looks looks;
+    struct null_run *null; /* or NULL */
+    bool interrupted;
+    double seconds; /* of the search alone */
+    uint64_t tried_before; /* by earlier runs of the session */
+    struct progress line;
+};
+
+/* ---- loading ------------------------------------------------------------------------- */
+
+/* Where no output is named: a file of the state folder. */
+static bool choose_output(struct job *job, struct err *err)
+{
+    const struct search_request *request = job->request;
+    struct buf path = {0};
+    const char *output = request->output;
+    if (!output && request->state_name) {
+        if (!file_state_path(request->state_name, &path, err))
+            return false;
+        output = path.data;
+    }
+    bool ok = search_output_path(output, &job->output, err);
+    buf_free(&path);
+    return ok;
+}
+
+/* What the session was begun with, or what was given now; the caller frees it. */
+static char *session_get_text(const struct job *job, const char *key, const char *given)
+{
+    char *kept = job->session ? session_get(job->session, key) : NULL;
+    return kept ? kept : x_copy(given ? given : "", given ? strlen(given) : 0);
+}
+
+static struct patch *new_patch(struct job *job)
+{
+    const struct search_request *request = job->request;
+    char *targets = session_get_text(job, "targets", request->targets);
+    char *controls = session_get_text(job, "controls", request->controls);
+    const struct search_origin origin = {
+        .name = request->name ? request->name : "search",
+        .model = model_path(job->model),
+        .targets = targets,
+        .controls = controls,
+        .options = &job->options,
+    };
+    struct patch *patch = search_patch_new(&origin, job->model);
+    free(targets);
+    free(controls);
+    return patch;
+}
+
+static bool going_on(const struct job *job)
+{
+    return job->session && !session_is_new(job->session);
+}
+
+/* Probes of the session, or those that are named. */
+static bool load_probes(struct job *job, struct err *err)
+{
+    const struct search_request *request = job->request;
+    if (!going_on(job))
+        return search_inputs_load(&job->probes, request->targets, request->controls,
+                                  request->heldout, err) &&
+               search_inputs_use_mode(&job->probes, request->mode, err);
+    const struct session_origin *origin = session_origin(job->session, err);
+    if (!origin)
+        return false;
+    search_inputs_copy(&job->probes, origin->probes, origin->target_count,
+                       origin->control_count);
+    if (!journal_options(origin->settings, &job->options, job->layers, err))
+        return false;
+    if (request->options.iterations > 0)
+        job->options.iterations = request->options.iterations;
+    return true;
+}
+
+static bool load_model(struct job *job, struct err *err)
+{
+    struct buf found = {0};
+    const char *path = job->request->model;
+    if (!path && !going_on(job))
+        return err_set(err, ERR_USAGE, "no model given");
+    if (!path && !session_find_model(job->session, "give its path as MODEL", &found, &cli_cancel,
+                                     err))
+        return false;
+    job->model = model_open(path ? path : found.data, err);
+    buf_free(&found);
+    if (job->model)
+        model_hash_start(job->model); /* the first accepted flip needs it */
+    return job->model != NULL;
+}
+
+static bool load(struct job *job, struct err *err)
+{
+    const struct search_request *request = job->request;
+    job->options = request->options;
+    if (request->session) {
+        job->session = session_open(request->session, SESSION_WRITE, err);
+        if (!job->session)
+            return false;
+    }
+    if (!load_probes(job, err) || !load_model(job, err) || !choose_output(job, err))
+        return false;
+    report_long_prompts(job->model, &job->probes.all);
+    return true;
+}
+
+/* Texts that patches quote. */
+static bool put_names(struct job *job, struct err *err)
+{
+    const struct search_request *request = job->request;
+    return session_put(job->session, "targets", request->targets, err) &&
+           session_put(job->session, "controls", request->controls ? request->controls : "", err) &&
+           session_put(job->session, "heldout", request->heldout ? request->heldout : "", err);
+}
+
+static bool begin_journal(struct job *job, struct err *err)
+{
+    if (going_on(job))
+        job->journal = journal_resume(job->session, job->model, &job->probes, &job->options,
+                                      BANKAI_VERSION, &cli_cancel, err);
+    else if (put_names(job, err))
+        job->journal = journal_begin(job->session, job->model, &job->probes, &job->options,
+                                     BANKAI_VERSION, &cli_cancel, err);
+    if (!job->journal)
+        return false;
+    job->search = journal_search(job->journal);
+    return true;
+}
+
+/* What an earlier run of the session accepted, as it wrote it then. */
+static bool write_patch_again(struct job *job, struct err *err)
+{
+    struct session_step head;
+    return session_step(job->session, session_head(job->session), &head, err) &&
+           search_patch_write_again(job->patch, job->search, head.tried, head.screened,
+                                    job->output.data, err);
+}
+
+/* The gaps before the search; of a big model that takes a while. */
+static bool prepare(struct job *job, struct err *err)
+{
+    progress_start(&job->line, "measuring the gaps before the search", 0);
+    report_at_once(&job->line);
+    if (job->session)
+        (void)begin_journal(job, err);
+    else
+        job->search = search_new(job->model, job->probes.targets, job->probes.controls,
+                                 &job->options, &cli_cancel, err);
+    progress_end(&job->line);
+    if (!job->search)
+        return false;
+    job->patch = new_patch(job);
+    size_t count = 0;
+    (void)search_accepted(job->search, &count);
+    job->tried_before = search_tried(job->search);
+    return count == 0 || write_patch_again(job, err);
+}
+
+/* ---- the search ---------------------------------------------------------------------- */
+
+static bool write_patch(struct job *job, struct err *err)
+{
+    size_t count = 0;
+    (void)search_accepted(job->search, &count);
+    return search_patch_write(job->patch, job->search, count, job->output.data, err);
+}
+
+/* The target that the flip helped most, and how far. */
+static void add_best_target(struct buf *out, const struct job *job, const double *before)
+{
+    const double *now = search_gaps_now(job->search);
+    size_t best = 0;
+    for (size_t i = 1; i < job->probes.targets->count; i++)
+        if (now[i] - before[i] > now[best] - before[best])
+            best = i;
+    const char *name = job->probes.targets->probes[best].name;
+    buf_add_text(out, "  most: ");
+    text_visible(out, name, strlen(name));
+    buf_add_format(out, " %+.3f -> %+.3f", before[best], now[best]);
+}
+
+static void print_accepted(struct job *job, const struct search_try *tried, const double *before,
+                           double fitness_before)
+{
+    struct buf out = {0}, flip = {0};
+    report_flip_text(&flip, &tried->flip);
+    buf_add_format(&out, "%4" PRIu64 "  flip %-26s  fitness %+.4f (%+.4f)", tried->number,
+                   flip.data, tried->fitness, tried->fitness - fitness_before);
+    add_best_target(&out, job, before);
+    buf_add_text(&out, "\n");
+    cli_print_text(out.data, out.len);
+    buf_free(&flip);
+    buf_free(&out);
+}
+
+static void show_try(struct job *job, const struct search_try *tried, const double *before,
+                     double fitness_before)
+{
+    char note[64];
+    if (job->request->json)
+        cli_print_json(report_tried_json(tried), false);
+    else if (tried->accepted)
+        print_accepted(job, tried, before, fitness_before);
+    (void)snprintf(note, sizeof note, "%zu accepted, fitness %+.4f", job->patch->flip_count,
+                   search_fitness(job->search));
+    progress_update(&job->line, search_tried(job->search), note);
+}
+
+/* One candidate: tried, saved, shown, in this order [J1]. */
+static enum search_status step(struct job *job, double *before, struct err *err)
+{
+    struct search_try tried;
+    double fitness_before = search_fitness(job->search);
+    memcpy(before, search_gaps_now(job->search), job->probes.targets->count * sizeof *before);
+    enum search_status status = job->journal
+                                    ? journal_step(job->journal, &tried, &cli_cancel, err)
+                                    : search_step(job->search, &tried, &cli_cancel, err);
+    if (status != SEARCH_TRIED)
+        return status;
+    if (tried.accepted && !write_patch(job, err))
+        return SEARCH_FAILED;
+    show_try(job, &tried, before, fitness_before);
+    return status;
+}
+
+static bool run_search(struct job *job, struct err *err)
+{
+    double *before = x_new(job->probes.targets->count, sizeof *before);
+    double start = clock_seconds();
+    enum search_status status = SEARCH_FINISHED;
+    progress_start(&job->line, "searching", job->options.iterations);
+    progress_skip(&job->line, job->tried_before);
+    report_at_once(&job->line);
+    do
+        status = step(job, before, err);
+    while (status == SEARCH_TRIED);
+    progress_end(&job->line);
+    job->seconds = clock_seconds() - start;
+    free(before);
+    return status == SEARCH_FINISHED;
+}
+
+/* ---- answers before and after ---------------------------------------------------------- */
+
+static struct evaluation *answers(struct job *job, const char *what, struct err *err)
+{
+    struct evaluate_options options = {
+        .metric = job->options.metric,
+        .threads = job->options.threads,
+    };
+    struct progress line;
+    struct work_progress progress = {report_work, &line};
+    progress_start(&line, what, job->probes.all.count);
+    struct evaluation *result =
+        evaluate(job->model, &job->probes.all, &options, &progress, &cli_cancel, err);
+    progress_end(&line);
+    return result;
+}
+
+static bool compare(struct job *job, struct err *err)
+{
+    job->now = answers(job, "answering, patched", err);
+    if (job->now && job->patch->flip_count == 0) {
+        job->base = job->now; /* nothing was patched */
+        return true;
+    }
+    if (!job->now || !patch_apply(job->patch, job->model, err)) /* takes the flips off */
+        return false;
+    job->base = answers(job, "answering, base", err);
+    return job->base != NULL;
+}
+
+/* Now that they are about to be shown. */
+static void count_looks(struct job *job)
+{
+    if (job->session)
+        heldout_looks_in_session(&job->looks, job->session, job->probes.heldout, job->base,
+                                 job->now);
+    else
+        heldout_looks_count(&job->looks, job->model, job->probes.heldout);
+}
+
+static bool compare_with_null(struct job *job, struct err *err)
+{
+    const struct null_request request = {
+        .model = job->model,
+        .set = &job->probes.all,
+        .base = job->base,
+        .flips = job->patch->flips,
+        .flip_count = job->patch->flip_count,
+        .draws = job->request->null_draws,
+        .seed = job->options.seed,
+        .options = {.metric = job->options.metric, .threads = job->options.threads},
+    };
+    if (request.draws == 0 || request.flip_count == 0)
+        return true;
+    job->null = null_run_shown(&request, err);
+    return job->null != NULL;
+}
+
+static struct evaluation slice(const struct evaluation *whole, size_t first, size_t count)
+{
+    return (struct evaluation){
+        .count = count,
+        .gap = whole->gap + first,
+        .merged = whole->merged + first,
+        .generation = whole->generation + first,
+        .right = whole->right + first,
+    };
+}
+
+/* In the session before they are printed; of held-out ones those that are shown. */
+static bool keep_answers(struct job *job, bool shown, struct err *err)
+{
+    size_t seen = job->probes.targets->count + job->probes.controls->count;
+    size_t heldout = shown ? job->probes.all.count - seen : 0;
+    if (!job->session)
+        return true;
+    struct evaluation base = slice(job->base, 0, seen), now = slice(job->now, 0, seen);
+    struct evaluation held_base = slice(job->base, seen, heldout),
+                      held_now = slice(job->now, seen, heldout);
+    return session_add_evaluation(job->session, EVENT_KIND_ANSWERS, 0, &base, &now, false, err) &&
+           session_add_generations(job->session, seen, &held_base, &held_now, err);
+}
+
+/* ---- output ------------------------------------------------------------------------------ */
+
+static void print_start(const struct job *job)
+{
+    struct buf out = {0};
+    buf_add_format(&out,
+                   "greedy search: %zu targets, %zu controls, %zu tokens an evaluation; "
+                   "%" PRIu64 " candidate rows, %" PRIu64 " to try, seed %" PRIu64 "\n",
+                   job->probes.targets->count, job->probes.controls->count,
+                   search_tokens(job->search), search_candidates(job->search),
+                   job->options.iterations, job->options.seed);
+    buf_add_text(&out, "fitness and gaps are a search signal, not a result: ");
+    metrics_text(&out, job->options.metric, search_control_metric(&job->options));
+    cli_print_text(out.data, out.len);
+    buf_free(&out);
+}
+
+static void print_end(const struct job *job)
+{
+    struct buf out = {0};
+    uint64_t tried = search_tried(job->search);
+    buf_add_format(&out,
+                   "\n%zu of %" PRIu64 " candidates accepted (%" PRIu64
+                   " screened out), fitness %+.4f, %.1f s, %.1f candidates/s\n",
+                   job->patch->flip_count, tried, search_screened(job->search),
+                   search_fitness(job->search), job->seconds,
+                   job->seconds > 0 ? (double)(tried - job->tried_before) / job->seconds : 0.0);
+    if (job->patch->flip_count > 0) {
+        buf_add_text(&out, "patch: ");
+        text_visible(&out, job->output.data, job->output.len);
+        buf_add_text(&out, "\n\n");
+        report_table(&out, &job->probes.all, job->base, job->now);
+        heldout_looks_text(&out, &job->looks);
+        buf_add_text(&out, "\n");
+        if (job->null) {
+            null_run_text(&out, job->null, &job->probes.all, job->base, job->now);
+            buf_add_text(&out, "\n");
+        }
+        report_answers(&out, &job->probes.all, job->base, job->now, false);
+    } else {
+        buf_add_text(&out, "nothing was accepted: no patch was written\n");
+    }
+    cli_print_text(out.data, out.len);
+    buf_free(&out);
+}
+
+static void print_end_json(const struct job *job)
+{
+    json_t *object = json_object(), *flips = json_array();
+    for (size_t i = 0; i < job->patch->flip_count; i++)
+        (void)json_array_append_new(flips, report_flip_json(&job->patch->flips[i]));
+    (void)json_object_set_new(object, "event", json_string("done"));
+    (void)json_object_set_new(object, "flips", flips);
+    metrics_json(object, job->options.metric, search_control_metric(&job->options));
+    (void)json_object_set_new(object, "fitness", json_real(search_fitness(job->search)));
+    (void)json_object_set_new(object, "evaluations",
+                              json_integer((json_int_t)search_tried(job->search)));
+    (void)json_object_set_new(object, "screened",
+                              json_integer((json_int_t)search_screened(job->search)));
+    (void)json_object_set_new(object, "seconds", json_real(job->seconds));
+    bool written = job->patch->flip_count > 0;
+    (void)json_object_set_new(object, "patch",
+                              written ? json_text(job->output.data, job->output.len)
+                                      : json_null());
+    bool answered = job->base && job->now;
+    (void)json_object_set_new(object, "interrupted", json_boolean(job->interrupted));
+    (void)json_object_set_new(object, "totals",
+                              answered ? report_totals_json(&job->probes.all, job->base, job->now)
+                                       : json_null());
+    (void)json_object_set_new(
+        object, "categories",
+        answered ? report_categories_json(&job->probes.all, job->base, job->now) : json_null());
+    (void)json_object_set_new(object, "heldout_looks", heldout_looks_json(&job->looks));
+    if (job->null)
+        (void)json_object_set_new(
+            object, "null", null_run_json(job->null, &job->probes.all, job->base, job->now));
+    cli_print_json(object, false);
+}
+
+/* Whoever interrupts is told what is safe; a script gets its last event. */
+static void tell_interrupted(struct job *job)
+{
+    job->interrupted = true;
+    if (job->search && job->request->json)
+        print_end_json(job);
+    if (job->search && job->patch->flip_count > 0)
+        cli_warn("stopped after %" PRIu64 " candidates; the %zu accepted flips are in %s",
+                 search_tried(job->search), job->patch->flip_count, job->output.data);
+    else if (job->search)
+        cli_warn("stopped after %" PRIu64 " candidates; nothing was accepted yet",
+                 search_tried(job->search));
+}
+
+static void job_free(struct job *job)
+{
+    if (job->now != job->base)
+        evaluation_free(job->now);
+    evaluation_free(job->base);
+    journal_free(job->journal);
+    session_close(job->session);
+    search_free(job->search);
+    patch_free(job->patch);
+    search_inputs_free(&job->probes);
+    model_free(job->model);
+    buf_free(&job->output);
+    heldout_looks_free(&job->looks);
+    null_run_free(job->null);
+}
+
+int search_job_run(const struct search_request *request, struct err *err)
+{
+    struct job job = {.request = request};
+    bool ok = load(&job, err) && prepare(&job, err);
+    if (ok && !request->json)
+        print_start(&job);
+    ok = ok && run_search(&job, err) && compare(&job, err);
+    bool shown = ok && (request->json || job.patch->flip_count > 0);
+    if (shown)
+        count_looks(&job);
+    ok = ok && keep_answers(&job, shown, err) && compare_with_null(&job, err);
+    if (ok && request->json)
+        print_end_json(&job);
+    else if (ok)
+        print_end(&job);
+    else if (err->code == ERR_CANCELLED)
+        tell_interrupted(&job);
+    int status = !ok ? cli_fail(err) : job.patch->flip_count > 0 ? EXIT_DONE : EXIT_NO;
+    job_free(&job);
+    return status;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "src/search/search_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/base/buf.h"
+#include "src/base/num.h"
+#include "src/cli/metric_option.h"
+#include "src/session/session.h"
+
+/* ---- lists ---------------------------------------------------------------------------- */
+
+/* Copies the next item of a comma-separated list; NULL at its end. */
+static char *next_item(const char **list)
+{
+    if (!*list)
+        return NULL;
+    const char *comma = strchr(*list, ',');
+    size_t len = comma ? (size_t)(comma - *list) : strlen(*list);
+    char *item = x_copy(*list, len);
+    *list = comma ? comma + 1 : NULL;
+    return item;
+}
+
+/* "3" or "1-4" */
+static bool parse_range(char *item, int64_t *first, int64_t *last)
+{
+    char *dash = strchr(item, '-');
+    if (dash)
+        *dash = '\0';
+    bool ok = num_parse_int(item, first) && (!dash || num_parse_int(dash + 1, last));
+    if (ok && !dash)
+        *last = *first;
+    if (dash)
+        *dash = '-';
+    return ok && *first >= 0 && *first <= *last && *last <= INT32_MAX;
+}
+
+static bool parse_layers(const char *list, int32_t *layers, size_t *count, struct err *err)
+{
+    char *item;
+    while ((item = next_item(&list))) {
+        int64_t first = 0, last = 0;
+        bool ok = parse_range(item, &first, &last);
+        if (!ok)
+            (void)err_set(err, ERR_USAGE, "--layers: '%s' is no layer, expected such as 0,2-4",
+                          item);
+        free(item);
+        for (int64_t i = first; ok && i <= last; i++) {
+            if (*count == SEARCH_LAYERS_MAX)
+                return err_set(err, ERR_USAGE, "--layers: more than %d layers", SEARCH_LAYERS_MAX);
+            layers[(*count)++] = (int32_t)i;
+        }
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool parse_projs(const char *list, uint32_t *projs, struct err *err)
+{
+    char *item;
+    *projs = 0;
+    while ((item = next_item(&list))) {
+        enum proj proj = PROJ_Q;
+        bool ok = proj_parse(item, &proj);
+        if (!ok)
+            (void)err_set(err, ERR_USAGE,
+                          "--proj: '%s' is unknown, expected q, k, v, o, gate, up, down, embed or "
+                          "head", item);
+        free(item);
+        if (!ok)
+            return false;
+        *projs |= 1u << proj;
+    }
+    return true;
+}
+
+/* ---- options ---------------------------------------------------------------------------- */
+
+static bool read_words(const struct arguments *arguments, struct search_options *options,
+                       struct err *err)
+{
+    const char *fitness = arguments_text(arguments, "fitness", "mean");
+    if (strcmp(fitness, "mean") != 0 && strcmp(fitness, "min") != 0)
+        return err_set(err, ERR_USAGE, "--fitness: '%s' is unknown, expected mean or min",
+                       fitness);
+    if (!metric_option_read(arguments, "metric", METRIC_SEQ_LOGPROB, false, &options->metric,
+                            err) ||
+        !metric_option_read(arguments, "control-metric", METRIC_SAME, true,
+                            &options->control_metric, err))
+        return false;
+    options->fitness = strcmp(fitness, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
+    return parse_projs(arguments_text(arguments, "proj", "gate,up"), &options->projs, err);
+}
+
+static bool read_numbers(const struct arguments *arguments, struct search_options *options,
+                         struct err *err)
+{
+    int64_t seed = 0, keep = -1;
+    if (!arguments_int(arguments, "keep", 0, INT32_MAX, -1, &keep, err) ||
+        !arguments_int(arguments, "seed", 0, INT64_MAX, (int64_t)options->seed, &seed, err) ||
+        !arguments_double(arguments, "penalty", 0, 1e6, options->penalty, &options->penalty, err))
+        return false;
+    options->seed = (uint64_t)seed;
+    options->keep_bytes = keep < 0 ? SEARCH_KEEP_DEFAULT : (uint64_t)keep << 20;
+    options->threads = arguments_threads(arguments);
+    options->plain = arguments_has(arguments, "plain-eval");
+    options->early_stop = !options->plain;
+    return true;
+}
+
+bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH_LAYERS_MAX],
+                        size_t *count, struct err *err)
+{
+    *count = 0;
+    return parse_layers(arguments_text(arguments, "layers", NULL), layers, count, err);
+}
+
+bool search_options_read(const struct arguments *arguments, struct search_options *options,
+                         int32_t layers[SEARCH_LAYERS_MAX], struct err *err)
+{
+    const char *list = arguments_text(arguments, "layers", NULL);
+    options->layer_count = 0;
+    options->layers = list ? layers : NULL;
+    return read_words(arguments, options, err) && read_numbers(arguments, options, err) &&
+           parse_layers(list, layers, &options->layer_count, err);
+}
+
+bool search_options_going_on(const char *session)
+{
+    struct err ignored;
+    if (!session || access(session, F_OK) != 0)
+        return false;
+    struct session *opened = session_open(session, SESSION_READ, &ignored);
+    bool begun = !opened || !session_is_new(opened);
+    session_close(opened);
+    return begun;
+}
+
+bool search_options_leave_session(const struct arguments *arguments, struct err *err)
+{
+    static const char *const decided[] = {"target",  "control", "heldout", "mode",
+                                          "layers",  "proj",    "penalty", "fitness",
+                                          "metric",  "control-metric", "seed"};
+    for (size_t i = 0; i < countof(decided); i++)
+        if (arguments_has(arguments, decided[i]))
+            return err_set(err, ERR_USAGE,
+                           "--%s is decided by the session, expected it only for a new one",
+                           decided[i]);
+    return true;
+}

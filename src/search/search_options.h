@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * src/search/search_options.h - the options that every command that searches has.
+ */
+#ifndef SRC_SEARCH_SEARCH_OPTIONS_H
+#define SRC_SEARCH_SEARCH_OPTIONS_H
+
+#include "engine/search/search.h"
+#include "src/cli/answer_option.h"
+#include "src/cli/cli.h"
+
+enum {
+    SEARCH_LAYERS_MAX = 1024,
+    /* For the embedded model where no seed was given: with the default, 42, none
+     * of the first 200 candidates is accepted.  Of the seeds 1 to 7 this one
+     * accepts the most of the first 100 (24; the others 0 to 22). */
+    SEARCH_NANO_SEED = 6,
+};
+
+/* For a command's table of options. */
+#define SEARCH_PROBE_OPTIONS                                                                  \
+    {"target", 0, "SET", "probes to improve: built-in sets or JSON files, comma-separated"},  \
+    {"control", 0, "SET", "probes that must not get worse"},                                  \
+    {"heldout", 0, "SET", "probes the search never sees, answered before and after it"},      \
+    ANSWER_MODE_OPTION
+
+#define SEARCH_OPTIONS                                                                        \
+    {"layers", 0, "LIST",                                                                     \
+     "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \
+    {"proj", 0, "LIST", "of q, k, v, o, gate, up, down, embed, head (gate,up)"},              \
+    {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
+    {"fitness", 0, "F", "mean (default) or min of the targets' gains"},                       \
+    {"metric", 0, "M", "seq_logprob (default), margin or token_gap"},                         \
+    {"control-metric", 0, "M", "seq_logprob, margin, kl or token_gap (as --metric)"},         \
+    {"seed", 0, "N", "of the draws (42)"},                                                    \
+    {"keep", 0, "MIB", "memory for what evaluations leave behind (half of what is free)"},    \
+    {"plain-eval", 0, NULL, "measure every candidate by a full pass: same flips, slower"}
+
+/* Is there a session that was begun?  A file that cannot be read counts: whoever opens it
+ * will say why. */
+bool search_options_going_on(const char *session);
+
+/* A session decides what its search does: none of these may be given with one that is
+ * there already. */
+bool search_options_leave_session(const struct arguments *arguments, struct err *err);
+
+/* What was given of SEARCH_OPTIONS and of --threads; the rest of options stays.
+ * options->layers then points to layers or is NULL. */
+bool search_options_read(const struct arguments *arguments, struct search_options *options,
+                         int32_t layers[SEARCH_LAYERS_MAX], struct err *err);
+
+/* --layers alone; *count is 0 where it was not given. */
+bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH_LAYERS_MAX],
+                        size_t *count, struct err *err);
+
+#endif
