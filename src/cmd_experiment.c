@@ -253,9 +253,8 @@ static void print_text(const struct job *job)
 {
     const struct experiment *experiment = job->experiment;
     struct buf out = {0};
-    buf_add_format(&out, "%s (published as experiment %s): %s\n", experiment->name,
-                   experiment->numbers, experiment->title);
-    buf_add_format(&out, "  shows      %s\n  published  %s\n  source     %s\n", experiment->shows,
+    experiment_title(experiment, &out);
+    buf_add_format(&out, "\n  shows      %s\n  published  %s\n  source     %s\n", experiment->shows,
                    experiment->published, experiment->source);
     buf_add_text(&out, "  model      ");
     text_visible(&out, model_path(job->model), strlen(model_path(job->model)));

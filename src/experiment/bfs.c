@@ -17,7 +17,7 @@
 
 extern const struct experiment experiment_bfs;
 
-enum { BLOCK = 256, ROWS_FULL = 256 }; /* rows of a unit; ranked of each big matrix */
+enum { ROWS_FULL = 256 }; /* ranked of each matrix of a full-size model */
 
 /* ---- planning ---------------------------------------------------------------------- */
 
@@ -25,6 +25,13 @@ static uint64_t rows_per_matrix(const struct lab *lab)
 {
     uint64_t rows = model_shape(lab->model)->ffn;
     return lab->settings.iterations < rows ? lab->settings.iterations : rows;
+}
+
+/* Rows of a unit: of a big model a row takes seconds. */
+static size_t block_rows(const struct lab *lab)
+{
+    enum { BLOCK = 256, BLOCK_FULL = 16 };
+    return lab->full_size ? BLOCK_FULL : BLOCK;
 }
 
 static size_t candidate_count(const struct lab *lab)
@@ -141,11 +148,11 @@ static const char *block_unit(char name[LAB_NAME_MAX], int32_t layer, enum proj 
 static bool rank_matrix(struct lab *lab, struct loss *loss, int32_t layer, enum proj proj,
                         struct err *err)
 {
-    size_t rows = rows_per_matrix(lab);
+    size_t rows = rows_per_matrix(lab), block = block_rows(lab);
     bool ok = true;
-    for (size_t first = 0; ok && first < rows; first += BLOCK) {
+    for (size_t first = 0; ok && first < rows; first += block) {
         char name[LAB_NAME_MAX];
-        size_t count = rows - first < BLOCK ? rows - first : BLOCK;
+        size_t count = rows - first < block ? rows - first : block;
         const struct request request = {loss, layer, proj, first, count, name};
         (void)block_unit(name, layer, proj, first);
         ok = lab_unit(lab, name, row_tokens(lab) * (double)count, rows_work, &request, err);
@@ -171,14 +178,14 @@ static int compare_changes(const void *a, const void *b)
 static size_t take_matrix(const struct lab *lab, int32_t layer, enum proj proj,
                           struct ranked *out)
 {
-    size_t count = rows_per_matrix(lab);
+    size_t count = rows_per_matrix(lab), block = block_rows(lab);
     double base = lab_number(lab, "base loss", "loss");
     struct ranked *rows = rows_of(lab, layer, proj);
     for (size_t i = 0; i < count; i++) {
         char name[LAB_NAME_MAX];
         const json_t *losses = json_object_get(
-            lab_result(lab, block_unit(name, layer, proj, i / BLOCK * BLOCK)), "losses");
-        const json_t *value = json_array_get(losses, i % BLOCK);
+            lab_result(lab, block_unit(name, layer, proj, i / block * block)), "losses");
+        const json_t *value = json_array_get(losses, i % block);
         out[i] = rows[i];
         out[i].change = json_is_number(value) ? json_number_value(value) - base : 0;
     }
@@ -371,7 +378,7 @@ static void report(const struct lab *lab, struct account *account)
 
 const struct experiment experiment_bfs = {
     .name = "bfs",
-    .numbers = "-",
+    .numbers = "none",
     .title = "Bit-flip sensitivity with a budget",
     .shows = "which rows move the loss when flipped, and what a budget of the best ones does",
     .published = "the ranking |L(w xor 1) - L(w)| is described, without numbers",

@@ -33,6 +33,16 @@ const struct experiment *const experiments[] = {
     NULL,
 };
 
+void experiment_title(const struct experiment *experiment, struct buf *out)
+{
+    if (strcmp(experiment->numbers, "none") == 0)
+        buf_add_format(out, "%s (described, but no published experiment): %s", experiment->name,
+                       experiment->title);
+    else
+        buf_add_format(out, "%s (published as experiment %s): %s", experiment->name,
+                       experiment->numbers, experiment->title);
+}
+
 const struct experiment *experiment_find(const char *name, struct err *err)
 {
     struct buf names = {0};

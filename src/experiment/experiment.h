@@ -62,7 +62,7 @@ struct lab;
 
 struct experiment {
     const char *name;
-    const char *numbers;   /* under which it was published: "2, 15" */
+    const char *numbers;   /* under which it was published: "2, 15", or "none" */
     const char *title;
     const char *shows;     /* what it asks, a sentence */
     const char *published; /* what came out on Bonsai 8B, a sentence */
@@ -78,6 +78,8 @@ struct experiment {
 
 /* Ended by NULL, in the order in which they were published. */
 extern const struct experiment *const experiments[];
+/* Append "name (published as experiment 2, 15): title". */
+void experiment_title(const struct experiment *experiment, struct buf *out);
 const struct experiment *experiment_find(const char *name, struct err *err);
 
 /* Told of the work: tokens done of about so many. */

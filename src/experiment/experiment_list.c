@@ -63,19 +63,15 @@ static void add_duration(struct buf *out, double seconds)
         buf_add_format(out, "%.1f h", seconds / 3600);
 }
 
-static void add_entry(struct buf *out, const json_t *entry)
+static void add_entry(struct buf *out, const struct experiment *experiment, const json_t *entry)
 {
-    const char *name, *numbers, *title, *shows, *published, *source;
-    double tokens, seconds;
-    (void)json_unpack((json_t *)entry, "{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f}", "name", &name,
-                      "numbers", &numbers, "title", &title, "shows", &shows, "published",
-                      &published, "source", &source, "tokens", &tokens, "seconds", &seconds);
-    buf_add_format(out, "%s (published as experiment %s): %s\n", name, numbers, title);
-    buf_add_format(out, "  shows      %s\n  published  %s\n  source     %s\n", shows, published,
-                   source);
+    experiment_title(experiment, out);
+    buf_add_format(out, "\n  shows      %s\n  published  %s\n  source     %s\n",
+                   experiment->shows, experiment->published, experiment->source);
     buf_add_format(out, "  costs      about ");
-    add_duration(out, seconds);
-    buf_add_format(out, " (%.3g tokens)\n\n", tokens);
+    add_duration(out, json_number_value(json_object_get(entry, "seconds")));
+    buf_add_format(out, " (%.3g tokens)\n\n",
+                   json_number_value(json_object_get(entry, "tokens")));
 }
 
 static void print_entries(const json_t *entries, const struct model *model, double pace)
@@ -84,7 +80,7 @@ static void print_entries(const json_t *entries, const struct model *model, doub
     json_t *one;
     size_t i;
     json_array_foreach(entries, i, one)
-        add_entry(&out, one);
+        add_entry(&out, experiments[i], one);
     buf_add_format(&out, "costs are of %s on this machine now (%.0f tokens/s), with the default "
                          "settings\n", model_path(model), pace);
     cli_print_text(out.data, out.len);

@@ -12,7 +12,7 @@
 
 #include "src/base/file.h"
 #include "src/base/json.h"
-#include "src/experiment/lab.h"
+#include "src/experiment/published.h"
 #include "tests/simple.h"
 
 /* ---- the record -------------------------------------------------------------------- */
@@ -386,6 +386,46 @@ static void experiments__table__complete(void **state)
     assert_int_equal(err.code, ERR_USAGE);
 }
 
+/* ---- published numbers ------------------------------------------------------------------- */
+
+static double mean_of(const double *values, size_t first, size_t last)
+{
+    double sum = 0;
+    for (size_t i = first; i <= last; i++)
+        sum += values[i];
+    return sum / (double)(last - first + 1);
+}
+
+/* What texts elsewhere say of these tables, computed from them. */
+static void published__tables__as_they_are_told(void **state)
+{
+    (void)state;
+    static const size_t order[] = {34, 2, 1, 3, 4, 0, 9, 5, 10, 8, 11, 6}; /* experiment 15 */
+    for (size_t i = 1; i < countof(order); i++)
+        assert_true(published_impact_15[order[i - 1]] > published_impact_15[order[i]]);
+    size_t below = 0;
+    for (size_t i = 0; i < PUBLISHED_LAYERS; i++)
+        below += published_impact_15[i] < published_impact_15[6];
+    assert_int_equal(below, PUBLISHED_LAYERS - countof(order));
+    char text[128];
+    (void)snprintf(text, sizeof text, "%.2f against %.2f (exp. 15), %.2f against %.2f (exp. 2)",
+                   mean_of(published_impact_15, 0, 4), mean_of(published_impact_15, 12, 23),
+                   mean_of(published_impact_2, 0, 4), mean_of(published_impact_2, 12, 23));
+    assert_string_equal(text, "8.98 against 2.72 (exp. 15), 5.76 against 1.47 (exp. 2)");
+    double most = 0;
+    for (size_t kind = 0; kind < 4; kind++)
+        for (size_t i = 0; i < PUBLISHED_BIT_COUNTS; i++)
+            most = fmax(most, fabs(published_perplexities[kind][i] - published_perplexity));
+    assert_true(most < 0.08); /* the README's words */
+    (void)snprintf(text, sizeof text, "%.2f %%, %+.2f %%, %+.2f %%",
+                   100 * most / published_perplexity,
+                   100 * (published_perplexities[3][5] / published_perplexity - 1),
+                   100 * (published_perplexities[2][5] / published_perplexity - 1));
+    assert_string_equal(text, "0.75 %, +0.55 %, +0.33 %");
+    assert_true(published_middle_bits == published_mlp_bits * 9 / 36);
+    assert_true(published_mlp_bits == 3.0 * 36 * 4096 * 12288);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +435,7 @@ int main(void)
         cmocka_unit_test(record__open_twice__second_refused),
         cmocka_unit_test(account__printed__columns_stand_below_each_other),
         cmocka_unit_test(flips__as_json__come_back),
+        cmocka_unit_test(published__tables__as_they_are_told),
         cmocka_unit_test(experiments__table__complete),
         cmocka_unit_test(experiments__interrupted__say_the_same),
     };
