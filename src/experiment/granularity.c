@@ -168,13 +168,13 @@ static bool try_candidate(struct parts *parts, const struct flip *flip, struct e
 
 static json_t *parts_json(const struct parts *parts)
 {
+    size_t candidates = parts->pool.count * (GROUP_WEIGHTS / parts->kind->weights);
     return json_pack("{s:o, s:f, s:I, s:I, s:i, s:f, s:I}", "flips",
                      flips_json(&parts->accepted), "fitness", search_fitness(parts->search),
                      "tried", (json_int_t)parts->tried, "accepted",
                      (json_int_t)parts->accepted.count, "weights", (int)parts->kind->weights,
                      "sum_abs_change", parts->change, "candidates",
-                     (json_int_t)(parts->pool.count *
-                                  (GROUP_WEIGHTS / parts->kind->weights)));
+                     (json_int_t)candidates);
 }
 
 static const char *so_far(const struct parts *parts, char name[LAB_NAME_MAX])

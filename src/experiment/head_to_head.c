@@ -100,11 +100,11 @@ static const struct column columns[] = {
 static void add_patch(const struct lab *lab, struct account *account, const char *label,
                       const char *unit, size_t flips)
 {
-    enum { FLIP_BYTES = 12 };
+    const json_int_t flip_bytes = 12;
     struct paired paired = hunts_heldout(lab, unit), controls = hunts_controls(lab, unit);
     json_t *row = paired_json(label, &paired);
     (void)json_object_set_new(row, "flips", json_integer((json_int_t)flips));
-    (void)json_object_set_new(row, "bytes", json_integer((json_int_t)(FLIP_BYTES * flips)));
+    (void)json_object_set_new(row, "bytes", json_integer(flip_bytes * (json_int_t)flips));
     (void)json_object_set_new(row, "net",
                               json_real((double)paired.fixed - (double)paired.broke));
     (void)json_object_set_new(row, "controls_broke", json_integer((json_int_t)controls.broke));

@@ -83,6 +83,7 @@ static void add_span(struct pool *pool, const struct lab *lab, int32_t layer, en
 static struct flip place_of(const struct pool *pool, size_t index)
 {
     const struct span *span = pool->spans;
+    BUG_ON(!span);
     if (pool->picked)
         index = pool->picked[index];
     while (index >= span->first + span->count)
