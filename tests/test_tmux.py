@@ -183,6 +183,36 @@ class WorkbenchInTmux(unittest.TestCase):
         terminal.shell_is_back()
         self.assertEqual(len(self.patch_info(terminal, path)["flips"]), accepted)
 
+    def test_probe_detail(self):
+        """Sets, order, and one probe token by token, at three sizes."""
+        terminal = self.start()
+        terminal.open()
+        terminal.key("3")
+        terminal.wait(r"\[targets")
+        terminal.wait(r"#\w+ +\d+ +right")
+        terminal.key("]")
+        terminal.wait(r"\[controls")
+        terminal.key("]")
+        terminal.wait("held-out seen 0 times")
+        self.assertNotIn("heldout", terminal.screen())
+        terminal.key("]")
+        terminal.key("o")
+        terminal.wait("probes by name")
+        terminal.key("Enter")
+        terminal.wait(lambda screen: "log p" in screen and "(end)" in screen)
+        terminal.key("i")
+        terminal.wait(r"│\{\d+\}")
+        for columns, rows in ((60, 16), (200, 60), (80, 24)):
+            terminal.size(columns, rows)
+            terminal.wait("expected")
+        terminal.key("q")
+        terminal.wait(r"\[targets")
+        terminal.type(":")
+        terminal.line("audit")
+        terminal.wait(r"audit of \d+ probes: \d+ fatal")
+        terminal.key("Q")
+        terminal.shell_is_back()
+
     def write_patch(self, terminal, name, rows):
         path = os.path.join(terminal.folder, name)
         with open(path, "w", encoding="utf-8") as file:

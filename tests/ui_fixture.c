@@ -283,6 +283,57 @@ void ui_fixture_answers(struct ui_fixture *fixture, bool heldout)
     evaluation_free(event.answers.now);
 }
 
+/* The token it says is likely, its neighbours in the vocabulary are its competitors. */
+static struct detail_place made_up_place(int32_t id, unsigned at, unsigned flips)
+{
+    double luck = made_up(at, flips, 11);
+    int32_t token = id == DETAIL_END ? 100 : id;
+    struct detail_place place = {.id = id, .logprob = -4 * luck, .margin = 6 - 8 * luck,
+                                 .rank = luck > 0.75 ? 2 : 1, .top_count = DETAIL_TOP};
+    for (int i = 0; i < DETAIL_TOP; i++)
+        place.top[i] = (struct detail_rival){token + i, place.logprob - 1.5 * i};
+    return place;
+}
+
+static struct probe_detail *made_up_detail(struct ui_fixture *fixture, size_t probe,
+                                           unsigned flips)
+{
+    const struct probe *of = &fixture->probes->probes[probe];
+    const struct tokenizer *tokenizer = model_tokenizer(fixture->model);
+    const char *const texts[] = {of->correct, of->wrong};
+    struct probe_detail *detail = x_new(1, sizeof *detail);
+    struct encode_options options = {0};
+    struct err err = {0};
+    t_ok(token_encode(tokenizer, of->prompt, strlen(of->prompt), &options, &detail->prompt, &err),
+         &err);
+    for (int i = 0; i < 2; i++) {
+        struct detail_side *side = &detail->side[i];
+        struct ids ids = {0};
+        t_ok(token_encode(tokenizer, texts[i], strlen(texts[i]), &options, &ids, &err), &err);
+        side->places = x_new(ids.count + 1, sizeof *side->places);
+        for (size_t at = 0; at < ids.count; at++)
+            side->places[side->count++] =
+                made_up_place(ids.data[at], (unsigned)(10 * probe + at + (size_t)i), flips);
+        if (i == 0)
+            side->places[side->count++] = made_up_place(DETAIL_END, (unsigned)probe, flips);
+        ids_free(&ids);
+    }
+    return detail;
+}
+
+void ui_fixture_detail(struct ui_fixture *fixture, size_t probe)
+{
+    size_t flips = fixture->app->search.accepted_count;
+    struct event event = {.type = EVENT_PROBE, .job = JOB_PROBE};
+    event.probe = (struct event_probe){
+        .probe = probe,
+        .base = made_up_detail(fixture, probe, 0),
+        .now = made_up_detail(fixture, probe, (unsigned)flips),
+        .flip_count = flips,
+    };
+    app_event(fixture->app, &event); /* takes both */
+}
+
 static char *copy(const char *text)
 {
     return x_copy(text, strlen(text));

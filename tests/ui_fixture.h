@@ -51,6 +51,8 @@ void ui_fixture_by_hand(struct ui_fixture *fixture, struct flip flip, double gai
 void ui_fixture_flips(struct ui_fixture *fixture, const struct flip *flips, size_t count,
                       double fitness, enum job_type job);
 void ui_fixture_next(struct ui_fixture *fixture, size_t count, uint64_t left);
+/* A probe token by token, with numbers of its own for each number of flips. */
+void ui_fixture_detail(struct ui_fixture *fixture, size_t probe);
 /* Findings of every severity, of six probes. */
 void ui_fixture_audit(struct ui_fixture *fixture);
 void ui_fixture_answers(struct ui_fixture *fixture, bool heldout);

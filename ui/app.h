@@ -77,7 +77,16 @@ struct probe_state {
     double candidate;   /* under the last tried candidate; NAN if not measured */
     struct probe_note *notes; /* fatal ones first */
     size_t note_count;
+    struct probe_detail *detail[2]; /* base, now; owned, NULL until measured */
+    size_t detail_flips;            /* accepted flips when it was: stale if others now */
     struct answer answer;
+};
+
+/* The selected probe token by token, in the probes view. */
+struct detail_state {
+    bool open; /* has the view to itself, or its right half */
+    bool ids;  /* of tokens are shown */
+    int scroll;
 };
 
 struct search_state {
@@ -163,6 +172,7 @@ struct app {
     size_t probe_last[3]; /* [role] where the cursor was when the set was left */
     enum probe_order order;
     bool order_reversed;
+    struct detail_state detail;
     bool audited;        /* probe_state.notes are known */
     struct search_state search;
     struct compare_state compare;
@@ -235,6 +245,8 @@ struct probe_state *app_selected_probe(struct app *app); /* or NULL */
 const char *app_state_name(const struct app *app, int64_t step);
 /* The set that the probes view shows. */
 enum role app_probe_tab(const struct app *app);
+/* The probe whose detail is seen and not known as it is now, for worker_wish_probe. */
+size_t app_wished_probe(const struct app *app);
 /* "won", "lost", "up", "down", "same" of a probe's gap. */
 const char *app_gap_word(const struct probe_state *probe);
 

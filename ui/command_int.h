@@ -28,7 +28,7 @@ command_function command_diff, command_edit, command_go_to_step, command_name, c
     command_patches;
 
 /* commands_probes.c */
-command_function command_run_audit, command_sort, command_tab;
+command_function command_ids, command_run_audit, command_run_detail, command_sort, command_tab;
 
 /* commands_map.c */
 command_function command_goto, command_layer, command_proj;

@@ -73,3 +73,25 @@ void command_run_audit(struct app *app, const struct command_call *call)
     if (command_needs_model(app, call))
         command_post_before_run(app, (struct job){.type = JOB_AUDIT});
 }
+
+/* ---- one probe ---------------------------------------------------------------------------- */
+
+void command_run_detail(struct app *app, const struct command_call *call)
+{
+    if (!command_needs_model(app, call))
+        return;
+    if (!app_selected_probe(app)) {
+        app_complain(app, "no probe is selected");
+        return;
+    }
+    app->detail.open = true;
+    app->detail.scroll = 0;
+    app->screen = app->focus = VIEW_PROBES;
+    command_post_before_run(app, (struct job){.type = JOB_PROBE, .count = app->probe_cursor});
+}
+
+void command_ids(struct app *app, const struct command_call *call)
+{
+    (void)call;
+    app->detail.ids = !app->detail.ids;
+}

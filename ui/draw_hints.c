@@ -66,6 +66,8 @@ static const char *hint_of(const struct app *app, const struct key_binding *bind
         return NULL;
     if (strcmp(binding->line, "close") == 0 && command_closing(app) != CLOSING_PROGRAM)
         return "close";
+    if (app->focus == VIEW_PROBES && app->detail.open && strcmp(binding->line, "enter") == 0)
+        return "its answers";
     return binding->hint;
 }
 

@@ -75,6 +75,9 @@ static void free_measured(struct event *event)
     } else if (event->type == EVENT_ANSWERS) {
         evaluation_free(event->answers.base);
         evaluation_free(event->answers.now);
+    } else if (event->type == EVENT_PROBE) {
+        probe_detail_free(event->probe.base);
+        probe_detail_free(event->probe.now);
     } else if (event->type == EVENT_AUDIT) {
         audit_free(event->audit);
     } else if (event->type == EVENT_TEXT) {
@@ -92,7 +95,8 @@ static void free_parts(struct event *event)
         free(event->opened.session);
         free(event->opened.view);
         break;
-    case EVENT_SCALES: case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_TEXT:
+    case EVENT_SCALES: case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_PROBE:
+    case EVENT_TEXT:
         free_measured(event);
         break;
     case EVENT_TRIED:

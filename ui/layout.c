@@ -123,7 +123,8 @@ struct layout layout_of(const struct app *app)
     struct rect body = place_lines(&layout, rows, columns);
     if (body.rows < 1)
         return layout;
-    if (app->maximised || rows < 24 || columns < 80) {
+    bool detail = app->detail.open && app->focus == VIEW_PROBES;
+    if (detail || app->maximised || rows < 24 || columns < 80) {
         layout.view[app->focus] = body;
         return layout;
     }

@@ -66,6 +66,7 @@ static void paint(void *user)
     loop->app->now = loop->painted_at = clock_seconds();
     app_draw(loop->app);
     keep_view(loop);
+    worker_wish_probe(loop->worker, app_wished_probe(loop->app));
     if (!loop->headless)
         term_show(loop->app->grid, loop->app->theme);
     loop->dirty = loop->reported = false;

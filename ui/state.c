@@ -41,6 +41,7 @@ void app_forget(struct app *app)
     app->opened = app->heldout_asked = false;
     app->target_count = app->control_count = app->heldout_count = app->probe_cursor = 0;
     app->heldout_looks = 0;
+    app->detail = (struct detail_state){0};
     app->paused[0] = '\0';
 }
 
@@ -212,7 +213,7 @@ static void take_job_event(struct app *app, const struct event *event)
 }
 
 /* What the model says of probes and texts. */
-static void take_said(struct app *app, const struct event *event)
+static void take_said(struct app *app, struct event *event)
 {
     if (event->type == EVENT_GAPS) {
         probes_take_gaps(app, event->gaps);
@@ -220,6 +221,8 @@ static void take_said(struct app *app, const struct event *event)
         probes_take_answers(app, &event->answers);
         if (!event->unasked && !event->answers.kept)
             said_answers(app, event->answers.heldout);
+    } else if (event->type == EVENT_PROBE) {
+        probes_take_detail(app, &event->probe);
     } else if (event->type == EVENT_AUDIT) {
         probes_take_audit(app, event->audit);
         if (!event->unasked)
@@ -238,7 +241,8 @@ void app_event(struct app *app, struct event *event)
     case EVENT_SCALES:
         map_take_scales(app, &event->scales);
         break;
-    case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_TEXT:
+    case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_PROBE:
+    case EVENT_TEXT:
         take_said(app, event);
         break;
     case EVENT_TRIED:

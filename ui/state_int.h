@@ -29,6 +29,7 @@ void probes_open(struct app *app, const struct event_opened *opened);
 void probes_take_gaps(struct app *app, const double *gaps);
 void probes_take_now(struct app *app, const double *gaps);
 void probes_take_candidate(struct app *app, const double *gaps);
+void probes_take_detail(struct app *app, struct event_probe *probe);
 void probes_take_audit(struct app *app, const struct audit *audit);
 void probes_take_answers(struct app *app, const struct event_answers *answers);
 /* Answers measured with more than the first `common` flips are stale for ever. */

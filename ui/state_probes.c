@@ -65,12 +65,21 @@ static void forget_notes(struct probe_state *probe)
     probe->note_count = 0;
 }
 
+static void forget_detail(struct probe_state *probe)
+{
+    for (size_t i = 0; i < 2; i++) {
+        probe_detail_free(probe->detail[i]);
+        probe->detail[i] = NULL;
+    }
+}
+
 void probes_free(struct app *app)
 {
     for (size_t i = 0; i < app->probe_count; i++) {
         free(app->probes[i].answer.base);
         free(app->probes[i].answer.now);
         forget_notes(&app->probes[i]);
+        forget_detail(&app->probes[i]);
     }
     free(app->probes);
     app->probes = NULL;
@@ -81,6 +90,18 @@ void probes_free(struct app *app)
 }
 
 /* ---- what the audit found ------------------------------------------------------ */
+
+void probes_take_detail(struct app *app, struct event_probe *event)
+{
+    if (event->probe >= app->probe_count)
+        return;
+    struct probe_state *probe = &app->probes[event->probe];
+    forget_detail(probe);
+    probe->detail[0] = event->base; /* moved */
+    probe->detail[1] = event->now;
+    probe->detail_flips = event->flip_count;
+    event->base = event->now = NULL;
+}
 
 /* Before those that are less severe. */
 static void add_note(struct probe_state *probe, const struct audit_finding *finding)
@@ -165,6 +186,8 @@ void probes_forget_after(struct app *app, size_t common)
         struct answer *answer = &app->probes[i].answer;
         if (answer->known && answer->flip_count > common)
             answer->flip_count = SIZE_MAX;
+        if (app->probes[i].detail_flips > common)
+            app->probes[i].detail_flips = SIZE_MAX;
     }
 }
 

@@ -153,6 +153,15 @@ style_id probes_change_text(const struct probe_state *probe, char *out, size_t s
 char probes_badge(const struct probe_note *note);
 style_id probes_badge_style(enum audit_severity severity);
 
+/* view_detail.c: the selected probe token by token.  Of the area of the view (its frame
+ * included) the part for it, without rows where there is none; the list's is shortened. */
+struct rect detail_split(const struct app *app, struct rect *list);
+void detail_draw(struct app *app, struct rect area, bool focused);
+/* Measured with the flips that are on? */
+bool detail_is_fresh(const struct app *app, const struct probe_state *probe);
+/* Scroll it by some lines. */
+void detail_scroll(struct app *app, int by);
+
 /* Is it less than what prints as 0.00?  Gaps are measured to the bit, so most that do not
  * change are equal. */
 bool probes_is_no_change(double change);

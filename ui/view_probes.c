@@ -70,6 +70,11 @@ static const char *frame_title(const struct app *app)
 static void probes_draw(struct app *app, struct rect area, bool focused)
 {
     struct rect list = view_frame(app, area, frame_title(app), focused);
+    struct rect detail = detail_split(app, &list);
+    if (detail.rows > 0)
+        detail_draw(app, detail, focused && app->detail.open);
+    if (list.rows < 1)
+        return;
     struct probe_widths widths = probes_widths(app, list.columns);
     int rows = list.rows;
     draw_categories(app, &list);
@@ -85,7 +90,7 @@ static void probes_draw(struct app *app, struct rect area, bool focused)
         probes_draw_titles(app, list, 0, &widths);
         take_row(&list);
     }
-    draw_list(app, list, &widths, focused);
+    draw_list(app, list, &widths, focused && !app->detail.open);
 }
 
 /* ---- keys ------------------------------------------------------------------------------ */
@@ -97,6 +102,7 @@ static void move_by(struct app *app, int64_t by)
         int64_t at = place_of(order, count, app->probe_cursor) + by, last = (int64_t)count - 1;
         at = at > last ? last : at;
         app->probe_cursor = order[at < 0 ? 0 : at];
+        app->detail.scroll = 0;
     }
     free(order);
 }
@@ -108,16 +114,39 @@ static void probes_move(struct app *app, enum motion motion)
         [MOVE_PAGE_DOWN] = 16, [MOVE_HALF_UP] = -8,  [MOVE_HALF_DOWN] = 8,
         [MOVE_FIRST] = -1000000, [MOVE_LAST] = 1000000, [MOVE_LINE_END] = 0,
     };
-    if (motion == MOVE_LEFT || motion == MOVE_RIGHT)
+    bool sideways = motion == MOVE_LEFT || motion == MOVE_RIGHT;
+    if (app->detail.open && sideways)
+        move_by(app, motion == MOVE_LEFT ? -1 : 1);
+    else if (app->detail.open)
+        detail_scroll(app, by[motion]);
+    else if (sideways)
         app_command(app, motion == MOVE_LEFT ? "tab previous" : "tab next");
     else
         move_by(app, by[motion]);
+}
+
+/* What is not known of it is measured, unless a search would be stopped for it, or it is
+ * held out: then it has to be asked for. */
+static void open_detail(struct app *app)
+{
+    const struct probe_state *probe = app_selected_probe(app);
+    bool searching = app->job.running && app->job.type == JOB_STEP;
+    app->detail.open = true;
+    app->detail.scroll = 0;
+    app->screen = VIEW_PROBES;
+    if (probe->role != ROLE_HELDOUT && !searching && !detail_is_fresh(app, probe))
+        app->post(app, &(struct job){.type = JOB_PROBE, .count = app->probe_cursor});
 }
 
 static bool probes_enter(struct app *app)
 {
     if (!app_selected_probe(app))
         return false;
+    if (!app->detail.open) {
+        open_detail(app);
+        return true;
+    }
+    app->detail.open = false;
     state_forget_prompt(app);
     app->screen = app->focus = VIEW_COMPARE;
     return true;
@@ -125,8 +154,14 @@ static bool probes_enter(struct app *app)
 
 static bool probes_back(struct app *app)
 {
-    (void)app;
-    return false;
+    bool was_open = app->detail.open;
+    app->detail.open = false;
+    return was_open;
+}
+
+static bool probes_has_back(const struct app *app)
+{
+    return app->detail.open;
 }
 
 /* ---- the line below --------------------------------------------------------------------- */
@@ -183,5 +218,6 @@ const struct view_ops view_probes = {
     .move = probes_move,
     .enter = probes_enter,
     .back = probes_back,
+    .has_back = probes_has_back,
     .readout = probes_readout,
 };

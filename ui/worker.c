@@ -145,6 +145,15 @@ void worker_keep_view(struct worker *worker, const char *text)
     (void)pthread_mutex_unlock(&worker->lock);
 }
 
+void worker_wish_probe(struct worker *worker, size_t probe)
+{
+    (void)pthread_mutex_lock(&worker->lock);
+    if (worker->wish != probe && probe != SIZE_MAX)
+        (void)pthread_cond_signal(&worker->work);
+    worker->wish = probe;
+    (void)pthread_mutex_unlock(&worker->lock);
+}
+
 bool worker_is_idle(const struct worker *worker)
 {
     return atomic_load(&worker->busy) == 0;
@@ -175,8 +184,10 @@ static bool take_job(struct worker *worker, struct job *job)
 {
     (void)pthread_mutex_lock(&worker->lock);
     bool own = worker->job_count == 0 && worker_unasked_job(worker, job);
-    while (worker->job_count == 0 && !worker->stop && !own)
+    while (worker->job_count == 0 && !worker->stop && !own) {
         wait_for_work(worker);
+        own = worker->job_count == 0 && worker_unasked_job(worker, job);
+    }
     bool go = !worker->stop;
     if (go) {
         worker->unasked = own;
@@ -361,6 +372,7 @@ struct worker *worker_start(const struct worker_options *options, struct err *er
     (void)pthread_cond_init(&worker->room, NULL);
     copy_options(&worker->options, options);
     worker->follow_s = worker_follow_s;
+    worker->wish = worker->detail_told = SIZE_MAX;
     atomic_store(&worker->busy, 1); /* it opens */
     worker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int problem = worker->fd < 0 ? errno : start_thread(worker);

@@ -20,13 +20,15 @@
  * [W5] with answers_unasked and a small model (worker_unasked_max) the last typed
  *      text and the answers of targets and controls are kept fresh: whenever
  *      nothing is asked for and the flips have changed, JOB_TEXT and JOB_ANSWERS
- *      run by themselves, and then JOB_AUDIT once.  Any job posted ends them.
+ *      run by themselves, then JOB_PROBE of the one that is looked at, and JOB_AUDIT
+ *      once.  Any job posted ends them.
  */
 #ifndef UI_WORKER_H
 #define UI_WORKER_H
 
 #include "engine/search/search.h"
 #include "probes/audit.h"
+#include "probes/detail.h"
 #include "probes/evaluate.h"
 #include "src/session/state.h"
 
@@ -60,6 +62,8 @@ enum job_type {
     JOB_ANSWERS,  /* greedy answers of targets and controls, base and now */
     JOB_HELDOUT,  /* greedy answers of the held-out set, base and now */
     JOB_AUDIT,    /* what is wrong with the probes, by the model without flips */
+    JOB_PROBE,    /* probe `count` token by token, base and now; of a held-out one the
+                     answers of its set are asked for with it: that is a look */
     JOB_TEXT,     /* continue `text` greedily, base and now */
     JOB_WRITE,    /* write the accepted flips to file `text` */
     JOB_NOTE,     /* write `text` into the session */
@@ -85,6 +89,7 @@ enum event_type {
     EVENT_NEXT,     /* the next candidates: next */
     EVENT_ANSWERS,  /* answers */
     EVENT_AUDIT,    /* audit */
+    EVENT_PROBE,    /* probe */
     EVENT_TEXT,     /* text */
     EVENT_STATES,   /* the named states: states */
     EVENT_DIFF,     /* two states compared: diff */
@@ -168,6 +173,12 @@ struct event_answers {
     bool kept;         /* they come from the session, nobody looked now */
 };
 
+struct event_probe {
+    size_t probe; /* of opened.probes */
+    struct probe_detail *base, *now;
+    size_t flip_count; /* accepted flips when `now` was measured */
+};
+
 struct event_text {
     char *prompt;
     struct generation base, now;
@@ -214,6 +225,7 @@ struct event {
         char *offer;
         struct event_states states;
         struct event_diff diff;
+        struct event_probe probe;
         struct audit *audit; /* of opened.probes */
         double *gaps; /* EVENT_GAPS: [targets + controls] */
     };
@@ -232,6 +244,10 @@ bool worker_post(struct worker *worker, const struct job *job);
 
 /* Stop the running job; queued ones go on unless all is true. */
 void worker_cancel(struct worker *worker, bool all);
+
+/* The probe that is looked at and not known as it is now (SIZE_MAX: none): JOB_PROBE of it
+ * runs by itself [W5]. */
+void worker_wish_probe(struct worker *worker, size_t probe);
 
 /* What the front end wants back when the session is opened again: written between jobs
  * and at the end. */

@@ -19,7 +19,7 @@ void worker_toggle_accepted(struct worker *worker)
         model_flip(worker->model, &flips[i]);
 }
 
-static size_t flips_on(struct worker *worker)
+size_t worker_flips_on(struct worker *worker)
 {
     size_t accepted = 0;
     (void)search_accepted(worker->search, &accepted);
@@ -87,7 +87,7 @@ static bool answer_now(struct worker *worker, bool heldout, struct share *share,
         return true;
     share->what = "answering with the flips";
     struct evaluation *now = NULL;
-    if (flips_on(worker) == 0)
+    if (worker_flips_on(worker) == 0)
         now = evaluation_copy(answers->base);
     else
         now = answer(worker, heldout, search_gaps_now(worker->search), share, err);
@@ -114,7 +114,11 @@ bool worker_unasked_job(const struct worker *worker, struct job *job)
     }
     bool stale = !answers->now || !state_name_equal(answers->state, state);
     *job = (struct job){.type = stale ? JOB_ANSWERS : JOB_AUDIT};
-    return stale || !worker->audited;
+    bool told = worker->detail_told == worker->wish &&
+                state_name_equal(worker->detail_state, state);
+    if (!stale && worker->wish < worker_searched(worker) && !told)
+        *job = (struct job){.type = JOB_PROBE, .count = worker->wish};
+    return stale || job->type == JOB_PROBE || !worker->audited;
 }
 
 bool worker_answer(struct worker *worker, bool heldout, struct err *err)
@@ -138,7 +142,7 @@ bool worker_answer(struct worker *worker, bool heldout, struct err *err)
         .count = count,
         .base = evaluation_copy(answers->base),
         .now = evaluation_copy(answers->now),
-        .flip_count = flips_on(worker),
+        .flip_count = worker_flips_on(worker),
     };
     worker_emit(worker, event);
     if (worker->states.count > 0)
@@ -183,7 +187,7 @@ static bool text_base(struct worker *worker, const char *text, const struct ids 
 static bool text_now(struct worker *worker, const struct ids *prompt, struct generation *out,
                      struct err *err)
 {
-    if (flips_on(worker) > 0)
+    if (worker_flips_on(worker) > 0)
         return continue_text(worker, prompt, out, err);
     generation_copy(out, &worker->text_base);
     return true;
@@ -214,7 +218,7 @@ bool worker_text(struct worker *worker, const char *text, struct err *err)
     event->text.prompt = x_copy(text, strlen(text));
     generation_copy(&event->text.base, &worker->text_base);
     event->text.now = now;
-    event->text.flip_count = flips_on(worker);
+    event->text.flip_count = worker_flips_on(worker);
     worker_emit(worker, event);
     return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * ui/worker_int.h - the inside of the worker: worker.c (thread and queues),
- * worker_open.c, worker_jobs.c, worker_answers.c and worker_audit.c (what the thread does),
+ * worker_open.c, worker_jobs.c, worker_answers.c, worker_audit.c and worker_detail.c (what
+ * the thread does),
  * worker_session.c, worker_past.c and worker_note.c (with the session).
  */
 #ifndef UI_WORKER_INT_H
@@ -61,6 +62,7 @@ struct worker {
     bool stop;
     char *view;       /* of worker_keep_view, owned */
     bool view_waits;  /* to be written */
+    size_t wish;      /* probe to be measured, SIZE_MAX: none */
     cancel_flag cancel;
     atomic_size_t busy; /* jobs queued and running, and the opening */
     int fd;
@@ -92,6 +94,9 @@ struct worker {
     enum job_type job;           /* that is running */
     struct worker_hand hand;
     struct worker_answers answers[2]; /* [held-out] */
+    size_t detail_told;               /* probe whose detail was told last, */
+    struct state_name detail_state;   /* and of which flips */
+    struct probe_detail **details;    /* [all probes] without flips, NULL until measured */
     char *text_prompt;                /* whose base text is kept */
     struct generation text_base;
     struct event_states states;       /* the named ones, as they were told last */
@@ -179,6 +184,8 @@ void worker_emit_tried(struct worker *worker, const struct search_try *tried,
 /* Returns a message for EVENT_FINISHED or NULL; err->code says whether it failed. */
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err);
 
+/* Flips that are on. */
+size_t worker_flips_on(struct worker *worker);
 /* Take the accepted flips off the model, or put them on again. */
 void worker_toggle_accepted(struct worker *worker);
 bool worker_answer(struct worker *worker, bool heldout, struct err *err);
@@ -189,5 +196,10 @@ bool worker_text(struct worker *worker, const char *prompt, struct err *err);
 /* ---- worker_audit.c ------------------------------------------------------------------ */
 
 bool worker_audit(struct worker *worker, struct err *err);
+
+/* ---- worker_detail.c ----------------------------------------------------------------- */
+
+bool worker_detail(struct worker *worker, uint64_t probe, struct err *err);
+void worker_details_free(struct worker *worker);
 
 #endif

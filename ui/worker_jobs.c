@@ -358,6 +358,7 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
     case JOB_ANSWERS: (void)worker_answer(worker, false, err); break;
     case JOB_HELDOUT: (void)worker_answer(worker, true, err); break;
     case JOB_AUDIT: (void)worker_audit(worker, err); break;
+    case JOB_PROBE: (void)worker_detail(worker, job->count, err); break;
     case JOB_TEXT: (void)worker_text(worker, text, err); break;
     case JOB_WRITE: (void)write_to(worker, text, err); break;
     case JOB_NOTE: (void)worker_note(worker, text, err); break;
@@ -373,7 +374,7 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
 static bool only_looks(enum job_type type)
 {
     return type == JOB_WRITE || type == JOB_NOTES || type == JOB_ABOUT || type == JOB_DIFF ||
-           type == JOB_AUDIT;
+           type == JOB_AUDIT || type == JOB_PROBE;
 }
 
 static bool catch_up(struct worker *worker, struct err *err)

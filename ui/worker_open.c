@@ -165,6 +165,7 @@ void worker_close(struct worker *worker)
         evaluation_free(worker->answers[i].base);
         evaluation_free(worker->answers[i].now);
     }
+    worker_details_free(worker);
     free(worker->past.tried);
     free(worker->text_prompt);
     generation_free(&worker->text_base);

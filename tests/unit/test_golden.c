@@ -131,6 +131,52 @@ static struct ui_fixture *controls(void)
     return fixture;
 }
 
+static struct ui_fixture *detail(void)
+{
+    struct ui_fixture *fixture = audited();
+    ui_fixture_answers(fixture, false);
+    app_command(fixture->app, "probe times_5_3");
+    ui_fixture_detail(fixture, fixture->app->probe_cursor);
+    keys(fixture, "<Enter>");
+    return fixture;
+}
+
+static struct ui_fixture *detail_ids(void)
+{
+    struct ui_fixture *fixture = detail();
+    keys(fixture, "iG");
+    return fixture;
+}
+
+/* Another flip came on since; the texts part. */
+static struct ui_fixture *detail_stale(void)
+{
+    struct ui_fixture *fixture = detail();
+    keys(fixture, "<Esc>");
+    app_command(fixture->app, "probe times_3_3");
+    ui_fixture_detail(fixture, fixture->app->probe_cursor);
+    keys(fixture, "<Enter>");
+    ui_fixture_try(fixture, ui_row(2, PROJ_UP, 9), 0.01);
+    app_say(fixture->app, "%s", "");
+    return fixture;
+}
+
+/* Not asked for: below the list, where the screen is high. */
+static struct ui_fixture *detail_below(void)
+{
+    struct ui_fixture *fixture = detail();
+    keys(fixture, "<Esc>");
+    app_say(fixture->app, "%s", "");
+    return fixture;
+}
+
+static struct ui_fixture *detail_unknown(void)
+{
+    struct ui_fixture *fixture = usual();
+    keys(fixture, "3<Enter>");
+    return fixture;
+}
+
 static struct ui_fixture *compare(void)
 {
     struct ui_fixture *fixture = usual();
@@ -277,6 +323,16 @@ static const struct golden goldens[] = {
     {"audited-mono-60x16", 60, 16, audited_mono},
     {"controls-80x24", 80, 24, controls},
     {"controls-120x40", 120, 40, controls},
+    {"detail-80x24", 80, 24, detail},
+    {"detail-60x16", 60, 16, detail},
+    {"detail-40x10", 40, 10, detail},
+    {"detail-120x40", 120, 40, detail},
+    {"detail-200x60", 200, 60, detail},
+    {"detail-ids-80x24", 80, 24, detail_ids},
+    {"detail-stale-80x24", 80, 24, detail_stale},
+    {"detail-below-120x40", 120, 40, detail_below},
+    {"detail-below-200x60", 200, 60, detail_below},
+    {"detail-unknown-80x24", 80, 24, detail_unknown},
     {"heldout-80x24", 80, 24, heldout},
     {"heldout-hidden-80x24", 80, 24, heldout_hidden},
     {"compare-80x24", 80, 24, compare},

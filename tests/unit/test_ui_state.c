@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/t.h"
 #include "tests/ui_fixture.h"
@@ -501,6 +502,77 @@ static void app_event__audit__badges_worst_first(void **state)
     ui_fixture_free(fixture);
 }
 
+/* Fresh, then stale, then for ever with other flips; and what is wished for. */
+static void app_event__probe__known_until_flips_change(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    struct flip flips[6];
+    size_t count = app->search.accepted_count;
+    memcpy(flips, app->search.accepted, count * sizeof *flips);
+    app->screen = app->focus = VIEW_PROBES;
+    assert_true(app_wished_probe(app) == SIZE_MAX); /* nobody looks at a detail */
+    app_key(app, KEY_CODE_ENTER);
+    assert_true(app->detail.open);
+    assert_int_equal(app_wished_probe(app), 0);
+    assert_int_equal(fixture->jobs[fixture->job_count - 1].type, JOB_PROBE);
+    ui_fixture_detail(fixture, 0);
+    assert_true(app_wished_probe(app) == SIZE_MAX);
+    assert_true(detail_is_fresh(app, &app->probes[0]));
+    flips[count] = ui_row(2, PROJ_UP, 9);
+    ui_fixture_flips(fixture, flips, count + 1, 0.5, JOB_STEP);
+    assert_false(detail_is_fresh(app, &app->probes[0]));
+    char *dump = ui_fixture_dump(fixture, 24, 80);
+    assert_non_null(strstr(dump, "~ stale: measured with other flips"));
+    free(dump);
+    ui_fixture_flips(fixture, flips, count, 0.5, JOB_UNDO); /* as they were */
+    assert_true(detail_is_fresh(app, &app->probes[0]));
+    flips[count - 1] = ui_row(2, PROJ_UP, 9);
+    ui_fixture_flips(fixture, flips, count, 0.5, JOB_GOTO); /* as many, but others */
+    assert_false(detail_is_fresh(app, &app->probes[0]));
+    ui_fixture_free(fixture);
+}
+
+static void view_probes__detail__keys_move_scroll_and_close(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_new(24, 80);
+    struct app *app = fixture->app;
+    const struct view_ops *view = view_of(VIEW_PROBES);
+    app->screen = app->focus = VIEW_PROBES;
+    ui_fixture_detail(fixture, 0);
+    app_key(app, KEY_CODE_ENTER);
+    assert_int_equal(fixture->job_count, 0); /* it is known */
+    view->move(app, MOVE_DOWN);
+    assert_int_equal(app->detail.scroll, 1);
+    view->move(app, MOVE_LAST);
+    int last = app->detail.scroll;
+    view->move(app, MOVE_DOWN);
+    assert_true(last > 1 && app->detail.scroll == last);
+    view->move(app, MOVE_RIGHT);
+    assert_int_equal(app->probe_cursor, 1);
+    assert_int_equal(app->detail.scroll, 0);
+    view->move(app, MOVE_LEFT);
+    assert_int_equal(app->probe_cursor, 0);
+    app_key(app, 'i');
+    assert_true(app->detail.ids);
+    assert_true(view->back(app));
+    assert_false(app->detail.open || view->back(app));
+    app_command(app, "tab held-out");
+    app_command(app, "detail");
+    assert_string_equal(app->message, "no probe is selected");
+    ui_fixture_answers(fixture, true);
+    app_key(app, KEY_CODE_ENTER); /* a look that nobody asked for is none */
+    assert_true(app->detail.open);
+    assert_true(app_wished_probe(app) == SIZE_MAX);
+    assert_int_equal(fixture->job_count, 0);
+    app_command(app, "detail");
+    assert_int_equal(fixture->jobs[0].type, JOB_PROBE);
+    assert_int_equal(fixture->jobs[0].count, 52);
+    ui_fixture_free(fixture);
+}
+
 /* ---- cursors --------------------------------------------------------------------------- */
 
 static void view_map__motions__stay_on_the_map(void **state)
@@ -733,6 +805,8 @@ int main(void)
         cmocka_unit_test(probes_order__every_order__by_its_value),
         cmocka_unit_test(probes_order__reversed__unknown_ones_stay_last),
         cmocka_unit_test(app_event__audit__badges_worst_first),
+        cmocka_unit_test(app_event__probe__known_until_flips_change),
+        cmocka_unit_test(view_probes__detail__keys_move_scroll_and_close),
         cmocka_unit_test(view_map__motions__stay_on_the_map),
         cmocka_unit_test(hints_draw__as_things_stand__only_what_can_be_done),
         cmocka_unit_test(view_map__readout__names_the_row),

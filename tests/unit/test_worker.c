@@ -927,6 +927,84 @@ static void audit__unasked__comes_once(void **state)
     desk_close(&desk);
 }
 
+static void same_side(const struct detail_side *told, const struct detail_side *expected)
+{
+    assert_int_equal(told->count, expected->count);
+    for (size_t i = 0; i < told->count; i++) {
+        assert_int_equal(told->places[i].id, expected->places[i].id);
+        assert_true(told->places[i].logprob == expected->places[i].logprob);
+        assert_true(told->places[i].margin == expected->places[i].margin);
+        assert_int_equal(told->places[i].top[4].id, expected->places[i].top[4].id);
+    }
+}
+
+/* To the bit what models of their own say; of a held-out probe it is a look. */
+static void job_probe__nano__base_and_now(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct err err;
+    struct flip flip = {2, PROJ_DOWN, 3, FLIP_WHOLE_ROW, {0, 0}};
+    desk_set_up(&desk, "probe.json");
+    desk.options.model = "nano";
+    desk.options.targets = "math";
+    desk.options.controls = "knowledge";
+    desk.options.heldout = "code";
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = flip});
+    struct model *models[] = {simple_nano(), simple_nano()};
+    model_flip(models[1], &flip);
+    static const size_t asked[] = {1, 9, 17};
+    for (size_t i = 0; i < countof(asked); i++) {
+        const struct probe *probe = &desk.last[EVENT_OPENED]->opened.probes->probes[asked[i]];
+        do_job(&desk, (struct job){.type = JOB_PROBE, .count = asked[i]});
+        const struct event_probe *told = &desk.last[EVENT_PROBE]->probe;
+        assert_int_equal(told->probe, asked[i]);
+        assert_int_equal(told->flip_count, 1);
+        for (int now = 0; now < 2; now++) {
+            struct probe_detail *expected =
+                probe_detail_measure(models[now], probe, 1, NULL, &err);
+            t_ok(expected != NULL, &err);
+            same_side(&(now ? told->now : told->base)->side[0], &expected->side[0]);
+            same_side(&(now ? told->now : told->base)->side[1], &expected->side[1]);
+            probe_detail_free(expected);
+        }
+        check_model(&desk);
+        assert_int_equal(desk.count[EVENT_ANSWERS], i == 2); /* of the held-out set */
+    }
+    assert_true(desk.last[EVENT_ANSWERS]->answers.heldout);
+    (void)failing_job(&desk, (struct job){.type = JOB_PROBE, .count = 22});
+    model_free(models[0]);
+    model_free(models[1]);
+    desk_close(&desk);
+}
+
+/* By itself, once for each state of the flips; never of a held-out one. */
+static void worker_wish_probe__small_model__measured_unasked(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "wish.json");
+    desk.options.answers_unasked = true;
+    desk_open(&desk);
+    (void)until(&desk, EVENT_AUDIT);
+    worker_wish_probe(desk.worker, 2);
+    const struct event *event = until(&desk, EVENT_PROBE);
+    assert_true(event->unasked);
+    assert_int_equal(event->probe.probe, 2);
+    (void)until(&desk, EVENT_FINISHED);
+    worker_wish_probe(desk.worker, 2); /* it is told already */
+    post(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    assert_int_equal(until(&desk, EVENT_PROBE)->probe.flip_count, 1);
+    assert_int_equal(desk.count[EVENT_PROBE], 2);
+    worker_wish_probe(desk.worker, 3); /* there is none */
+    post(&desk, (struct job){.type = JOB_ABOUT});
+    while (until(&desk, EVENT_FINISHED)->job != JOB_ABOUT)
+        ;
+    assert_int_equal(desk.count[EVENT_PROBE], 2);
+    desk_close(&desk);
+}
+
 static void job_text__nano__base_and_now(void **state)
 {
     (void)state;
@@ -1038,6 +1116,8 @@ int main(void)
         cmocka_unit_test(answers__unasked__follow_the_flips_and_make_way),
         cmocka_unit_test(job_audit__nano__of_the_model_without_flips),
         cmocka_unit_test(audit__unasked__comes_once),
+        cmocka_unit_test(job_probe__nano__base_and_now),
+        cmocka_unit_test(worker_wish_probe__small_model__measured_unasked),
         cmocka_unit_test(job_answers_and_heldout__nano__as_evaluated_alone),
         cmocka_unit_test(job_text__nano__base_and_now),
         cmocka_unit_test(worker_cancel__nano__soon_and_flips_stay),
