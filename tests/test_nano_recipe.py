@@ -168,7 +168,7 @@ class ProbeSets(unittest.TestCase):
             for key in ("name", "prompt"):
                 self.assertEqual(len({p[key] for p in probes}), len(probes), (path.name, key))
             for p in probes:
-                self.assertEqual(set(p) - {"alternates"}, SHARED_KEYS, p)
+                self.assertEqual(set(p) - {"alternates", "mode"}, SHARED_KEYS, p)
                 accepted = [p["correct"], *p.get("alternates", [])]
                 self.assertNotIn(p["wrong"], accepted, p)
                 self.assertFalse(p["prompt"].endswith(" "), p)
@@ -179,6 +179,17 @@ class ProbeSets(unittest.TestCase):
             for probe in json.loads(path.read_text()):
                 right, wrong = probe["correct"], probe["wrong"]
                 self.assertFalse(right.startswith(wrong) or wrong.startswith(right), probe)
+
+    def test_sets__answers_that_differ_in_case__are_judged_exactly(self):
+        """The usual rule ignores letter case: the wrong answer would be right."""
+        exact = []
+        for path in SETS.glob("*.json"):
+            for probe in json.loads(path.read_text()):
+                case_only = probe["correct"].lower() == probe["wrong"].lower()
+                self.assertEqual(probe.get("mode"), "exact" if case_only else None, probe)
+                exact += [probe["name"]] if case_only else []
+        self.assertEqual(sorted(exact), ["code_heldout_39", "code_heldout_46", "code_heldout_7",
+                                         "code_train_21", "code_train_5"])
 
     def test_sets__published_prompts__none_is_repeated(self):
         folder = os.environ.get("BANKAI_PUBLISHED", "../shared/data")

@@ -39,6 +39,8 @@ def as_probe(item, name):
              "name": name, "category": item.family}
     if item.alternates:
         probe["alternates"] = list(item.alternates)
+    if item.correct.lower() == item.wrong.lower():
+        probe["mode"] = "exact"  # the usual rule does not tell letter case
     return probe
 
 

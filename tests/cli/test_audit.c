@@ -64,6 +64,19 @@ static void audit__dead_pair__status_1_text_and_json(void **state)
     run_free(run);
 }
 
+/* What comes with the program measures something on the model that comes with it. */
+static void audit__every_built_in_set__nothing_fatal(void **state)
+{
+    (void)state;
+    struct run *run = run_ok("audit", "nano", "--probes", "math,code,knowledge,calculus-train,"
+                             "calculus-heldout,nano-train,nano-heldout", "--json", NULL);
+    json_t *out = run_json(run);
+    assert_int_equal(look_int(out, "probes"), 8 + 6 + 8 + 60 + 30 + 340 + 500);
+    assert_int_equal(look_int(out, "fatal"), 0);
+    json_decref(out);
+    run_free(run);
+}
+
 /* What the embedded sets say of each other. */
 static void audit__controls_and_heldout__roles(void **state)
 {
@@ -105,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(audit__nothing_fatal__status_0_and_a_summary),
+        cmocka_unit_test(audit__every_built_in_set__nothing_fatal),
         cmocka_unit_test(audit__dead_pair__status_1_text_and_json),
         cmocka_unit_test(audit__controls_and_heldout__roles),
         cmocka_unit_test(audit__bad_input__refused),
