@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "src/report/null_run.h"
 #include "src/search/train_job.h"
 
 extern const struct command command_train;
@@ -67,6 +68,15 @@ static bool read_ranking(const struct arguments *arguments, enum ranking *rankin
            err_set(err, ERR_USAGE, "--rank: '%s' is unknown, expected fisher, snr or raw", name);
 }
 
+static bool read_null(const struct arguments *arguments, struct train_request *request,
+                      struct err *err)
+{
+    if (!null_run_option(arguments, &request->null_draws, err))
+        return false;
+    return request->null_draws == 0 || request->heldout ||
+           err_set(err, ERR_USAGE, "--null answers the held-out probes, expected --heldout SET");
+}
+
 static int run(struct arguments *arguments, struct err *err)
 {
     struct train_request request = {
@@ -86,7 +96,8 @@ static int run(struct arguments *arguments, struct err *err)
     else if (read_unit(arguments, &request.options.chunk, err) &&
              read_sizes(arguments, &request.options, err) &&
              read_limits(arguments, &request, err) &&
-             read_ranking(arguments, &request.options.ranking, err))
+             read_ranking(arguments, &request.options.ranking, err) &&
+             read_null(arguments, &request, err))
         return train_job_run(&request, err);
     return cli_fail(err);
 }
@@ -109,7 +120,8 @@ static const struct option_spec options[] = {
     {"patience", 0, "N", "stop when validation has not risen for so many steps (never)"},
     {"bytes", 0, "N", "stop when the patch needs so many (no limit)"},
     {"seconds", 0, "S", "stop after so long (no limit)"},
-    {"seed", 0, "N", "of minibatches (42)"},
+    {"seed", 0, "N", "of minibatches, and of null models (42)"},
+    NULL_OPTION,
     {NULL, 0, NULL, NULL},
 };
 
@@ -122,6 +134,8 @@ const struct command command_train = {
                "Targets are learned as whole answers; controls hold the model where it is, by\n"
                "the divergence of its next tokens from before.  Skills near the targets are best\n"
                "made targets, too.  Held-out probes are answered at the end: that is the result.\n"
+               "--null N answers them with as many random flips, too; the mean divergence on\n"
+               "neutral text is told beside it.\n"
                "Exit status 1: nothing was kept.",
     .options = options,
     .positional_min = 1,

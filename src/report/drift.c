@@ -31,6 +31,16 @@ bool drift_end(struct drift *drift, struct err *err)
     return drift->measured;
 }
 
+bool drift_measure(struct drift *drift, struct model *model, const struct patch *patch,
+                   int threads, struct err *err)
+{
+    struct err untouched = {0};
+    if (!drift_begin(drift, model, threads, err) || !patch_apply(patch, model, err))
+        return false;
+    bool ok = drift_end(drift, err);
+    return patch_apply(patch, model, ok ? err : &untouched) && ok;
+}
+
 void drift_text(const struct drift *drift, struct buf *out)
 {
     if (drift->measured)

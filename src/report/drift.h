@@ -8,10 +8,13 @@
  *     drift_end(&drift, threads, err);               with it
  *     drift_text(&drift, &out); drift_json(&drift);
  *     drift_free(&drift);
+ *
+ * Of one patch, with the model as it is without it: drift_measure does both.
  */
 #ifndef SRC_REPORT_DRIFT_H
 #define SRC_REPORT_DRIFT_H
 
+#include "patches/patch.h"
 #include "probes/neutral_kl.h"
 #include "src/base/json.h"
 
@@ -25,6 +28,10 @@ struct drift {
  * is printed and nothing is measured; false only if it failed otherwise. */
 bool drift_begin(struct drift *drift, struct model *model, int threads, struct err *err);
 bool drift_end(struct drift *drift, struct err *err);
+
+/* Begin, put the patch on, end; the model is left without it, also on failure. */
+bool drift_measure(struct drift *drift, struct model *model, const struct patch *patch,
+                   int threads, struct err *err);
 
 /* A line, or nothing. */
 void drift_text(const struct drift *drift, struct buf *out);

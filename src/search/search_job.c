@@ -5,43 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/search/record.h"
 #include "src/base/clock.h"
 #include "src/base/file.h"
-#include "src/base/json.h"
-#include "src/base/text.h"
-#include "src/report/heldout_looks.h"
-#include "src/cli/metric_option.h"
-#include "src/report/null_run.h"
 #include "src/report/report.h"
-#include "src/session/journal.h"
+#include "src/search/search_job_int.h"
 #include "src/session/model_file.h"
-
-struct job {
-    const struct search_request *request;
-    struct model *model;
-    struct search_inputs probes;
-    struct search_options options; /* of the request, or of its session */
-    int32_t layers[SESSION_LAYERS_MAX]; /* of the session */
-    struct session *session; /* or NULL */
-    struct journal *journal; /* of the session */
-    struct search *search;
-    struct patch *patch;
-    struct buf output; /* path of the patch file */
-    struct evaluation *base;
-    struct evaluation *now;
-    struct heldout_looks looks;
-    struct null_run *null; /* or NULL */
-    bool interrupted;
-    double seconds; /* of the search alone */
-    uint64_t tried_before; /* by earlier runs of the session */
-    struct progress line;
-};
 
 /* ---- loading ------------------------------------------------------------------------- */
 
 /* Where no output is named: a file of the state folder. */
-static bool choose_output(struct job *job, struct err *err)
+static bool choose_output(struct search_job *job, struct err *err)
 {
     const struct search_request *request = job->request;
     struct buf path = {0};
@@ -57,13 +30,13 @@ static bool choose_output(struct job *job, struct err *err)
 }
 
 /* What the session was begun with, or what was given now; the caller frees it. */
-static char *session_get_text(const struct job *job, const char *key, const char *given)
+static char *session_get_text(const struct search_job *job, const char *key, const char *given)
 {
     char *kept = job->session ? session_get(job->session, key) : NULL;
     return kept ? kept : x_copy(given ? given : "", given ? strlen(given) : 0);
 }
 
-static struct patch *new_patch(struct job *job)
+static struct patch *new_patch(struct search_job *job)
 {
     const struct search_request *request = job->request;
     char *targets = session_get_text(job, "targets", request->targets);
@@ -81,13 +54,13 @@ static struct patch *new_patch(struct job *job)
     return patch;
 }
 
-static bool going_on(const struct job *job)
+static bool going_on(const struct search_job *job)
 {
     return job->session && !session_is_new(job->session);
 }
 
 /* Probes of the session, or those that are named. */
-static bool load_probes(struct job *job, struct err *err)
+static bool load_probes(struct search_job *job, struct err *err)
 {
     const struct search_request *request = job->request;
     if (!going_on(job))
@@ -106,7 +79,7 @@ static bool load_probes(struct job *job, struct err *err)
     return true;
 }
 
-static bool load_model(struct job *job, struct err *err)
+static bool load_model(struct search_job *job, struct err *err)
 {
     struct buf found = {0};
     const char *path = job->request->model;
@@ -122,7 +95,7 @@ static bool load_model(struct job *job, struct err *err)
     return job->model != NULL;
 }
 
-static bool load(struct job *job, struct err *err)
+static bool load(struct search_job *job, struct err *err)
 {
     const struct search_request *request = job->request;
     job->options = request->options;
@@ -138,7 +111,7 @@ static bool load(struct job *job, struct err *err)
 }
 
 /* Texts that patches quote. */
-static bool put_names(struct job *job, struct err *err)
+static bool put_names(struct search_job *job, struct err *err)
 {
     const struct search_request *request = job->request;
     return session_put(job->session, "targets", request->targets, err) &&
@@ -146,7 +119,7 @@ static bool put_names(struct job *job, struct err *err)
            session_put(job->session, "heldout", request->heldout ? request->heldout : "", err);
 }
 
-static bool begin_journal(struct job *job, struct err *err)
+static bool begin_journal(struct search_job *job, struct err *err)
 {
     if (going_on(job))
         job->journal = journal_resume(job->session, job->model, &job->probes, &job->options,
@@ -161,7 +134,7 @@ static bool begin_journal(struct job *job, struct err *err)
 }
 
 /* What an earlier run of the session accepted, as it wrote it then. */
-static bool write_patch_again(struct job *job, struct err *err)
+static bool write_patch_again(struct search_job *job, struct err *err)
 {
     struct session_step head;
     return session_step(job->session, session_head(job->session), &head, err) &&
@@ -170,7 +143,7 @@ static bool write_patch_again(struct job *job, struct err *err)
 }
 
 /* The gaps before the search; of a big model that takes a while. */
-static bool prepare(struct job *job, struct err *err)
+static bool prepare(struct search_job *job, struct err *err)
 {
     progress_start(&job->line, "measuring the gaps before the search", 0);
     report_at_once(&job->line);
@@ -191,56 +164,15 @@ static bool prepare(struct job *job, struct err *err)
 
 /* ---- the search ---------------------------------------------------------------------- */
 
-static bool write_patch(struct job *job, struct err *err)
+static bool write_patch(struct search_job *job, struct err *err)
 {
     size_t count = 0;
     (void)search_accepted(job->search, &count);
     return search_patch_write(job->patch, job->search, count, job->output.data, err);
 }
 
-/* The target that the flip helped most, and how far. */
-static void add_best_target(struct buf *out, const struct job *job, const double *before)
-{
-    const double *now = search_gaps_now(job->search);
-    size_t best = 0;
-    for (size_t i = 1; i < job->probes.targets->count; i++)
-        if (now[i] - before[i] > now[best] - before[best])
-            best = i;
-    const char *name = job->probes.targets->probes[best].name;
-    buf_add_text(out, "  most: ");
-    text_visible(out, name, strlen(name));
-    buf_add_format(out, " %+.3f -> %+.3f", before[best], now[best]);
-}
-
-static void print_accepted(struct job *job, const struct search_try *tried, const double *before,
-                           double fitness_before)
-{
-    struct buf out = {0}, flip = {0};
-    report_flip_text(&flip, &tried->flip);
-    buf_add_format(&out, "%4" PRIu64 "  flip %-26s  fitness %+.4f (%+.4f)", tried->number,
-                   flip.data, tried->fitness, tried->fitness - fitness_before);
-    add_best_target(&out, job, before);
-    buf_add_text(&out, "\n");
-    cli_print_text(out.data, out.len);
-    buf_free(&flip);
-    buf_free(&out);
-}
-
-static void show_try(struct job *job, const struct search_try *tried, const double *before,
-                     double fitness_before)
-{
-    char note[64];
-    if (job->request->json)
-        cli_print_json(report_tried_json(tried), false);
-    else if (tried->accepted)
-        print_accepted(job, tried, before, fitness_before);
-    (void)snprintf(note, sizeof note, "%zu accepted, fitness %+.4f", job->patch->flip_count,
-                   search_fitness(job->search));
-    progress_update(&job->line, search_tried(job->search), note);
-}
-
 /* One candidate: tried, saved, shown, in this order [J1]. */
-static enum search_status step(struct job *job, double *before, struct err *err)
+static enum search_status step(struct search_job *job, double *before, struct err *err)
 {
     struct search_try tried;
     double fitness_before = search_fitness(job->search);
@@ -252,11 +184,11 @@ static enum search_status step(struct job *job, double *before, struct err *err)
         return status;
     if (tried.accepted && !write_patch(job, err))
         return SEARCH_FAILED;
-    show_try(job, &tried, before, fitness_before);
+    search_job_show_try(job, &tried, before, fitness_before);
     return status;
 }
 
-static bool run_search(struct job *job, struct err *err)
+static bool run_search(struct search_job *job, struct err *err)
 {
     double *before = x_new(job->probes.targets->count, sizeof *before);
     double start = clock_seconds();
@@ -275,7 +207,7 @@ static bool run_search(struct job *job, struct err *err)
 
 /* ---- answers before and after ---------------------------------------------------------- */
 
-static struct evaluation *answers(struct job *job, const char *what, struct err *err)
+static struct evaluation *answers(struct search_job *job, const char *what, struct err *err)
 {
     struct evaluate_options options = {
         .metric = job->options.metric,
@@ -290,7 +222,7 @@ static struct evaluation *answers(struct job *job, const char *what, struct err 
     return result;
 }
 
-static bool compare(struct job *job, struct err *err)
+static bool compare(struct search_job *job, struct err *err)
 {
     job->now = answers(job, "answering, patched", err);
     if (job->now && job->patch->flip_count == 0) {
@@ -299,12 +231,14 @@ static bool compare(struct job *job, struct err *err)
     }
     if (!job->now || !patch_apply(job->patch, job->model, err)) /* takes the flips off */
         return false;
+    if (!drift_measure(&job->drift, job->model, job->patch, job->options.threads, err))
+        return false;
     job->base = answers(job, "answering, base", err);
     return job->base != NULL;
 }
 
 /* Now that they are about to be shown. */
-static void count_looks(struct job *job)
+static void count_looks(struct search_job *job)
 {
     if (job->session)
         heldout_looks_in_session(&job->looks, job->session, job->probes.heldout, job->base,
@@ -313,7 +247,7 @@ static void count_looks(struct job *job)
         heldout_looks_count(&job->looks, job->model, job->probes.heldout);
 }
 
-static bool compare_with_null(struct job *job, struct err *err)
+static bool compare_with_null(struct search_job *job, struct err *err)
 {
     const struct null_request request = {
         .model = job->model,
@@ -343,7 +277,7 @@ static struct evaluation slice(const struct evaluation *whole, size_t first, siz
 }
 
 /* In the session before they are printed; of held-out ones those that are shown. */
-static bool keep_answers(struct job *job, bool shown, struct err *err)
+static bool keep_answers(struct search_job *job, bool shown, struct err *err)
 {
     size_t seen = job->probes.targets->count + job->probes.controls->count;
     size_t heldout = shown ? job->probes.all.count - seen : 0;
@@ -356,91 +290,17 @@ static bool keep_answers(struct job *job, bool shown, struct err *err)
            session_add_generations(job->session, seen, &held_base, &held_now, err);
 }
 
-/* ---- output ------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------- */
 
-static void print_start(const struct job *job)
-{
-    struct buf out = {0};
-    buf_add_format(&out,
-                   "greedy search: %zu targets, %zu controls, %zu tokens an evaluation; "
-                   "%" PRIu64 " candidate rows, %" PRIu64 " to try, seed %" PRIu64 "\n",
-                   job->probes.targets->count, job->probes.controls->count,
-                   search_tokens(job->search), search_candidates(job->search),
-                   job->options.iterations, job->options.seed);
-    buf_add_text(&out, "fitness and gaps are a search signal, not a result: ");
-    metrics_text(&out, job->options.metric, search_control_metric(&job->options));
-    cli_print_text(out.data, out.len);
-    buf_free(&out);
-}
-
-static void print_end(const struct job *job)
-{
-    struct buf out = {0};
-    uint64_t tried = search_tried(job->search);
-    buf_add_format(&out,
-                   "\n%zu of %" PRIu64 " candidates accepted (%" PRIu64
-                   " screened out), fitness %+.4f, %.1f s, %.1f candidates/s\n",
-                   job->patch->flip_count, tried, search_screened(job->search),
-                   search_fitness(job->search), job->seconds,
-                   job->seconds > 0 ? (double)(tried - job->tried_before) / job->seconds : 0.0);
-    if (job->patch->flip_count > 0) {
-        buf_add_text(&out, "patch: ");
-        text_visible(&out, job->output.data, job->output.len);
-        buf_add_text(&out, "\n\n");
-        report_table(&out, &job->probes.all, job->base, job->now);
-        heldout_looks_text(&out, &job->looks);
-        buf_add_text(&out, "\n");
-        if (job->null) {
-            null_run_text(&out, job->null, &job->probes.all, job->base, job->now);
-            buf_add_text(&out, "\n");
-        }
-        report_answers(&out, &job->probes.all, job->base, job->now, false);
-    } else {
-        buf_add_text(&out, "nothing was accepted: no patch was written\n");
-    }
-    cli_print_text(out.data, out.len);
-    buf_free(&out);
-}
-
-static void print_end_json(const struct job *job)
-{
-    json_t *object = json_object(), *flips = json_array();
-    for (size_t i = 0; i < job->patch->flip_count; i++)
-        (void)json_array_append_new(flips, report_flip_json(&job->patch->flips[i]));
-    (void)json_object_set_new(object, "event", json_string("done"));
-    (void)json_object_set_new(object, "flips", flips);
-    metrics_json(object, job->options.metric, search_control_metric(&job->options));
-    (void)json_object_set_new(object, "fitness", json_real(search_fitness(job->search)));
-    (void)json_object_set_new(object, "evaluations",
-                              json_integer((json_int_t)search_tried(job->search)));
-    (void)json_object_set_new(object, "screened",
-                              json_integer((json_int_t)search_screened(job->search)));
-    (void)json_object_set_new(object, "seconds", json_real(job->seconds));
-    bool written = job->patch->flip_count > 0;
-    (void)json_object_set_new(object, "patch",
-                              written ? json_text(job->output.data, job->output.len)
-                                      : json_null());
-    bool answered = job->base && job->now;
-    (void)json_object_set_new(object, "interrupted", json_boolean(job->interrupted));
-    (void)json_object_set_new(object, "totals",
-                              answered ? report_totals_json(&job->probes.all, job->base, job->now)
-                                       : json_null());
-    (void)json_object_set_new(
-        object, "categories",
-        answered ? report_categories_json(&job->probes.all, job->base, job->now) : json_null());
-    (void)json_object_set_new(object, "heldout_looks", heldout_looks_json(&job->looks));
-    if (job->null)
-        (void)json_object_set_new(
-            object, "null", null_run_json(job->null, &job->probes.all, job->base, job->now));
-    cli_print_json(object, false);
-}
-
-/* Whoever interrupts is told what is safe; a script gets its last event. */
-static void tell_interrupted(struct job *job)
+/* Whoever interrupts is told what is safe, and what was answered before that; a script gets
+ * its last event. */
+static void tell_interrupted(struct search_job *job)
 {
     job->interrupted = true;
     if (job->search && job->request->json)
-        print_end_json(job);
+        search_job_print_end_json(job);
+    else if (job->base && job->now)
+        search_job_print_end(job);
     if (job->search && job->patch->flip_count > 0)
         cli_warn("stopped after %" PRIu64 " candidates; the %zu accepted flips are in %s",
                  search_tried(job->search), job->patch->flip_count, job->output.data);
@@ -449,7 +309,7 @@ static void tell_interrupted(struct job *job)
                  search_tried(job->search));
 }
 
-static void job_free(struct job *job)
+static void job_free(struct search_job *job)
 {
     if (job->now != job->base)
         evaluation_free(job->now);
@@ -462,24 +322,25 @@ static void job_free(struct job *job)
     model_free(job->model);
     buf_free(&job->output);
     heldout_looks_free(&job->looks);
+    drift_free(&job->drift);
     null_run_free(job->null);
 }
 
 int search_job_run(const struct search_request *request, struct err *err)
 {
-    struct job job = {.request = request};
+    struct search_job job = {.request = request};
     bool ok = load(&job, err) && prepare(&job, err);
     if (ok && !request->json)
-        print_start(&job);
+        search_job_print_start(&job);
     ok = ok && run_search(&job, err) && compare(&job, err);
     bool shown = ok && (request->json || job.patch->flip_count > 0);
     if (shown)
         count_looks(&job);
     ok = ok && keep_answers(&job, shown, err) && compare_with_null(&job, err);
     if (ok && request->json)
-        print_end_json(&job);
+        search_job_print_end_json(&job);
     else if (ok)
-        print_end(&job);
+        search_job_print_end(&job);
     else if (err->code == ERR_CANCELLED)
         tell_interrupted(&job);
     int status = !ok ? cli_fail(err) : job.patch->flip_count > 0 ? EXIT_DONE : EXIT_NO;

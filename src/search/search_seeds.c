@@ -190,6 +190,13 @@ static bool run_seeds(struct seeds_job *job, struct err *err)
     return ok;
 }
 
+/* Of the best patch, on the model as it is. */
+static bool measure_drift(struct seeds_job *job, struct err *err)
+{
+    return !job->patch || drift_measure(&job->drift, job->model, job->patch,
+                                        job->request->options.threads, err);
+}
+
 static bool compare_with_null(struct seeds_job *job, struct err *err)
 {
     const struct search_options *options = &job->request->options;
@@ -214,6 +221,8 @@ static void tell_interrupted(struct seeds_job *job)
     job->interrupted = true;
     if (job->base && job->request->json)
         seeds_print_end_json(job);
+    else if (job->run_count == job->seeds)
+        seeds_print_end(job);
     if (job->patch)
         cli_warn("stopped after %zu of %zu seeds; the best of these, seed %" PRIu64 ", is in %s",
                  job->run_count, job->seeds, job->best_seed, job->output.data);
@@ -228,6 +237,7 @@ static void job_free(struct seeds_job *job)
         free(job->runs[i].sets);
     free(job->runs);
     heldout_looks_free(&job->looks);
+    drift_free(&job->drift);
     null_run_free(job->null);
     evaluation_free(job->now);
     evaluation_free(job->base);
@@ -243,7 +253,7 @@ int search_seeds_run(const struct search_request *request, size_t seeds, struct 
     bool ok = load(&job, err);
     if (ok && !request->json)
         seeds_print_start(&job);
-    ok = ok && run_seeds(&job, err) && compare_with_null(&job, err);
+    ok = ok && run_seeds(&job, err) && measure_drift(&job, err) && compare_with_null(&job, err);
     if (ok && request->json)
         seeds_print_end_json(&job);
     else if (ok)

@@ -7,6 +7,7 @@
 
 #include "engine/search/record.h"
 #include "probes/compare.h"
+#include "src/report/drift.h"
 #include "src/report/heldout_looks.h"
 #include "src/report/null_run.h"
 #include "src/search/search_job.h"
@@ -37,6 +38,7 @@ struct seeds_job {
     uint64_t best_seed;
     double best_fitness;
     struct heldout_looks looks;
+    struct drift drift;    /* of the patch */
     struct null_run *null; /* or NULL */
     bool interrupted;
     struct progress line;

@@ -149,6 +149,8 @@ static void add_best(struct buf *out, const struct seeds_job *job)
         null_run_text(out, job->null, &job->probes.all, job->base, job->now);
         buf_add_text(out, "\n");
     }
+    drift_text(&job->drift, out);
+    buf_add_text(out, "\n");
     report_answers(out, &job->probes.all, job->base, job->now, false);
 }
 
@@ -249,7 +251,7 @@ static void add_best_json(json_t *object, const struct seeds_job *job)
     (void)json_object_set_new(object, "flips", flips);
     if (!job->patch) {
         static const char *const nothing[] = {"chosen_seed", "fitness", "patch", "totals",
-                                              "categories"};
+                                              "categories", "neutral"};
         for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
             (void)json_object_set_new(object, nothing[i], json_null());
         return;
@@ -260,6 +262,7 @@ static void add_best_json(json_t *object, const struct seeds_job *job)
     (void)json_object_set_new(object, "totals", report_totals_json(all, job->base, job->now));
     (void)json_object_set_new(object, "categories",
                               report_categories_json(all, job->base, job->now));
+    (void)json_object_set_new(object, "neutral", drift_json(&job->drift));
     if (job->null)
         (void)json_object_set_new(object, "null",
                                   null_run_json(job->null, all, job->base, job->now));

@@ -9,7 +9,9 @@
 #include "src/base/clock.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
+#include "src/report/drift.h"
 #include "src/report/heldout_looks.h"
+#include "src/report/null_run.h"
 #include "src/report/report.h"
 
 enum { SELF_TOKENS = 48 }; /* of the model's own answers */
@@ -24,6 +26,8 @@ struct job {
     struct buf output;
     struct evaluation *base, *now;
     struct heldout_looks looks;
+    struct drift drift;    /* of the patch */
+    struct null_run *null; /* or NULL */
     struct train_step last;
     uint64_t steps;
     double seconds;
@@ -48,7 +52,7 @@ static bool load(struct job *job, struct err *err)
     return true;
 }
 
-/* The base's answers to what the search never sees, before anything is flipped. */
+/* To what the training never sees, by the model as it is now. */
 static struct evaluation *answer_heldout(struct job *job, const char *what, struct err *err)
 {
     struct evaluate_options options = {.threads = job->request->options.threads,
@@ -199,19 +203,41 @@ static bool run_steps(struct job *job, struct err *err)
 
 /* ---- the result --------------------------------------------------------------------------- */
 
-/* An interrupted run still tells what it came to, if the answers can be had. */
+static bool compare_with_null(struct job *job, struct err *err)
+{
+    const struct null_request request = {
+        .model = job->model,
+        .set = job->probes.heldout,
+        .base = job->base,
+        .flips = job->patch->flips,
+        .flip_count = job->patch->flip_count,
+        .draws = job->request->null_draws,
+        .seed = job->request->options.seed,
+        .options = {.threads = job->request->options.threads, .without_gaps = true},
+    };
+    if (request.draws > 0)
+        job->null = null_run_shown(&request, err);
+    return request.draws == 0 || job->null;
+}
+
+/* Held-out probes before and after, and neutral text; the model is left as it was. */
 static bool judge(struct job *job, struct err *err)
 {
-    if (job->probes.heldout->count == 0 || !job->patch)
+    bool ask = job->probes.heldout->count > 0;
+    if (!job->patch)
         return true;
-    job->now = answer_heldout(job, "answering, patched", err);
-    if (!job->now || !patch_apply(job->patch, job->model, err)) /* takes the flips off */
+    if (ask)
+        job->now = answer_heldout(job, "answering, patched", err);
+    if ((ask && !job->now) || !patch_apply(job->patch, job->model, err) || /* flips come off */
+        !drift_measure(&job->drift, job->model, job->patch, job->request->options.threads, err))
         return false;
+    if (!ask)
+        return true;
     job->base = answer_heldout(job, "answering, base", err);
     if (!job->base)
         return false;
     heldout_looks_count(&job->looks, job->model, job->probes.heldout);
-    return true;
+    return compare_with_null(job, err);
 }
 
 static void print_start(const struct job *job)
@@ -251,6 +277,11 @@ static void print_end(const struct job *job)
         heldout_looks_text(&out, &job->looks);
         buf_add_text(&out, "\n");
     }
+    if (job->null) {
+        null_run_text(&out, job->null, job->probes.heldout, job->base, job->now);
+        buf_add_text(&out, "\n");
+    }
+    drift_text(&job->drift, &out);
     cli_print_text(out.data, out.len);
     buf_free(&out);
 }
@@ -277,6 +308,10 @@ static void print_end_json(const struct job *job)
                  : json_object());
     if (answered)
         (void)json_object_set_new(object, "heldout_looks", heldout_looks_json(&job->looks));
+    (void)json_object_set_new(object, "neutral", drift_json(&job->drift));
+    if (job->null)
+        (void)json_object_set_new(object, "null", null_run_json(job->null, job->probes.heldout,
+                                                                job->base, job->now));
     cli_print_json(object, false);
 }
 
@@ -312,6 +347,8 @@ int train_job_run(const struct train_request *request, struct err *err)
     evaluation_free(job.base);
     evaluation_free(job.now);
     heldout_looks_free(&job.looks);
+    drift_free(&job.drift);
+    null_run_free(job.null);
     patch_free(job.patch);
     search_inputs_free(&job.probes);
     model_free(job.model);

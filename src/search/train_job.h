@@ -20,6 +20,7 @@ struct train_request {
     const char *output;   /* patch file */
     const char *name;     /* of the patch, or NULL */
     double seconds;       /* stop after the step in which they are over; 0: no limit */
+    size_t null_draws;    /* of each kind of null model on the held-out probes; 0: none */
     struct train_options options;
     bool json;
 };

@@ -124,6 +124,7 @@ static void search_null__done__adds_up_and_is_that_of_eval(void **state)
     json_t *out = run_json(eval);
     assert_true(json_equal(look(out, "null", JSON_OBJECT), look(done, "null", JSON_OBJECT)));
     assert_true(json_equal(look(out, "totals", JSON_OBJECT), look(done, "totals", JSON_OBJECT)));
+    assert_true(json_equal(look(out, "neutral", JSON_OBJECT), look(done, "neutral", JSON_OBJECT)));
     json_decref(out);
     json_decref(events);
     run_free(eval);
@@ -145,6 +146,21 @@ static void search_null__interrupted__last_event_says_so(void **state)
     run_free(run);
 }
 
+/* The answers were there before the null models: they are told, and so is the look at them. */
+static void search_null__interrupted__answers_are_told(void **state)
+{
+    (void)state;
+    const struct run_options options = {.interrupt_after = "null models", .err_terminal = true};
+    struct run *run = run_bankai(&options, "search", "nano", "--target", "math", "--iters", "12",
+                                 "--heldout", "knowledge", "--null", "50000", "-o",
+                                 run_path("cut.json"), NULL);
+    run_expect_status(run, 130);
+    run_expect_out(run, "greedy answers ");
+    run_expect_out(run, "held-out knowledge seen ");
+    run_expect_out(run, "mean KL(base || patched) ");
+    run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +169,7 @@ int main(void)
         cmocka_unit_test(eval_null__nothing_to_compare__refused),
         cmocka_unit_test(search_null__done__adds_up_and_is_that_of_eval),
         cmocka_unit_test(search_null__interrupted__last_event_says_so),
+        cmocka_unit_test(search_null__interrupted__answers_are_told),
     };
     return cmocka_run_group_tests_name("null", tests, NULL, NULL);
 }

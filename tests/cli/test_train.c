@@ -66,6 +66,41 @@ static void train__a_few_steps__patch_and_numbers_agree(void **state)
     run_free(run_ok("patch", "verify", patch_path, "nano", NULL));
 }
 
+/* Right answers of the set "judge" under null models of a kind. */
+static json_t *right_under(json_t *sets, const char *kind)
+{
+    json_t *set = look(look(sets, "judge", JSON_OBJECT), kind, JSON_OBJECT);
+    return look(set, "right", JSON_OBJECT);
+}
+
+/* What the end says of the patch is what eval says of it. */
+static void train__end__null_models_and_neutral_text_are_those_of_eval(void **state)
+{
+    (void)state;
+    const char *patch = run_path("judged.json"), *heldout = write_targets("judge.jsonl", 9, 9);
+    struct run *run = run_ok("train", "nano", "--targets", write_targets("learn.jsonl", 2, 6),
+                             "--heldout", heldout, "--steps", "2", SMALL, "-o", patch, "--seed",
+                             "5", "--null", "3", "--json", NULL);
+    json_t *events = run_json_lines(run), *done = look_last(events);
+    struct run *eval = run_ok("eval", "nano", "--heldout", heldout, "--patch", patch, "--null",
+                              "3", "--seed", "5", "--json", NULL);
+    json_t *out = run_json(eval);
+    assert_true(json_equal(look(out, "neutral", JSON_OBJECT), look(done, "neutral", JSON_OBJECT)));
+    json_t *of_eval = look(look(out, "null", JSON_OBJECT), "sets", JSON_OBJECT);
+    json_t *of_train = look(look(done, "null", JSON_OBJECT), "sets", JSON_OBJECT);
+    static const char *const kinds[] = {"uniform", "scale"};
+    for (size_t i = 0; i < countof(kinds); i++)
+        assert_true(json_equal(right_under(of_eval, kinds[i]), right_under(of_train, kinds[i])));
+    json_decref(out);
+    json_decref(events);
+    run_free(eval);
+    run_free(run);
+    run = run_ok("train", "nano", "--targets", write_targets("learn.jsonl", 2, 6), "--steps", "2",
+                 SMALL, "-o", patch, NULL);
+    run_expect_out(run, "mean KL(base || patched) "); /* also without held-out probes */
+    run_free(run);
+}
+
 static void train__same_seed__same_patch(void **state)
 {
     (void)state;
@@ -88,6 +123,8 @@ static void train__bad_calls__one_line(void **state)
                 run_path("x.json"), "--rank", "best", NULL);
     run_refused("range", "units of 24 weights", "train", "nano", "--targets", targets, "-o",
                 run_path("x.json"), "--unit", "24", NULL);
+    run_refused("usage", "--null answers the held-out probes, expected --heldout SET", "train",
+                "nano", "--targets", targets, "--null", "3", "-o", run_path("x.json"), NULL);
     run_refused("usage", "is given twice", "train", "nano", "--targets", targets, "--heldout",
                 targets, "-o", run_path("x.json"), NULL);
     const char *bad = run_write("bad.jsonl", "{\"prompt\": \"a\", \"correct\": \"b\"}\n{]\n", 35);
@@ -100,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(train__a_few_steps__patch_and_numbers_agree),
+        cmocka_unit_test(train__end__null_models_and_neutral_text_are_those_of_eval),
         cmocka_unit_test(train__same_seed__same_patch),
         cmocka_unit_test(train__bad_calls__one_line),
     };
