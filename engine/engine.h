@@ -372,6 +372,9 @@ double logits_log_sum_exp_double(const float *logits, size_t count);
 double logits_kl(const float *base, double base_sum, const float *now, double now_sum,
                  size_t count);
 
+/* -t log(exp(-a / t) + exp(-b / t)); the other where one is HUGE_VAL. */
+double logits_soft_min(double a, double b, double t);
+
 /* log p(id) */
 double logits_log_prob(const float *logits, size_t count, int32_t id);
 

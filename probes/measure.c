@@ -102,7 +102,7 @@ static bool prepare(struct measure *measure, struct err *err)
     free(sequences);
     if (!ok || !measure->batch)
         return ok;
-    if (measure->options.metric == METRIC_MARGIN)
+    if (metric_looks_at_end(measure->options.metric))
         find_ends(measure);
     terms_collect(measure);
     allocate_rows(measure);

@@ -12,6 +12,11 @@
  *              (where the vocabulary has none, the end is not looked at).  Above 0 if
  *              and only if greedy decoding says just these tokens and ends; at 0
  *              two tokens are equal, and the lower id is said.  Needs no wrong answer.
+ * soft_margin  the same with a soft minimum, -t log(sum(exp(-m / t))), t 0.3, which every
+ *              place has a share in; at most the margin.  Searches give no credit for
+ *              more than 1.5 (metric_cap): a probe that is won is won.
+ * logprob      log-probability of the whole right answer and then of any of its ends.
+ *              Needs no wrong answer.
  * kl           minus the Kullback-Leibler divergence KL(base || now) of the next-token
  *              distribution, over the whole vocabulary, mean over the positions of
  *              the prompt: 0 for the base, below 0 for whatever differs from it.  The
@@ -39,6 +44,8 @@ enum metric {
     METRIC_SEQ_LOGPROB,
     METRIC_MARGIN,
     METRIC_KL,
+    METRIC_SOFT_MARGIN,
+    METRIC_LOGPROB,
     METRIC_COUNT,
     METRIC_SAME = METRIC_COUNT, /* where a second metric may be that of the first: no name */
 };
@@ -46,12 +53,20 @@ enum metric {
 const char *metric_name(enum metric metric);
 bool metric_parse(const char *name, enum metric *metric);
 
-/* For messages and help: "seq_logprob, margin or token_gap", with kl, too, if it is
+/* For messages and help: "seq_logprob, margin, ... or token_gap", with kl, too, if it is
  * for controls. */
 const char *metric_choices(bool for_controls);
 
 /* Has a probe without a wrong answer no gap? */
 bool metric_needs_wrong(enum metric metric);
+
+/* Are the places behind the right answer looked at, where it should end? */
+bool metric_looks_at_end(enum metric metric);
+
+/* The gap above which a search sees no further gain; HUGE_VAL: there is none. */
+double metric_cap(enum metric metric);
+
+static const double metric_soft = 0.3; /* t of soft_margin */
 
 /* What has to be said wherever its gaps are shown ("unsound: ..."), or NULL.  The
  * first word up to the colon is the label for narrow places. */
@@ -96,6 +111,36 @@ size_t measure_tokens(const struct measure *measure);
 size_t measure_rows(const struct measure *measure);
 
 void measure_free(struct measure *measure);
+
+/* ---- what it looks at: for derivatives ------------------------------------------ */
+
+enum { LOOK_END = -1 }; /* look.id: any token that an answer may end with */
+
+/* One place of a sequence whose logits a probe's gap depends on. */
+struct measure_look {
+    size_t sequence, position;
+    size_t row; /* for measure_base_logits */
+    int32_t id; /* the token that should follow, or LOOK_END; of no meaning with kl */
+    uint32_t probe;
+    bool wrong; /* of the wrong answer */
+};
+
+struct measure_plan {
+    struct sequence *sequences; /* [sequence_count], owner is the probe */
+    size_t sequence_count;
+    struct measure_look *looks; /* [look_count] of one probe in the order of positions */
+    size_t look_count;
+    struct ids *ids; /* of the sequences */
+};
+
+struct measure_plan *measure_plan_new(const struct measure *measure);
+void measure_plan_free(struct measure_plan *plan);
+enum metric measure_metric(const struct measure *measure);
+size_t measure_count(const struct measure *measure); /* probes */
+/* [vocab] may an answer end with this token?  NULL with metrics that do not look at it */
+const bool *measure_ends(const struct measure *measure);
+/* kl: logits of the base, [vocab], of a look's row. */
+const float *measure_base_logits(const struct measure *measure, size_t row);
 
 /* Token ids of an answer in the context of its prompt.  prompt_ids are those of
  * the prompt alone.  *merged as above. */

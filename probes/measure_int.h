@@ -11,10 +11,11 @@
 
 #include "probes/measure.h"
 
-enum { TERM_END = -1 }; /* term.id: any token that an answer may end with */
+enum { TERM_END = LOOK_END };
 
 struct term {
     size_t row; /* of the batch */
+    size_t sequence, position;
     int32_t id; /* of the vocabulary, or TERM_END; not looked at by kl */
     uint32_t probe;
     bool wrong;

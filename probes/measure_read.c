@@ -11,6 +11,11 @@
 
 enum { WORTH_THREADS = 1 << 18 }; /* logits */
 
+static bool is_margin(enum metric metric)
+{
+    return metric == METRIC_MARGIN || metric == METRIC_SOFT_MARGIN;
+}
+
 /* ---- one row ------------------------------------------------------------------- */
 
 /* Largest logits: no sums, so any order gives the same. */
@@ -35,7 +40,7 @@ static void read_top(const struct measure *measure, const float *logits, size_t 
 static void read_row(const struct measure *measure, size_t row, const float *logits, size_t vocab,
                      struct row_reading *out)
 {
-    if (measure->options.metric == METRIC_MARGIN)
+    if (is_margin(measure->options.metric))
         read_top(measure, logits, vocab, out);
     else if (measure->options.metric == METRIC_KL)
         out->sum = logits_kl(measure->base + row * vocab, measure->base_sums[row], logits,
@@ -63,15 +68,33 @@ static double margin_of(const struct term *term, const float *logits,
     return (double)logits[term->id] - (double)other;
 }
 
+/* Log-probability of a token, or of all ends together. */
+static double log_prob_of(const struct measure *measure, const struct term *term,
+                          const float *logits, double sum)
+{
+    size_t vocab = model_shape(measure->model)->vocab, count = 0;
+    if (term->id != TERM_END)
+        return (double)logits[term->id] - sum;
+    float *ends = x_new(vocab, sizeof *ends);
+    for (size_t i = 0; i < vocab; i++)
+        if (measure->ends[i])
+            ends[count++] = logits[i];
+    double end = logits_log_sum_exp(ends, count);
+    free(ends);
+    return end - sum;
+}
+
 static void take_term(const struct measure *measure, const struct term *term,
                       const float *logits, const struct row_reading *reading, double *side)
 {
     if (measure->options.metric == METRIC_MARGIN)
         *side = fmin(*side, margin_of(term, logits, reading));
+    else if (measure->options.metric == METRIC_SOFT_MARGIN)
+        *side = logits_soft_min(*side, margin_of(term, logits, reading), metric_soft);
     else if (measure->options.metric == METRIC_KL)
         *side += reading->sum;
     else
-        *side += (double)logits[term->id] - reading->sum;
+        *side += log_prob_of(measure, term, logits, reading->sum);
 }
 
 /* Values of all terms, brought together by probe and side. */
@@ -112,7 +135,7 @@ static double gap_of(const struct measure *measure, size_t probe, const double *
 {
     if (!terms_have(measure, probe, 0))
         return (double)NAN;
-    if (measure->options.metric == METRIC_MARGIN)
+    if (!metric_needs_wrong(measure->options.metric) && measure->options.metric != METRIC_KL)
         return sides[0];
     if (measure->options.metric == METRIC_KL) /* not -0 */
         return 0 - sides[0] / (double)measure->answers[probe].prompt.count;
@@ -123,7 +146,7 @@ bool measure_read(struct measure *measure, int world, double *gaps, cancel_flag 
                   struct err *err)
 {
     double *sides = x_new(measure->count, 2 * sizeof *sides);
-    bool margin = measure->options.metric == METRIC_MARGIN;
+    bool margin = is_margin(measure->options.metric);
     for (size_t i = 0; margin && i < 2 * measure->count; i++)
         sides[i] = HUGE_VAL;
     bool ok = measure->options.metric == METRIC_TOKEN_GAP

@@ -6,6 +6,7 @@
  *   seq_logprob  the prompt with each answer less its last token, whose logits
  *                nobody needs; every token of the answers
  *   margin       the prompt with the right answer; every token of it, and its end
+ *   soft_margin, logprob  as margin
  *   kl           the prompt; every position
  */
 #include <stdlib.h>
@@ -76,7 +77,7 @@ bool terms_have(const struct measure *measure, size_t probe, int side)
 /* Tokens of the answer that are computed behind the prompt. */
 static size_t computed_tokens(enum metric metric, size_t answer_tokens)
 {
-    if (metric == METRIC_MARGIN)
+    if (metric_looks_at_end(metric))
         return answer_tokens;
     if (metric == METRIC_SEQ_LOGPROB && answer_tokens > 0)
         return answer_tokens - 1;
@@ -116,6 +117,8 @@ size_t terms_sequences(const struct measure *measure, struct ids *room,
 static void add_term(struct measure *measure, size_t sequence, size_t position, struct term term)
 {
     term.row = batch_row(measure->batch, sequence, position);
+    term.sequence = sequence;
+    term.position = position;
     measure->terms[measure->term_count++] = term;
 }
 
@@ -126,16 +129,16 @@ static void add_terms(struct measure *measure, size_t probe, int side, size_t se
     const struct ids *ids = &answers->side[side];
     enum metric metric = measure->options.metric;
     size_t end = answers->prompt.count - 1;
-    struct term term = {0, TERM_END, (uint32_t)probe, side == 1};
+    struct term term = {.id = TERM_END, .probe = (uint32_t)probe, .wrong = side == 1};
     for (size_t i = 0; metric == METRIC_KL && i <= end; i++)
         add_term(measure, sequence, i, term);
-    if (metric == METRIC_MARGIN && measure->has_end)
+    if (metric_looks_at_end(metric) && measure->has_end)
         add_term(measure, sequence, end + ids->count, term);
     if (metric == METRIC_TOKEN_GAP) {
         term.id = ids->data[ids->count - 1];
         add_term(measure, sequence, end, term);
     }
-    bool every = metric == METRIC_SEQ_LOGPROB || metric == METRIC_MARGIN;
+    bool every = metric == METRIC_SEQ_LOGPROB || metric_looks_at_end(metric);
     for (size_t i = 0; every && i < ids->count; i++) {
         term.id = ids->data[i];
         add_term(measure, sequence, end + i, term);
@@ -164,4 +167,65 @@ void terms_collect(struct measure *measure)
             if (terms_have(measure, i, side))
                 add_terms(measure, i, side, sequence++);
     qsort(measure->terms, measure->term_count, sizeof *measure->terms, compare_terms);
+}
+
+/* ---- for derivatives ------------------------------------------------------------- */
+
+/* Of one probe first the right answer's sequence, then the wrong one's. */
+static void set_owners(const struct measure *measure, struct sequence *sequences)
+{
+    for (uint32_t i = 0; i < measure->count; i++)
+        for (int side = 0; side < 2; side++)
+            if (terms_have(measure, i, side))
+                (sequences++)->owner = i;
+}
+
+struct measure_plan *measure_plan_new(const struct measure *measure)
+{
+    struct measure_plan *plan = x_new(1, sizeof *plan);
+    plan->ids = x_new(2 * measure->count, sizeof *plan->ids);
+    plan->sequences = x_new(2 * measure->count, sizeof *plan->sequences);
+    plan->sequence_count = terms_sequences(measure, plan->ids, plan->sequences);
+    set_owners(measure, plan->sequences);
+    plan->looks = x_new(measure->term_count, sizeof *plan->looks);
+    plan->look_count = measure->term_count;
+    for (size_t i = 0; i < measure->term_count; i++) {
+        const struct term *term = &measure->terms[i];
+        plan->looks[i] = (struct measure_look){term->sequence, term->position, term->row,
+                                               term->id,       term->probe,    term->wrong};
+    }
+    return plan;
+}
+
+void measure_plan_free(struct measure_plan *plan)
+{
+    if (!plan)
+        return;
+    for (size_t i = 0; i < plan->sequence_count; i++)
+        ids_free(&plan->ids[i]);
+    free(plan->ids);
+    free(plan->sequences);
+    free(plan->looks);
+    free(plan);
+}
+
+enum metric measure_metric(const struct measure *measure)
+{
+    return measure->options.metric;
+}
+
+size_t measure_count(const struct measure *measure)
+{
+    return measure->count;
+}
+
+const bool *measure_ends(const struct measure *measure)
+{
+    return measure->ends;
+}
+
+const float *measure_base_logits(const struct measure *measure, size_t row)
+{
+    BUG_ON(!measure->has_base);
+    return measure->base + row * model_shape(measure->model)->vocab;
 }

@@ -217,3 +217,50 @@ struct standing statistics_standing(double value, const double *nulls, size_t co
     out.p = isnan(value) ? (double)NAN : (double)(1 + out.at_least) / (double)(1 + out.n);
     return out;
 }
+
+/* ---- rank correlation ------------------------------------------------------------------ */
+
+struct ranked {
+    double value;
+    size_t at;
+};
+
+static int compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *left = a, *right = b;
+    return (left->value > right->value) - (left->value < right->value);
+}
+
+static double *ranks_of(const double *values, size_t count)
+{
+    struct ranked *sorted = x_new(count, sizeof *sorted);
+    double *ranks = x_new(count, sizeof *ranks);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = (struct ranked){values[i], i};
+    qsort(sorted, count, sizeof *sorted, compare_ranked);
+    for (size_t first = 0, end = 0; first < count; first = end) {
+        while (end < count && !(sorted[end].value > sorted[first].value))
+            end++;
+        for (size_t i = first; i < end; i++)
+            ranks[sorted[i].at] = (double)(first + end - 1) / 2;
+    }
+    free(sorted);
+    return ranks;
+}
+
+double statistics_spearman(const double *a, const double *b, size_t count)
+{
+    double products = 0, squares_a = 0, squares_b = 0, mean = ((double)count - 1) / 2;
+    if (count < 3)
+        return (double)NAN;
+    double *ranks_a = ranks_of(a, count), *ranks_b = ranks_of(b, count);
+    for (size_t i = 0; i < count; i++) {
+        products += (ranks_a[i] - mean) * (ranks_b[i] - mean);
+        squares_a += (ranks_a[i] - mean) * (ranks_a[i] - mean);
+        squares_b += (ranks_b[i] - mean) * (ranks_b[i] - mean);
+    }
+    free(ranks_a);
+    free(ranks_b);
+    bool varies = squares_a > 0 && squares_b > 0;
+    return varies ? products / sqrt(squares_a * squares_b) : (double)NAN;
+}

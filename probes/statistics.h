@@ -92,4 +92,8 @@ struct standing statistics_standing(double value, const double *nulls, size_t co
 /* 97.5 % quantile of Student's t, for intervals of 95 %; freedom >= 1.  Good to 7 digits. */
 double statistics_student(uint64_t freedom);
 
+/* Rank correlation (C. Spearman, 1904) of pairs, equal values sharing the mean of their
+ * ranks; NAN for fewer than 3 pairs and where one side is all alike. */
+double statistics_spearman(const double *a, const double *b, size_t count);
+
 #endif

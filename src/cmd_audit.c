@@ -172,8 +172,9 @@ static const struct option_spec options[] = {
     {"control", 0, "SET,...", "controls"},
     {"heldout", 0, "SET,...", "held-out probes, which the model is not asked"},
     ANSWER_MODE_OPTION,
-    {"metric", 0, "M", "what they are for: seq_logprob (default), margin or token_gap"},
-    {"control-metric", 0, "M", "seq_logprob, margin, kl or token_gap (as --metric)"},
+    {"metric", 0, "M", "what they are for: seq_logprob (default), margin, soft_margin, logprob "
+                        "or token_gap"},
+    {"control-metric", 0, "M", "one of these or kl (as --metric)"},
     {"tokens", 0, "N", "so many are generated, at most (as eval does: enough for each answer)"},
     {"list", 'l', NULL, "print the notes too"},
     {NULL, 0, NULL, NULL},

@@ -239,7 +239,8 @@ static const struct option_spec options[] = {
     {"heldout", 0, "SET,...", "probes no search has seen: each look at their answers is counted"},
     ANSWER_MODE_OPTION,
     PATCH_LIST_OPTIONS,
-    {"metric", 0, "M", "seq_logprob (default), margin or token_gap: the gaps beside the answers"},
+    {"metric", 0, "M", "of the gaps beside the answers: seq_logprob (default), margin, "
+                        "soft_margin, logprob or token_gap"},
     NULL_OPTION,
     {"seed", 0, "N", "of the null models' flips (1)"},
     {"list", 'l', NULL, "print every answer, not only those that changed"},

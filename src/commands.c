@@ -14,6 +14,7 @@ extern const struct command command_eval;
 extern const struct command command_audit;
 extern const struct command command_search;
 extern const struct command command_train;
+extern const struct command command_map;
 extern const struct command command_patch;
 extern const struct command command_ppl;
 extern const struct command command_probes;
@@ -36,6 +37,7 @@ const struct command *const cli_commands[] = {
     &command_audit,
     &command_search,
     &command_train,
+    &command_map,
     &command_patch,
     &command_probes,
     &command_ppl,

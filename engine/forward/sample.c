@@ -45,6 +45,12 @@ double logits_kl(const float *base, double base_sum, const float *now, double no
     return sum > 0 ? sum : 0; /* below 0 is rounding */
 }
 
+double logits_soft_min(double a, double b, double t)
+{
+    double least = a < b ? a : b, apart = (a < b ? b - a : a - b) / t;
+    return apart < 40 ? least - t * math_log(1 + math_exp(-apart)) : least; /* e^-40 < 2^-53 */
+}
+
 double logits_log_prob(const float *logits, size_t count, int32_t id)
 {
     return (double)logits[id] - logits_log_sum_exp(logits, count);

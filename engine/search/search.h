@@ -31,9 +31,8 @@
 #ifndef ENGINE_SEARCH_SEARCH_H
 #define ENGINE_SEARCH_SEARCH_H
 
+#include "engine/search/judge.h"
 #include "probes/measure.h"
-
-enum fitness { FITNESS_MEAN, FITNESS_MIN };
 
 struct search_options {
     const int32_t *layers; /* [layer_count], borrowed; NULL: search_default_layers */

@@ -65,7 +65,8 @@ struct search {
     size_t last_at;
 };
 
-/* What the search maximises, of gaps [probe_count]. */
+/* What the search maximises, and its value of gaps [probe_count]. */
+struct judge search_judge_of(const struct search *search);
 double search_judge(const struct search *search, const double *gaps);
 
 /* engine/search/greedy.c: everything of a search but its gaps, and what follows from

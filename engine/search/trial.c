@@ -154,31 +154,23 @@ static bool screen_passes(const struct search *search, const double *gaps, doubl
 
 /* ---- fitness ------------------------------------------------------------------------ */
 
-static double target_gain(const struct search *search, const double *gaps)
+struct judge search_judge_of(const struct search *search)
 {
-    double sum = 0, least = HUGE_VAL;
-    for (size_t i = 0; i < search->target_count; i++) {
-        double gain = gaps[i] - search->before[i];
-        sum += gain;
-        least = gain < least ? gain : least;
-    }
-    return search->options.fitness == FITNESS_MIN ? least : sum / (double)search->target_count;
-}
-
-static double control_loss(const struct search *search, const double *gaps)
-{
-    size_t controls = search->probe_count - search->target_count;
-    double sum = 0;
-    for (size_t i = search->target_count; i < search->probe_count; i++) {
-        double loss = search->before[i] - gaps[i];
-        sum += loss > 0 ? loss : 0;
-    }
-    return controls > 0 ? sum / (double)controls : 0;
+    return (struct judge){
+        .before = search->before,
+        .target_count = search->target_count,
+        .control_count = search->probe_count - search->target_count,
+        .penalty = search->options.penalty,
+        .fitness = search->options.fitness,
+        .target_cap = metric_cap(search->options.metric),
+        .control_cap = metric_cap(search_control_metric(&search->options)),
+    };
 }
 
 double search_judge(const struct search *search, const double *gaps)
 {
-    return target_gain(search, gaps) - search->options.penalty * control_loss(search, gaps);
+    struct judge judge = search_judge_of(search);
+    return judge_fitness(&judge, gaps);
 }
 
 /* ---- a candidate ----------------------------------------------------------------------- */
@@ -187,6 +179,7 @@ bool trial_candidate(struct search *search, struct search_try *out, cancel_flag 
                      struct err *err)
 {
     double screen[SCREEN_COUNT] = {0};
+    struct judge judge = search_judge_of(search);
     if (!screen_gaps(search, &out->flip, screen, cancel, err))
         return false;
     out->screened = !screen_passes(search, screen, &out->fitness);
@@ -194,7 +187,7 @@ bool trial_candidate(struct search *search, struct search_try *out, cancel_flag 
         return true;
     if (!measure_one(search, search->targets, &out->flip, search->trial, cancel, err))
         return false;
-    out->fitness = target_gain(search, search->trial);
+    out->fitness = judge_targets(&judge, search->trial);
     out->stopped = search->options.early_stop && search->probe_count > search->target_count &&
                    search->options.penalty >= 0 && !(out->fitness > search->fitness);
     if (out->stopped)

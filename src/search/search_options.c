@@ -59,7 +59,7 @@ static bool parse_layers(const char *list, int32_t *layers, size_t *count, struc
     return true;
 }
 
-static bool parse_projs(const char *list, uint32_t *projs, struct err *err)
+bool search_projs_parse(const char *list, uint32_t *projs, struct err *err)
 {
     char *item;
     *projs = 0;
@@ -80,20 +80,35 @@ static bool parse_projs(const char *list, uint32_t *projs, struct err *err)
 
 /* ---- options ---------------------------------------------------------------------------- */
 
+bool search_objective_read(const struct arguments *arguments, enum metric *metric,
+                           enum metric *control_metric, enum fitness *fitness, struct err *err)
+{
+    const char *given = arguments_text(arguments, "fitness", "mean");
+    const char *objective = arguments_text(arguments, "objective", "gap");
+    enum aim aim = AIM_GAP;
+    if (strcmp(given, "mean") != 0 && strcmp(given, "min") != 0)
+        return err_set(err, ERR_USAGE, "--fitness: '%s' is unknown, expected mean or min", given);
+    if (!aim_parse(objective, &aim))
+        return err_set(err, ERR_USAGE,
+                       "--objective: '%s' is unknown, expected gap, margin, logprob or min",
+                       objective);
+    if (aim != AIM_GAP && aim != AIM_MIN && arguments_has(arguments, "metric"))
+        return err_set(err, ERR_USAGE, "--objective %s has a metric of its own, expected it "
+                                       "without --metric", objective);
+    if (!metric_option_read(arguments, "metric", METRIC_SEQ_LOGPROB, false, metric, err) ||
+        !metric_option_read(arguments, "control-metric", METRIC_SAME, true, control_metric, err))
+        return false;
+    *fitness = strcmp(given, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
+    aim_apply(aim, metric, fitness);
+    return true;
+}
+
 static bool read_words(const struct arguments *arguments, struct search_options *options,
                        struct err *err)
 {
-    const char *fitness = arguments_text(arguments, "fitness", "mean");
-    if (strcmp(fitness, "mean") != 0 && strcmp(fitness, "min") != 0)
-        return err_set(err, ERR_USAGE, "--fitness: '%s' is unknown, expected mean or min",
-                       fitness);
-    if (!metric_option_read(arguments, "metric", METRIC_SEQ_LOGPROB, false, &options->metric,
-                            err) ||
-        !metric_option_read(arguments, "control-metric", METRIC_SAME, true,
-                            &options->control_metric, err))
-        return false;
-    options->fitness = strcmp(fitness, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
-    return parse_projs(arguments_text(arguments, "proj", "gate,up"), &options->projs, err);
+    return search_objective_read(arguments, &options->metric, &options->control_metric,
+                                 &options->fitness, err) &&
+           search_projs_parse(arguments_text(arguments, "proj", "gate,up"), &options->projs, err);
 }
 
 static bool read_numbers(const struct arguments *arguments, struct search_options *options,
@@ -144,7 +159,7 @@ bool search_options_leave_session(const struct arguments *arguments, struct err 
 {
     static const char *const decided[] = {"target",  "control", "heldout", "mode",
                                           "layers",  "proj",    "penalty", "fitness",
-                                          "metric",  "control-metric", "seed"};
+                                          "metric",  "control-metric", "seed",    "objective"};
     for (size_t i = 0; i < countof(decided); i++)
         if (arguments_has(arguments, decided[i]))
             return err_set(err, ERR_USAGE,

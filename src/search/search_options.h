@@ -24,14 +24,19 @@ enum {
     {"heldout", 0, "SET", "probes the search never sees, answered before and after it"},      \
     ANSWER_MODE_OPTION
 
+#define SEARCH_OBJECTIVE_OPTIONS                                                              \
+    {"objective", 0, "O",                                                                     \
+     "gap (default) of --metric; margin: soft_margin; logprob; min: --fitness min"},          \
+    {"metric", 0, "M", "seq_logprob (default), margin, soft_margin, logprob or token_gap"},   \
+    {"control-metric", 0, "M", "one of these or kl (as --metric)"},                           \
+    {"fitness", 0, "F", "mean (default) or min of the targets' gains"}
+
 #define SEARCH_OPTIONS                                                                        \
     {"layers", 0, "LIST",                                                                     \
      "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \
     {"proj", 0, "LIST", "of q, k, v, o, gate, up, down, embed, head (gate,up)"},              \
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
-    {"fitness", 0, "F", "mean (default) or min of the targets' gains"},                       \
-    {"metric", 0, "M", "seq_logprob (default), margin or token_gap"},                         \
-    {"control-metric", 0, "M", "seq_logprob, margin, kl or token_gap (as --metric)"},         \
+    SEARCH_OBJECTIVE_OPTIONS,                                                                 \
     {"seed", 0, "N", "of the draws (42)"},                                                    \
     {"keep", 0, "MIB", "memory for what evaluations leave behind (half of what is free)"},    \
     {"plain-eval", 0, NULL, "measure every candidate by a full pass: same flips, slower"}
@@ -43,6 +48,13 @@ bool search_options_going_on(const char *session);
 /* A session decides what its search does: none of these may be given with one that is
  * there already. */
 bool search_options_leave_session(const struct arguments *arguments, struct err *err);
+
+/* --objective, --metric, --control-metric and --fitness. */
+bool search_objective_read(const struct arguments *arguments, enum metric *metric,
+                           enum metric *control_metric, enum fitness *fitness, struct err *err);
+
+/* A list such as "gate,up". */
+bool search_projs_parse(const char *list, uint32_t *projs, struct err *err);
 
 /* What was given of SEARCH_OPTIONS and of --threads; the rest of options stays.
  * options->layers then points to layers or is NULL. */

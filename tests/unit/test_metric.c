@@ -427,7 +427,7 @@ static void measure_try__margin_and_kl__bits_of_flipped_models(void **state)
     struct probe probes[PROBES];
     byte_probes(probes);
     for (int threads = 1; threads <= 3; threads++)
-        for (int m = METRIC_MARGIN; m <= METRIC_KL; m++) {
+        for (int m = METRIC_MARGIN; m < METRIC_COUNT; m++) {
             struct measure_options options = {(enum metric)m, threads, (uint64_t)threads * 100000};
             struct measure *measure = measure_of(model, probes, PROBES, &options);
             double tried[countof(flips) * PROBES], flipped[PROBES];
@@ -450,7 +450,8 @@ static void measure_try__margin_and_kl__bits_of_flipped_models(void **state)
 static void metric__names_and_notes(void **state)
 {
     (void)state;
-    static const char *const names[] = {"token_gap", "seq_logprob", "margin", "kl"};
+    static const char *const names[] = {"token_gap", "seq_logprob", "margin", "kl",
+                                        "soft_margin", "logprob"};
     assert_int_equal(METRIC_COUNT, countof(names));
     for (int i = 0; i < METRIC_COUNT; i++) {
         enum metric metric = METRIC_COUNT;

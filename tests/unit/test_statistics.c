@@ -230,6 +230,19 @@ static void standing__counted_by_hand(void **state)
     assert_true(isnan(statistics_standing((double)NAN, nulls, 9).p));
 }
 
+/* 1 - 6 sum(d^2) / (n (n^2 - 1)) without ties; with them Pearson's of the mean ranks. */
+static void spearman__counted_by_hand(void **state)
+{
+    (void)state;
+    static const double a[] = {1, 2, 3, 4}, b[] = {10, 30, 20, 40}, c[] = {4, 3, 2, 1};
+    static const double tied[] = {1, 1, 2, 3}, same[] = {5, 5, 5, 5};
+    assert_true(fabs(statistics_spearman(a, b, 4) - 0.8) < 1e-12);
+    assert_true(fabs(statistics_spearman(a, c, 4) + 1) < 1e-12);
+    assert_true(fabs(statistics_spearman(a, tied, 4) - 4.5 / sqrt(5 * 4.5)) < 1e-12);
+    assert_true(isnan(statistics_spearman(a, same, 4)));
+    assert_true(isnan(statistics_spearman(a, b, 2)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +256,7 @@ int main(void)
         cmocka_unit_test(bootstrap__values_that_are_none__skipped_and_counted),
         cmocka_unit_test(spread__few_values__no_interval),
         cmocka_unit_test(standing__counted_by_hand),
+        cmocka_unit_test(spearman__counted_by_hand),
     };
     return cmocka_run_group_tests_name("statistics", tests, NULL, NULL);
 }

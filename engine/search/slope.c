@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Margins are read in a pass of their own before the gradient: how much a place has to say
+ * in a minimum depends on all the others.
+ */
+#include "engine/search/slope.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/kernel/math.h"
+
+enum { ROWS_AT_ONCE = 128 };
+
+struct slope_term {
+    size_t row;
+    int32_t id; /* or LOOK_END */
+    uint32_t owner;
+    bool wrong;
+    const struct measure *measure;
+    const float *base; /* [vocab] kl */
+    size_t owner_terms;
+    double margin, weight; /* of margins */
+};
+
+struct slope {
+    struct model *model;
+    struct gradient *gradient;
+    struct slope_term *terms; /* [term_count] by row */
+    size_t term_count;
+    size_t *first; /* [rows + 1] of each row */
+    size_t rows, owners;
+    bool margins;
+    int threads;
+    void (*visit)(void *user, const struct gradient_visit *visit);
+    void *user;
+};
+
+/* ---- making ------------------------------------------------------------------------- */
+
+static bool is_margin(enum metric metric)
+{
+    return metric == METRIC_MARGIN || metric == METRIC_SOFT_MARGIN;
+}
+
+static void add_terms(struct slope *slope, const struct measure *measure,
+                      const struct measure_plan *plan, size_t first_sequence, uint32_t first_owner)
+{
+    bool kl = measure_metric(measure) == METRIC_KL;
+    size_t *of_owner = x_new(measure_count(measure), sizeof *of_owner);
+    slope->terms = x_grow(slope->terms, slope->term_count + plan->look_count,
+                          sizeof *slope->terms);
+    for (size_t i = 0; i < plan->look_count; i++)
+        of_owner[plan->looks[i].probe]++;
+    for (size_t i = 0; i < plan->look_count; i++) {
+        const struct measure_look *look = &plan->looks[i];
+        slope->terms[slope->term_count++] = (struct slope_term){
+            .row = gradient_row(slope->gradient, first_sequence + look->sequence, look->position),
+            .id = look->id,
+            .owner = first_owner + look->probe,
+            .wrong = look->wrong,
+            .measure = measure,
+            .base = kl ? measure_base_logits(measure, look->row) : NULL,
+            .owner_terms = of_owner[look->probe],
+        };
+    }
+    slope->margins = slope->margins || is_margin(measure_metric(measure));
+    free(of_owner);
+}
+
+static int compare_terms(const void *a, const void *b)
+{
+    const struct slope_term *left = a, *right = b;
+    if (left->row != right->row)
+        return left->row < right->row ? -1 : 1;
+    return (int)left->wrong - (int)right->wrong; /* of one owner: tokens are not shared */
+}
+
+static void index_rows(struct slope *slope)
+{
+    qsort(slope->terms, slope->term_count, sizeof *slope->terms, compare_terms);
+    slope->rows = gradient_rows(slope->gradient);
+    slope->first = x_new(slope->rows + 1, sizeof *slope->first);
+    size_t term = 0;
+    for (size_t row = 0; row <= slope->rows; row++) {
+        slope->first[row] = term;
+        while (term < slope->term_count && slope->terms[term].row == row)
+            term++;
+    }
+}
+
+/* All sequences in one list; owners of each measure behind those before it. */
+static struct sequence *join_sequences(struct measure_plan *const *plans,
+                                       const struct measure *const *measures, size_t count,
+                                       size_t *total)
+{
+    struct sequence *all = NULL;
+    uint32_t owner = 0;
+    *total = 0;
+    for (size_t m = 0; m < count; m++) {
+        all = x_grow(all, *total + plans[m]->sequence_count + 1, sizeof *all);
+        for (size_t i = 0; i < plans[m]->sequence_count; i++) {
+            all[*total] = plans[m]->sequences[i];
+            all[(*total)++].owner += owner;
+        }
+        owner += (uint32_t)measure_count(measures[m]);
+    }
+    return all;
+}
+
+static bool make(struct slope *slope, const struct measure *const *measures,
+                 struct measure_plan *const *plans, size_t count, struct err *err)
+{
+    size_t total = 0, sequence = 0;
+    struct sequence *all = join_sequences(plans, measures, count, &total);
+    slope->gradient = gradient_new(slope->model, all, total, slope->threads, err);
+    free(all);
+    if (!slope->gradient)
+        return false;
+    for (size_t m = 0; m < count; m++) {
+        add_terms(slope, measures[m], plans[m], sequence, (uint32_t)slope->owners);
+        sequence += plans[m]->sequence_count;
+        slope->owners += measure_count(measures[m]);
+    }
+    index_rows(slope);
+    return true;
+}
+
+struct slope *slope_new(struct model *model, const struct measure *const *measures, size_t count,
+                        int threads, struct err *err)
+{
+    struct slope *slope = x_new(1, sizeof *slope);
+    struct measure_plan **plans = x_new(count, sizeof(struct measure_plan *));
+    slope->model = model;
+    slope->threads = threads > 0 ? threads : omp_get_max_threads();
+    for (size_t m = 0; m < count; m++)
+        plans[m] = measure_plan_new(measures[m]);
+    bool ok = make(slope, measures, plans, count, err);
+    for (size_t m = 0; m < count; m++)
+        measure_plan_free(plans[m]);
+    free(plans);
+    if (ok)
+        return slope;
+    slope_free(slope);
+    return NULL;
+}
+
+void slope_free(struct slope *slope)
+{
+    if (!slope)
+        return;
+    gradient_free(slope->gradient);
+    free(slope->terms);
+    free(slope->first);
+    free(slope);
+}
+
+size_t slope_owners(const struct slope *slope)
+{
+    return slope->owners;
+}
+
+size_t slope_tokens(const struct slope *slope)
+{
+    return gradient_tokens(slope->gradient);
+}
+
+/* ---- margins --------------------------------------------------------------------------- */
+
+/* The largest logits of what is right and of what is not; the first of equal ones. */
+static void rivals(const struct slope_term *term, const float *logits, size_t vocab,
+                   size_t *right, size_t *other)
+{
+    const bool *ends = measure_ends(term->measure);
+    *right = *other = SIZE_MAX;
+    for (size_t i = 0; i < vocab; i++) {
+        bool is_right = term->id == LOOK_END ? ends[i] : i == (size_t)term->id;
+        size_t *best = is_right ? right : other;
+        if (*best == SIZE_MAX || logits[i] > logits[*best])
+            *best = i;
+    }
+}
+
+static void read_margin(struct slope_term *term, const float *logits, size_t vocab)
+{
+    size_t right = 0, other = 0;
+    if (!is_margin(measure_metric(term->measure)))
+        return;
+    rivals(term, logits, vocab, &right, &other);
+    term->margin = (double)logits[right] - (double)logits[other];
+}
+
+/* The soft minimum's derivative by each margin; of the hard one 1 at the first least. */
+static void weigh_owner(struct slope_term **terms, size_t count)
+{
+    bool soft = measure_metric(terms[0]->measure) == METRIC_SOFT_MARGIN;
+    double least = HUGE_VAL;
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        at = terms[i]->margin < terms[at]->margin ? i : at;
+        least = soft ? logits_soft_min(least, terms[i]->margin, metric_soft) : least;
+    }
+    for (size_t i = 0; i < count; i++) {
+        double power = (least - terms[i]->margin) / metric_soft; /* <= 0 but for rounding */
+        terms[i]->weight = !soft ? i == at : power > -80 ? math_exp(power) : 0;
+    }
+}
+
+/* Terms brought together by owner. */
+static void weigh(struct slope *slope)
+{
+    struct slope_term **own = x_new(slope->term_count, sizeof(struct slope_term *));
+    size_t *filled = x_new(slope->owners + 1, sizeof *filled);
+    for (size_t i = 0; i < slope->term_count; i++)
+        filled[slope->terms[i].owner + 1]++;
+    for (size_t i = 0; i < slope->owners; i++)
+        filled[i + 1] += filled[i];
+    for (size_t i = 0; i < slope->term_count; i++)
+        own[filled[slope->terms[i].owner]++] = &slope->terms[i];
+    for (size_t i = 0, end = 0; i < slope->owners; i++) {
+        size_t first = end;
+        end = filled[i];
+        if (end > first && is_margin(measure_metric(own[first]->measure)))
+            weigh_owner(own + first, end - first);
+    }
+    free(own);
+    free(filled);
+}
+
+static bool read_margins(struct slope *slope, cancel_flag *cancel, struct err *err)
+{
+    size_t vocab = model_shape(slope->model)->vocab;
+    float *logits = x_new(ROWS_AT_ONCE * vocab, sizeof *logits);
+    bool ok = true;
+    for (size_t first = 0; ok && first < slope->rows; first += ROWS_AT_ONCE) {
+        size_t left = slope->rows - first, n = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
+        ok = gradient_logits(slope->gradient, first, n, logits, cancel, err);
+#pragma omp parallel for num_threads(slope->threads)
+        for (size_t i = 0; i < (ok ? n : 0); i++)
+            for (size_t t = slope->first[first + i]; t < slope->first[first + i + 1]; t++)
+                read_margin(&slope->terms[t], logits + i * vocab, vocab);
+    }
+    free(logits);
+    if (ok)
+        weigh(slope);
+    return ok;
+}
+
+/* ---- seeds ------------------------------------------------------------------------------- */
+
+static void add_margin(const struct slope_term *term, const float *logits, size_t vocab,
+                       float *seed)
+{
+    size_t right = 0, other = 0;
+    rivals(term, logits, vocab, &right, &other);
+    seed[right] += (float)term->weight;
+    seed[other] -= (float)term->weight;
+}
+
+/* seed[i] += scale * p(i), of those in `of` (NULL: all), p summing to 1 over them */
+static void add_probs(const float *logits, size_t vocab, const bool *of, double scale, float *seed)
+{
+    float *chosen = x_new(vocab, sizeof *chosen);
+    size_t count = 0;
+    for (size_t i = 0; i < vocab; i++)
+        if (!of || of[i])
+            chosen[count++] = logits[i];
+    double sum = logits_log_sum_exp(chosen, count);
+    free(chosen);
+    for (size_t i = 0; i < vocab; i++) {
+        double log_prob = (double)logits[i] - sum;
+        if ((!of || of[i]) && log_prob > -80)
+            seed[i] += (float)(scale * math_exp(log_prob));
+    }
+}
+
+static void add_log_prob(const struct slope_term *term, const float *logits, size_t vocab,
+                         float *seed)
+{
+    double sign = term->wrong ? -1 : 1;
+    if (term->id == LOOK_END)
+        add_probs(logits, vocab, measure_ends(term->measure), sign, seed);
+    else
+        seed[term->id] += (float)sign;
+    add_probs(logits, vocab, NULL, -sign, seed);
+}
+
+static void add_divergence(const struct slope_term *term, const float *logits, size_t vocab,
+                           float *seed)
+{
+    add_probs(term->base, vocab, NULL, 1 / (double)term->owner_terms, seed);
+    add_probs(logits, vocab, NULL, -1 / (double)term->owner_terms, seed);
+}
+
+static void add_seed(const struct slope_term *term, const float *logits, size_t vocab, float *seed)
+{
+    switch (measure_metric(term->measure)) {
+    case METRIC_TOKEN_GAP: seed[term->id] += term->wrong ? -1.0F : 1.0F; break;
+    case METRIC_SEQ_LOGPROB:
+    case METRIC_LOGPROB: add_log_prob(term, logits, vocab, seed); break;
+    case METRIC_MARGIN:
+    case METRIC_SOFT_MARGIN: add_margin(term, logits, vocab, seed); break;
+    case METRIC_KL: add_divergence(term, logits, vocab, seed); break;
+    case METRIC_COUNT: break;
+    }
+}
+
+static void fill_seed(void *user, size_t row, const float *logits, float *seed)
+{
+    const struct slope *slope = user;
+    size_t vocab = model_shape(slope->model)->vocab;
+    for (size_t t = slope->first[row]; t < slope->first[row + 1]; t++)
+        add_seed(&slope->terms[t], logits, vocab, seed);
+}
+
+static void pass_visit(void *user, const struct gradient_visit *visit)
+{
+    const struct slope *slope = user;
+    slope->visit(slope->user, visit);
+}
+
+bool slope_run(struct slope *slope, void (*visit)(void *user, const struct gradient_visit *visit),
+               void *user, cancel_flag *cancel, struct err *err)
+{
+    struct gradient_job job = {fill_seed, pass_visit, slope};
+    slope->visit = visit;
+    slope->user = user;
+    if (slope->margins && !read_margins(slope, cancel, err))
+        return false;
+    return gradient_run(slope->gradient, &job, cancel, err);
+}

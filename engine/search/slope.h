@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * engine/search/slope.h - how the gaps of probes depend on every output of every matrix.
+ *
+ * All probes of several measures are one batch in which each token belongs to one probe,
+ * its owner; one backward pass of the plain sum of all gaps then tells each of them apart:
+ * what the owner's tokens say is what the owner's gap does.
+ *
+ *   seq_logprob, logprob   derivatives of the log-probabilities
+ *   token_gap              1 and -1
+ *   margin                 right token minus its rival, at the place that decides
+ *   soft_margin            the same at every place, by its share in the soft minimum
+ *   kl                     of -KL(base || now); 0 at the base itself
+ *
+ * [L1] the model is not touched; flips that are on it count.
+ * [L2] the same bits for every thread count and CPU level.
+ */
+#ifndef ENGINE_SEARCH_SLOPE_H
+#define ENGINE_SEARCH_SLOPE_H
+
+#include "engine/backward/gradient.h"
+#include "probes/measure.h"
+
+struct slope;
+
+/* Owners are the probes of the first measure, then of the second, ...  Measures and model
+ * are borrowed as long as the slope lives; with kl their base is set already. */
+struct slope *slope_new(struct model *model, const struct measure *const *measures, size_t count,
+                        int threads, struct err *err);
+
+size_t slope_owners(const struct slope *slope);
+size_t slope_tokens(const struct slope *slope);
+
+/* One pass over the model as it is; visit as in gradient.h. */
+bool slope_run(struct slope *slope, void (*visit)(void *user, const struct gradient_visit *visit),
+               void *user, cancel_flag *cancel, struct err *err);
+
+void slope_free(struct slope *slope);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/search/record.h"
+#include "src/base/file_writer.h"
+#include "src/report/map_report.h"
+#include "src/cli/metric_option.h"
+#include "src/report/report.h"
+#include "src/search/search_options.h"
+
+extern const struct command command_map;
+
+struct job {
+    struct flip_map_options options;
+    int32_t layers[SEARCH_LAYERS_MAX];
+    struct model *model;
+    struct probe_set *targets, *controls;
+    struct flip_map *map;
+    struct file_writer *writer; /* of -o, or NULL */
+    struct buf lines;
+    struct err write_err;
+    bool failed;
+};
+
+/* ---- options --------------------------------------------------------------------------- */
+
+static bool read_words(const struct arguments *arguments, struct flip_map_options *options,
+                       struct err *err)
+{
+    const char *what = arguments_text(arguments, "what", "attribution");
+    const char *granularity = arguments_text(arguments, "granularity", "row");
+    if (!flip_map_what_parse(what, &options->what))
+        return err_set(err, ERR_USAGE,
+                       "--what: '%s' is unknown, expected attribution, impact or scale", what);
+    if (!granularity_parse(granularity, &options->units.granularity))
+        return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row or group",
+                       granularity);
+    return search_objective_read(arguments, &options->metric, &options->control_metric,
+                                 &options->fitness, err) &&
+           search_projs_parse(arguments_text(arguments, "proj", "q,k,v,o,gate,up,down"),
+                              &options->units.projs, err);
+}
+
+static bool read_numbers(const struct arguments *arguments, struct flip_map_options *options,
+                         struct err *err)
+{
+    int64_t top = 0, exact = 0, seed = 0;
+    if (!arguments_int(arguments, "top", 0, 1000000, 20, &top, err) ||
+        !arguments_int(arguments, "exact", 0, 1000000, 0, &exact, err) ||
+        !arguments_int(arguments, "seed", 0, INT64_MAX, 42, &seed, err) ||
+        !arguments_double(arguments, "penalty", 0, 1e6, 2, &options->penalty, err))
+        return false;
+    options->top = (size_t)top;
+    options->exact = (size_t)exact;
+    options->seed = (uint64_t)seed;
+    options->units.threads = arguments_threads(arguments);
+    return true;
+}
+
+static bool choose_layers(const struct arguments *arguments, struct job *job, struct err *err)
+{
+    uint32_t layers = model_shape(job->model)->layers;
+    size_t count = 0;
+    if (!search_layers_read(arguments, job->layers, &count, err))
+        return false;
+    bool all = !arguments_has(arguments, "layers");
+    for (uint32_t i = 0; all && i < layers && i < SEARCH_LAYERS_MAX; i++)
+        job->layers[count++] = (int32_t)i;
+    for (size_t i = 0; i < count; i++)
+        if ((uint32_t)job->layers[i] >= layers)
+            return err_set(err, ERR_RANGE, "--layers: layer %d is outside 0 .. %u",
+                           (int)job->layers[i], (unsigned)(layers - 1));
+    job->options.units.layers = job->layers;
+    job->options.units.layer_count = count;
+    return true;
+}
+
+static bool needs_probes(const struct job *job)
+{
+    return job->options.what != FLIP_MAP_SCALE || job->options.exact > 0;
+}
+
+/* ---- loading ----------------------------------------------------------------------------- */
+
+static bool fits(const struct probe_set *set, enum metric metric, struct err *err)
+{
+    for (size_t i = 0; i < set->count && metric_needs_wrong(metric); i++)
+        if (set->probes[i].wrong[0] == '\0')
+            return err_set(err, ERR_MISMATCH,
+                           "probe '%s' has no wrong answer, which a %s gap needs",
+                           set->probes[i].name, metric_name(metric));
+    return true;
+}
+
+static struct probe_set *load_set(const char *spec, struct err *err)
+{
+    return spec ? probe_set_load(spec, err) : x_new(1, sizeof(struct probe_set));
+}
+
+static bool load(const struct arguments *arguments, struct job *job, struct err *err)
+{
+    const char *model = arguments_positional(arguments, 0);
+    const char *probes = arguments_text(arguments, "probes", NULL);
+    const char *output = arguments_text(arguments, "output", NULL);
+    struct flip_map_options *options = &job->options;
+    if (!read_words(arguments, options, err) || !read_numbers(arguments, options, err))
+        return false;
+    if (arguments_json(arguments) && arguments_has(arguments, "csv"))
+        return err_set(err, ERR_USAGE, "--json and --csv: expected one of them");
+    if (needs_probes(job) && !probes)
+        return err_set(err, ERR_USAGE, "no probes given, expected --probes SET");
+    job->targets = load_set(needs_probes(job) ? probes : NULL, err);
+    job->controls = job->targets ? load_set(arguments_text(arguments, "control", NULL), err) : NULL;
+    enum metric control = options->control_metric == METRIC_SAME ? options->metric
+                                                                 : options->control_metric;
+    if (!job->controls || !fits(job->targets, options->metric, err) ||
+        !fits(job->controls, control, err))
+        return false;
+    job->model = model_open(model, err);
+    if (!job->model || !choose_layers(arguments, job, err))
+        return false;
+    job->writer = output ? file_writer_open(output, err) : NULL;
+    return !output || job->writer;
+}
+
+/* ---- the file of all units ---------------------------------------------------------------- */
+
+static bool put_lines(struct job *job, struct err *err)
+{
+    bool ok = file_writer_put(job->writer, job->lines.data, job->lines.len, err);
+    job->lines.len = 0;
+    return ok;
+}
+
+static void write_matrix(void *user, const struct predicted *values)
+{
+    struct job *job = user;
+    if (!job->writer || job->failed)
+        return;
+    map_csv_matrix(&job->lines, values, job->options.what);
+    job->failed = !put_lines(job, &job->write_err);
+}
+
+static bool make(struct job *job, struct err *err)
+{
+    struct progress line;
+    struct work_progress progress = {report_work, &line};
+    progress_start(&line, job->options.exact > 0 ? "mapping and measuring" : "mapping", 0);
+    report_at_once(&line);
+    job->map = flip_map_new(job->model, job->targets, job->controls, &job->options, write_matrix,
+                            job, &progress, &cli_cancel, err);
+    progress_end(&line);
+    if (!job->map)
+        return false;
+    if (job->failed) {
+        *err = job->write_err;
+        return false;
+    }
+    struct file_writer *writer = job->writer;
+    job->writer = NULL;
+    return !writer || file_writer_commit(writer, err);
+}
+
+static void print(const struct arguments *arguments, const struct job *job)
+{
+    const struct map_report report = {job->map, &job->options, job->targets->count,
+                                      job->controls->count};
+    struct buf out = {0};
+    if (arguments_json(arguments)) {
+        cli_print_json(map_report_json(&report), true);
+        return;
+    }
+    if (arguments_has(arguments, "csv"))
+        map_report_csv(&out, &report);
+    else
+        map_report_text(&out, &report);
+    cli_print_text(out.data, out.len);
+    buf_free(&out);
+}
+
+static int run(struct arguments *arguments, struct err *err)
+{
+    struct job job = {0};
+    bool ok = load(arguments, &job, err);
+    if (ok && job.writer) {
+        map_csv_head(&job.lines);
+        ok = put_lines(&job, err);
+    }
+    ok = ok && make(&job, err);
+    if (ok)
+        print(arguments, &job);
+    file_writer_abandon(job.writer);
+    buf_free(&job.lines);
+    flip_map_free(job.map);
+    probe_set_free(job.targets);
+    probe_set_free(job.controls);
+    model_free(job.model);
+    return ok ? EXIT_DONE : cli_fail(err);
+}
+
+static const struct option_spec options[] = {
+    {"probes", 0, "SET", "probes to improve: built-in sets or JSON files, comma-separated"},
+    {"control", 0, "SET", "probes that must not get worse"},
+    {"what", 0, "W", "attribution (default): predicted change of the fitness; impact: its size; "
+                     "scale"},
+    {"granularity", 0, "G", "row (default) or group of 128 weights"},
+    {"exact", 0, "N", "measure N units of every matrix, drawn at random, and the best (0)"},
+    {"top", 0, "K", "show the best K (20)"},
+    SEARCH_OBJECTIVE_OPTIONS,
+    {"layers", 0, "LIST", "such as 0,2-4 (all)"},
+    {"proj", 0, "LIST", "of q, k, v, o, gate, up, down (all)"},
+    {"penalty", 0, "X", "weight of the controls' mean loss (2)"},
+    {"seed", 0, "N", "of the units that --exact draws (42)"},
+    {"csv", 0, NULL, "print the best as CSV"},
+    {"output", 'o', "FILE", "write all units as CSV"},
+    {NULL, 0, NULL, NULL},
+};
+
+const struct command command_map = {
+    .name = "map",
+    .synopsis = "MODEL --probes SET [--control SET] [--exact N] [--top K] [-o FILE]",
+    .summary = "Rank every flip of the model by one backward pass",
+    .details = "The derivative of every probe's gap by every output of every matrix says what\n"
+               "negating a row, or a group of 128 weights, does to each gap; the objective is\n"
+               "evaluated on the predicted gaps.  With --exact some units of every matrix and\n"
+               "the best are measured: the rank correlation tells how far to believe the rest.",
+    .options = options,
+    .positional_min = 1,
+    .positional_max = 1,
+    .takes_model = true,
+    .run = run,
+};

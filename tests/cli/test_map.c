@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * map: what it predicts of the embedded model is what measuring says, and its three forms.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/file.h"
+#include "tests/cli/look.h"
+#include "tests/t.h"
+
+static void map__nano_measured__ranks_agree(void **state)
+{
+    (void)state;
+    struct run *run = run_ok("map", "nano", "--probes", "calculus-heldout", "--control", "math",
+                             "--exact", "10", "--top", "5", "--json", NULL);
+    json_t *out = run_json(run), *matrix, *unit;
+    json_t *ranks = look(out, "spearman", JSON_OBJECT), *top = look(out, "top", JSON_ARRAY);
+    static const char *const near[] = {"gate_proj", "up_proj", "down_proj", "o_proj"};
+    static const char *const far[] = {"q_proj", "k_proj", "v_proj"};
+    size_t i, better = 0;
+    int64_t units = 0;
+    for (i = 0; i < countof(near); i++)
+        assert_true(look_real(ranks, near[i]) >= 0.9);
+    for (i = 0; i < countof(far); i++)
+        assert_true(look_real(ranks, far[i]) >= 0.7);
+    assert_int_equal(json_array_size(look(out, "matrices", JSON_ARRAY)), 42);
+    json_array_foreach(look(out, "matrices", JSON_ARRAY), i, matrix) {
+        json_t *bins = look(matrix, "histogram", JSON_ARRAY), *bin;
+        size_t b;
+        int64_t sum = 0;
+        json_array_foreach(bins, b, bin)
+            sum += json_integer_value(bin);
+        assert_int_equal(sum, look_int(matrix, "units"));
+        assert_int_equal(json_array_size(look(matrix, "samples", JSON_ARRAY)), 10);
+        assert_true(look_real(matrix, "most") <= look_real(json_array_get(top, 0), "predicted"));
+        units += sum;
+    }
+    assert_int_equal(units, 6 * (256 + 128 + 128 + 256 + 768 + 768 + 256));
+    assert_int_equal(json_array_size(top), 5);
+    json_array_foreach(top, i, unit)
+        better += look_real(unit, "measured") > 0;
+    assert_true(better >= 3);
+    json_decref(out);
+    run_free(run);
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t lines = 0;
+    for (; *text; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+static void map__groups_and_scales__csv_text_and_file(void **state)
+{
+    (void)state;
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s", run_path("whole.csv"));
+    struct run *run = run_ok("map", "nano", "--probes", "math", "--granularity", "group",
+                             "--layers", "2", "--proj", "k,down", "--objective", "margin", "--top",
+                             "3", "--csv", "-o", path, NULL);
+    assert_int_equal(count_lines(run->out.data), 4);
+    assert_memory_equal(run->out.data, "layer,proj,row,group,value,measured\n2,", 38);
+    run_free(run);
+    struct err err;
+    struct buf file = {0};
+    t_ok(file_read(path, 1 << 20, &file, &err), &err);
+    assert_int_equal(count_lines(file.data), 1 + 128 * 2 + 256 * 6);
+    buf_free(&file);
+    run = run_ok("map", "nano", "--what", "scale", "--proj", "gate", "--top", "2", NULL);
+    assert_non_null(strstr(run->out.data, "scale of 4608 rows in 6 matrices\n"));
+    run_free(run);
+    run = run_ok("map", "nano", "--what", "impact", "--probes", "math", "--control-metric", "kl",
+                 "--control", "knowledge", "--proj", "o", "--top", "1", "--exact", "3", NULL);
+    assert_non_null(strstr(run->out.data, "seq_logprob, of controls kl"));
+    assert_non_null(strstr(run->out.data, "rank correlation (Spearman)"));
+    run_free(run);
+}
+
+static void map__bad_words__refused(void **state)
+{
+    (void)state;
+    run_refused("usage", "expected --probes", "map", "nano", NULL);
+    run_refused("usage", "expected attribution, impact or scale", "map", "nano", "--probes", "math",
+                "--what", "x", NULL);
+    run_refused("usage", "expected row or group", "map", "nano", "--probes", "math",
+                "--granularity", "x", NULL);
+    run_refused("usage", "expected gap, margin, logprob or min", "map", "nano", "--probes", "math",
+                "--objective", "x", NULL);
+    run_refused("usage", "a metric of its own", "map", "nano", "--probes", "math", "--objective",
+                "margin", "--metric", "margin", NULL);
+    run_refused("usage", "flips of embed and head cannot be predicted", "map", "nano", "--probes",
+                "math", "--proj", "head", NULL);
+    run_refused("range", "layer 9 is outside", "map", "nano", "--probes", "math", "--layers", "9",
+                NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(map__nano_measured__ranks_agree),
+        cmocka_unit_test(map__groups_and_scales__csv_text_and_file),
+        cmocka_unit_test(map__bad_words__refused),
+    };
+    return cmocka_run_group_tests_name("map", tests, NULL, NULL);
+}

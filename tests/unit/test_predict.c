@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Derivatives of gaps against what single bits do to them, and predictions for rows and
+ * groups against a slow computation from what the backward pass showed.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/search/predict.h"
+#include "src/base/rng.h"
+#include "tests/simple.h"
+#include "tests/t.h"
+
+enum { PROBES = 5, MATRICES_MAX = 32, BITS = 60 };
+
+static const struct tiny shape = {.layers = 2, .width = 256, .ffn = 384, .heads = 4,
+                                  .kv_heads = 2, .head_dim = 64, .vocab = 260, .seed = 21};
+
+static void byte_probes(struct probe *out)
+{
+    out[0] = simple_probe("2+2=", "4", "5");
+    out[1] = simple_probe("the cat", " sat on it", " flew");
+    out[2] = simple_probe("abc", "defg", "h");
+    out[3] = simple_probe("abcd", "x\ny", "xy");
+    out[4] = simple_probe("q", "longer than its prompt", "z");
+}
+
+static struct measure *measure_of(struct model *model, const struct probe *probes, size_t count,
+                                  enum metric metric)
+{
+    struct err err;
+    const struct probe *list[PROBES];
+    struct measure_options options = {.metric = metric, .threads = 2};
+    for (size_t i = 0; i < count; i++)
+        list[i] = &probes[i];
+    struct measure *measure = measure_new(model, list, count, &options, &err);
+    t_ok(measure != NULL, &err);
+    t_ok(measure_set_base(measure, NULL, &err), &err);
+    return measure;
+}
+
+static void gaps_of(struct measure *measure, double *gaps)
+{
+    struct err err;
+    t_ok(measure_run(measure, gaps, NULL, &err), &err);
+}
+
+/* ---- what the backward pass showed ------------------------------------------------- */
+
+struct shown {
+    struct gradient_visit visit; /* arrays are copies, but blocks */
+};
+
+struct all_shown {
+    struct shown list[MATRICES_MAX];
+    size_t count;
+};
+
+static void *copied(const void *from, size_t bytes)
+{
+    void *to = x_new(bytes, 1);
+    memcpy(to, from, bytes);
+    return to;
+}
+
+static void keep(void *user, const struct gradient_visit *visit)
+{
+    struct all_shown *all = user;
+    if (visit->proj >= PROJ_LAYER_COUNT)
+        return;
+    assert_true(all->count < MATRICES_MAX);
+    struct gradient_visit *to = &all->list[all->count++].visit;
+    size_t outputs = visit->tokens * visit->rows * sizeof(float);
+    *to = *visit;
+    to->owners = copied(visit->owners, visit->tokens * sizeof *visit->owners);
+    to->x = copied(visit->x, visit->tokens * visit->columns * sizeof(float));
+    to->y = copied(visit->y, outputs);
+    to->dy = copied(visit->dy, outputs);
+    to->negated = copied(visit->negated, outputs);
+}
+
+static void forget(struct all_shown *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        free((void *)(uintptr_t)all->list[i].visit.owners);
+        free((void *)(uintptr_t)all->list[i].visit.x);
+        free((void *)(uintptr_t)all->list[i].visit.y);
+        free((void *)(uintptr_t)all->list[i].visit.dy);
+        free((void *)(uintptr_t)all->list[i].visit.negated);
+    }
+    all->count = 0;
+}
+
+static double weight(const struct gradient_visit *visit, size_t row, size_t column)
+{
+    const uint8_t *block = visit->blocks + (row * (visit->columns / 128) + column / 128) * 18;
+    uint32_t half = (uint32_t)block[0] | (uint32_t)block[1] << 8, i = column % 128;
+    double scale = ldexp(1024 + (half & 1023), (int)(half >> 10 & 31) - 25);
+    return block[2 + i / 8] >> i % 8 & 1 ? scale : -scale;
+}
+
+/* ---- derivatives ------------------------------------------------------------------------ */
+
+static double pearson(const double *a, const double *b, size_t n)
+{
+    double sums[5] = {0};
+    for (size_t i = 0; i < n; i++) {
+        sums[0] += a[i];
+        sums[1] += b[i];
+        sums[2] += a[i] * a[i];
+        sums[3] += b[i] * b[i];
+        sums[4] += a[i] * b[i];
+    }
+    double count = (double)n;
+    return (sums[4] - sums[0] * sums[1] / count) /
+           sqrt((sums[2] - sums[0] * sums[0] / count) * (sums[3] - sums[1] * sums[1] / count));
+}
+
+/* Predicted and measured changes of all gaps by one bit. */
+static void try_bit(struct model *model, struct measure *measure,
+                    const struct gradient_visit *visit, struct rng *rng, const double *before,
+                    double *predicted, double *measured)
+{
+    size_t row = (size_t)rng_below(rng, visit->rows);
+    size_t column = (size_t)rng_below(rng, visit->columns);
+    struct flip flip = {visit->layer, visit->proj, (uint32_t)row, (int32_t)(column / 128), {0, 0}};
+    flip.mask[column % 128 / 64] = UINT64_C(1) << column % 64;
+    double w = weight(visit, row, column);
+    model_flip(model, &flip);
+    gaps_of(measure, measured);
+    model_flip(model, &flip);
+    for (size_t i = 0; i < PROBES; i++) {
+        predicted[i] = 0;
+        measured[i] -= before[i];
+    }
+    for (size_t t = 0; t < visit->tokens; t++)
+        predicted[visit->owners[t]] -= 2 * w * (double)visit->dy[t * visit->rows + row] *
+                                       (double)visit->x[t * visit->columns + column];
+}
+
+static void slope__every_metric__what_single_bits_do(void **state)
+{
+    (void)state;
+    struct err err;
+    struct probe probes[PROBES];
+    byte_probes(probes);
+    for (int m = 0; m < METRIC_COUNT; m++) {
+        struct model *model = simple_model(&shape);
+        struct measure *measure = measure_of(model, probes, PROBES, (enum metric)m);
+        for (uint32_t row = 0; row < 12; row++) /* away from kl's base */
+            model_flip(model, &(struct flip){0, PROJ_UP, row, FLIP_WHOLE_ROW, {0, 0}});
+        const struct measure *measures[] = {measure};
+        struct slope *slope = slope_new(model, measures, 1, 2, &err);
+        t_ok(slope != NULL, &err);
+        assert_int_equal(slope_owners(slope), PROBES);
+        struct all_shown all = {0};
+        t_ok(slope_run(slope, keep, &all, NULL, &err), &err);
+        assert_int_equal(all.count, 14);
+        double before[PROBES], predicted[BITS * PROBES], measured[BITS * PROBES];
+        gaps_of(measure, before);
+        struct rng rng;
+        rng_seed(&rng, 5);
+        for (size_t i = 0; i < BITS; i++)
+            try_bit(model, measure, &all.list[i % all.count].visit, &rng, before,
+                    predicted + i * PROBES, measured + i * PROBES);
+        double r = pearson(predicted, measured, (size_t)BITS * PROBES);
+        if (!(r > 0.98))
+            fail_msg("%s: correlation %g", metric_name((enum metric)m), r);
+        forget(&all);
+        slope_free(slope);
+        measure_free(measure);
+        model_free(model);
+    }
+}
+
+/* ---- predictions against a slow computation -------------------------------------------- */
+
+struct checked {
+    const struct all_shown *all;
+    const struct judge *judge;
+    const double *now;
+    size_t matrices;
+    bool by_group;
+};
+
+static double silu(double x)
+{
+    return x / (1 + exp(-x));
+}
+
+/* Change of an owner's gap at one token when the group's (or row's) share turns over. */
+static double slow_token(const struct gradient_visit *visit, size_t t, size_t row, double share)
+{
+    size_t at = t * visit->rows + row;
+    double g = (double)visit->y[at], dy = (double)visit->dy[at];
+    if (visit->proj != PROJ_GATE)
+        return -2 * share * dy;
+    double s = 1 / (1 + exp(-g)), slope = s * (1 + g * (1 - s));
+    return dy / slope * (silu(g - 2 * share) - silu(g));
+}
+
+static double slow_change(const struct checked *checked, const struct gradient_visit *visit,
+                          size_t row, size_t group)
+{
+    double gaps[2 * PROBES];
+    memcpy(gaps, checked->now, sizeof gaps);
+    for (size_t t = 0; t < visit->tokens; t++) {
+        double share = 0;
+        for (size_t i = 0; checked->by_group && i < 128; i++)
+            share += weight(visit, row, group * 128 + i) *
+                     (double)visit->x[t * visit->columns + group * 128 + i];
+        gaps[visit->owners[t]] += checked->by_group
+                                      ? slow_token(visit, t, row, share)
+                                      : (double)visit->negated[t * visit->rows + row];
+    }
+    /* targets, then controls, by the words of judge.h */
+    double gain = 0, loss = 0, cap = checked->judge->target_cap;
+    for (size_t i = 0; i < PROBES; i++) {
+        double kept = fmin(checked->judge->before[PROBES + i], cap);
+        gain += fmin(gaps[i], cap) - fmin(checked->now[i], cap);
+        loss += fmax(0, kept - fmin(gaps[PROBES + i], cap)) -
+                fmax(0, kept - fmin(checked->now[PROBES + i], cap));
+    }
+    return gain / PROBES - checked->judge->penalty * loss / PROBES;
+}
+
+static void check_matrix(void *user, const struct predicted *predicted)
+{
+    struct checked *checked = user;
+    const struct gradient_visit *visit = &checked->all->list[checked->matrices++].visit;
+    uint32_t per_row = checked->by_group ? visit->columns / 128 : 1;
+    assert_int_equal(predicted->layer, visit->layer);
+    assert_int_equal(predicted->proj, visit->proj);
+    assert_int_equal(predicted->rows, visit->rows);
+    assert_int_equal(predicted->per_row, per_row);
+    double largest = 0;
+    for (size_t i = 0; i < (size_t)predicted->rows * per_row; i++)
+        largest = fmax(largest, fabs(predicted->change[i]));
+    assert_true(largest > 0);
+    for (size_t row = 0; row < predicted->rows; row += 7)
+        for (size_t group = 0; group < per_row; group++) {
+            double slow = slow_change(checked, visit, row, group);
+            double fast = predicted->change[row * per_row + group];
+            if (!(fabs(slow - fast) < 2e-3 * largest))
+                fail_msg("%s row %zu group %zu: %g, expected %g", proj_name(predicted->proj), row,
+                         group, fast, slow);
+        }
+}
+
+static void predict__rows_and_groups__as_computed_slowly(void **state)
+{
+    (void)state;
+    struct err err;
+    static const int32_t layers[] = {0, 1};
+    struct probe probes[PROBES];
+    byte_probes(probes);
+    static const enum metric metrics[] = {METRIC_SEQ_LOGPROB, METRIC_SOFT_MARGIN};
+    for (size_t run = 0; run < 4; run++) {
+        enum metric metric = metrics[run / 2];
+        struct model *model = simple_model(&shape);
+        struct measure *targets = measure_of(model, probes, PROBES, metric);
+        struct measure *controls = measure_of(model, probes, PROBES, metric);
+        double before[2 * PROBES], now[2 * PROBES];
+        gaps_of(targets, before);
+        gaps_of(controls, before + PROBES);
+        model_flip(model, &(struct flip){1, PROJ_O, 3, FLIP_WHOLE_ROW, {0, 0}});
+        gaps_of(targets, now);
+        gaps_of(controls, now + PROBES);
+        struct judge judge = {before, PROBES, PROBES, 2, FITNESS_MEAN, metric_cap(metric),
+                              metric_cap(metric)};
+        struct all_shown all = {0};
+        const struct measure *measures[] = {targets, controls};
+        struct slope *slope = slope_new(model, measures, 2, 1, &err);
+        t_ok(slope && slope_run(slope, keep, &all, NULL, &err), &err);
+        struct checked checked = {&all, &judge, now, 0, run % 2 == 1};
+        struct predict_options options = {
+            layers, 2, (1u << PROJ_LAYER_COUNT) - 1,
+            checked.by_group ? GRANULARITY_GROUP : GRANULARITY_ROW, 2};
+        struct predict *predict = predict_new(model, targets, controls, &options, &err);
+        t_ok(predict != NULL, &err);
+        t_ok(predict_run(predict, &judge, now, check_matrix, &checked, NULL, &err), &err);
+        assert_int_equal(checked.matrices, 14);
+        predict_free(predict);
+        forget(&all);
+        slope_free(slope);
+        measure_free(targets);
+        measure_free(controls);
+        model_free(model);
+    }
+}
+
+/* ---- threads, cancelling, refusing ----------------------------------------------------- */
+
+static void add_change(void *user, const struct predicted *predicted)
+{
+    uint64_t *hash = user;
+    for (size_t i = 0; i < (size_t)predicted->rows * predicted->per_row; i++) {
+        uint64_t bits = 0;
+        memcpy(&bits, &predicted->change[i], sizeof bits);
+        *hash = rng_mix(*hash ^ bits);
+    }
+}
+
+static void predict__any_threads__same_bits(void **state)
+{
+    (void)state;
+    struct err err;
+    static const int32_t layers[] = {1};
+    struct probe probes[PROBES];
+    byte_probes(probes);
+    struct model *model = simple_model(&shape);
+    struct measure *targets = measure_of(model, probes, 3, METRIC_LOGPROB);
+    struct measure *controls = measure_of(model, probes + 3, 2, METRIC_MARGIN);
+    double gaps[PROBES];
+    gaps_of(targets, gaps);
+    gaps_of(controls, gaps + 3);
+    struct judge judge = {gaps, 3, 2, 1, FITNESS_MIN, HUGE_VAL, HUGE_VAL};
+    for (int g = 0; g < GRANULARITY_COUNT; g++) {
+        uint64_t hashes[3] = {0};
+        for (int threads = 1; threads <= 3; threads++) {
+            struct predict_options options = {layers, 1, 1u << PROJ_GATE | 1u << PROJ_K,
+                                              (enum granularity)g, threads};
+            struct predict *predict = predict_new(model, targets, controls, &options, &err);
+            t_ok(predict != NULL, &err);
+            cancel_flag cancel = true;
+            assert_false(predict_run(predict, &judge, gaps, add_change, &hashes[threads - 1],
+                                     &cancel, &err));
+            assert_int_equal(err.code, ERR_CANCELLED);
+            hashes[threads - 1] = 0;
+            t_ok(predict_run(predict, &judge, gaps, add_change, &hashes[threads - 1], NULL, &err),
+                 &err);
+            predict_free(predict);
+        }
+        assert_true(hashes[0] == hashes[1] && hashes[1] == hashes[2] && hashes[0] != 0);
+    }
+    struct predict_options head = {layers, 1, 1u << PROJ_HEAD, GRANULARITY_ROW, 1};
+    assert_null(predict_new(model, targets, controls, &head, &err));
+    assert_int_equal(err.code, ERR_USAGE);
+    measure_free(targets);
+    measure_free(controls);
+    model_free(model);
+}
+
+/* ---- the best, the objective ------------------------------------------------------------ */
+
+static void best__random_offers__as_sorted(void **state)
+{
+    (void)state;
+    struct promise all[500];
+    struct rng rng;
+    rng_seed(&rng, 3);
+    for (size_t i = 0; i < countof(all); i++)
+        all[i] = (struct promise){{(int32_t)rng_below(&rng, 4), PROJ_Q, (uint32_t)i,
+                                   FLIP_WHOLE_ROW, {0, 0}},
+                                  (double)rng_below(&rng, 60) / 10 - 3};
+    for (size_t capacity = 0; capacity <= 600; capacity += 60) {
+        struct best best;
+        best_init(&best, capacity);
+        for (size_t i = 0; i < countof(all); i++)
+            if (best_wants(&best, all[i].change))
+                best_offer(&best, &all[i]);
+        best_sort(&best);
+        struct promise sorted[countof(all)];
+        memcpy(sorted, all, sizeof all);
+        qsort(sorted, countof(all), sizeof *sorted, promise_compare);
+        assert_int_equal(best.count, capacity < countof(all) ? capacity : countof(all));
+        for (size_t i = 0; i < best.count; i++)
+            assert_true(flip_equal(&best.heap[i].flip, &sorted[i].flip));
+        best_free(&best);
+    }
+}
+
+static void judge__caps_and_hinge__by_hand(void **state)
+{
+    (void)state;
+    static const double before[] = {1, -2, 3, 1}, now[] = {2, -1, 1, 0.25};
+    /* targets 1 -> 2 counts to 1.5, -2 -> -1; controls 3 -> 1 from 1.5 on, 1 -> 0.25 */
+    struct judge judge = {before, 2, 2, 2, FITNESS_MEAN, 1.5, 1.5};
+    assert_true(fabs(judge_fitness(&judge, now) - (1.5 / 2 - 2 * 1.25 / 2)) < 1e-15);
+    judge.fitness = FITNESS_MIN;
+    assert_true(fabs(judge_fitness(&judge, now) - (0.5 - 1.25)) < 1e-15);
+    judge.target_cap = judge.control_cap = HUGE_VAL;
+    assert_true(fabs(judge_fitness(&judge, now) - (1 - 2.75)) < 1e-15);
+    assert_true(fabs(logits_soft_min(1, 1, 0.3) - (1 - 0.3 * log(2))) < 1e-15);
+    assert_true(logits_soft_min(HUGE_VAL, 1, 0.3) == 1 && logits_soft_min(-5, 90, 0.3) == -5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slope__every_metric__what_single_bits_do),
+        cmocka_unit_test(predict__rows_and_groups__as_computed_slowly),
+        cmocka_unit_test(predict__any_threads__same_bits),
+        cmocka_unit_test(best__random_offers__as_sorted),
+        cmocka_unit_test(judge__caps_and_hinge__by_hand),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
