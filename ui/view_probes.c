@@ -32,7 +32,7 @@ static void draw_list(struct app *app, struct rect list, const struct probe_widt
 {
     size_t count = 0, *order = probes_order(app, app_probe_tab(app), &count);
     int first = view_first_line((int)count, list.rows, place_of(order, count, app->probe_cursor));
-    for (int i = 0; i < list.rows && (size_t)(first + i) < count; i++)
+    for (int i = 0; i < list.rows && first + i < (int)count; i++)
         probes_draw_row(app, list, i, widths, order[first + i], focused);
     free(order);
 }
