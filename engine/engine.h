@@ -144,8 +144,9 @@ void model_hash_start(struct model *model);
 bool model_hash_ready(struct model *model);
 
 /* SHA-256, as hex, of the weights that the flips touch, as they are in the file whatever
- * is flipped now: of the 18 bytes (scale and signs) of each group, for the flips in their
- * order and the groups of a row in theirs.  Flips that do not fit are refused. */
+ * is flipped now: of the 18 bytes (scale and signs) of each group that is touched, each once,
+ * by layer (embed and head first), projection, row and group.  The order of the flips is
+ * nothing to it.  Flips that do not fit are refused. */
 bool model_rows_sha256(const struct model *model, const struct flip *flips, size_t count,
                        char out[SHA256_TEXT_SIZE], struct err *err);
 

@@ -47,15 +47,29 @@ struct patch *patch_new(void);
 void patch_add(struct patch *patch, struct flip flip);
 void patch_set_text(char **field, const char *text);
 
-/* Read any variant listed in FORMAT.md.  Errors carry file, JSON path (or line
- * and column), value and range. */
+/* Read any variant listed in FORMAT.md, told apart by what is in the file, not by its name.
+ * Errors carry file, JSON path (or line and column; or byte), value and range. */
 struct patch *patch_read(const char *path, struct err *err);
 struct patch *patch_parse(const char *text, size_t len, const char *name, struct err *err);
 
-/* Write bankai_row_xor_v1, or bankai_xor_v2 where single bits of a group are flipped;
- * atomically. */
+/* Write bankai_row_xor_v1, or bankai_xor_v2 where single bits of a group are flipped, or
+ * the binary form where the path ends in ".xor"; atomically. */
 bool patch_write(const struct patch *patch, const char *path, struct err *err);
 void patch_print(const struct patch *patch, struct buf *out);
+
+/* The binary form (FORMAT.md), appended to out: flips sorted, those of one group joined,
+ * everything else as it is.  patch_parse reads it too, and gives these bytes again when
+ * packed.  It fails where libcrypto does. */
+bool patch_pack(const struct patch *patch, struct buf *out, struct err *err);
+
+/* What is meant by the bytes of a patch. */
+struct patch_bytes {
+    size_t flips; /* of the binary form where all texts are empty and no hash is stated */
+    size_t file;  /* of the binary form as it is */
+    double least; /* bits that tell apart all sets of as many units in the same matrices, in
+                   * bytes: no form needs less for random ones (units.h, units_bytes) */
+};
+struct patch_bytes patch_packed_bytes(const struct patch *patch);
 
 /* Do all flips name weights of this model?  On failure err->where is the JSON
  * path of the first that does not ("flips[3].row"). */

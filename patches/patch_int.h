@@ -9,6 +9,9 @@
 
 #define PATCH_FORMAT "bankai_row_xor_v1"
 #define PATCH_FORMAT_2 "bankai_xor_v2"
+#define PATCH_FORMAT_PACKED "bankai_xor_packed_v1"
+
+enum { PATCH_FLIPS_MAX = 1000000 };
 
 /* Does it flip single bits, which version 1 cannot say? */
 bool patch_flips_bits(const struct patch *patch);

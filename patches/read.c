@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "patches/patch_int.h"
+#include "patches/packed_int.h"
+#include "src/base/file.h"
 #include "src/base/json_field.h"
 #include "src/base/num.h"
 #include "src/base/sha256.h"
 
-enum {
-    FLIPS_MAX = 1000000,
-    PATH_SIZE = 32,
-};
+enum { PATH_SIZE = 32 };
+
+static const size_t file_bytes_max = (size_t)256 << 20;
 
 /* ---- which variant ------------------------------------------------------- */
 
@@ -204,8 +204,9 @@ static bool read_flips(struct patch *patch, const json_t *root, struct err *err)
         return false;
     size_t count = json_array_size(flips);
     int version = strcmp(patch->format, PATCH_FORMAT_2) == 0 ? 2 : 1;
-    if (count > FLIPS_MAX) {
-        (void)err_set(err, ERR_RANGE, "has %zu flips, expected at most %d", count, FLIPS_MAX);
+    if (count > PATCH_FLIPS_MAX) {
+        (void)err_set(err, ERR_RANGE, "has %zu flips, expected at most %d", count,
+                      PATCH_FLIPS_MAX);
         return err_where(err, "flips");
     }
     for (size_t i = 0; i < count; i++) {
@@ -302,10 +303,17 @@ static struct patch *patch_of_root(json_t *root, const char *name, struct err *e
 
 struct patch *patch_parse(const char *text, size_t len, const char *name, struct err *err)
 {
+    if (patch_is_packed(text, len))
+        return patch_unpack(text, len, name, err);
     return patch_of_root(json_parse(text, len, name, err), name, err);
 }
 
 struct patch *patch_read(const char *path, struct err *err)
 {
-    return patch_of_root(json_read(path, err), path, err);
+    struct buf text = {0};
+    struct patch *patch = NULL;
+    if (file_read(path, file_bytes_max, &text, err))
+        patch = patch_parse(text.data, text.len, path, err);
+    buf_free(&text);
+    return patch;
 }

@@ -11,7 +11,7 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 
-enum { FLIP_SIZE_BYTES = 12 }; /* the published notional size of a flip */
+enum { FLIP_SIZE_BYTES = 12 }; /* the published notional size of a flip of version 1 */
 
 static void add_string(struct buf *out, const char *key, const char *text)
 {
@@ -73,7 +73,9 @@ static void add_stats(struct buf *out, const struct patch *patch)
     buf_add_format(out, "  \"stats\": {\"n_flips\": %zu, ", patch->flip_count);
     if (bits > 0 || patch->flip_count == 0)
         buf_add_format(out, "\"bits_flipped\": %" PRIu64 ", ", bits);
-    buf_add_format(out, "\"size_bytes\": %zu},\n", FLIP_SIZE_BYTES * patch->flip_count);
+    size_t size = patch_flips_bits(patch) ? patch_packed_bytes(patch).flips
+                                          : FLIP_SIZE_BYTES * patch->flip_count;
+    buf_add_format(out, "\"size_bytes\": %zu},\n", size);
 }
 
 /* The indented text of metadata, moved in by two columns.  Line feeds inside
@@ -114,11 +116,22 @@ void patch_print(const struct patch *patch, struct buf *out)
     buf_add_text(out, "}\n");
 }
 
+static bool is_packed_name(const char *path)
+{
+    static const char end[] = ".xor";
+    size_t len = strlen(path), end_len = sizeof end - 1;
+    return len > end_len && strcmp(path + len - end_len, end) == 0;
+}
+
 bool patch_write(const struct patch *patch, const char *path, struct err *err)
 {
     struct buf text = {0};
-    patch_print(patch, &text);
-    bool ok = file_write(path, text.data, text.len, err);
+    bool ok = true;
+    if (is_packed_name(path))
+        ok = patch_pack(patch, &text, err);
+    else
+        patch_print(patch, &text);
+    ok = ok && file_write(path, text.data, text.len, err);
     buf_free(&text);
     return ok || err_file(err, path);
 }

@@ -190,7 +190,7 @@ struct named_state {
     char *name;
     int64_t step;
     size_t flips;
-    size_t bytes;  /* of these as a patch file */
+    size_t bytes;  /* of these as a patch (patch_packed_bytes, flips) */
     double fitness;
     size_t answered, right; /* targets whose answer with it is stored; that are right */
 };

@@ -12,16 +12,12 @@
 
 /* ---- one state ------------------------------------------------------------------- */
 
-static size_t patch_bytes(const struct worker *worker, const char *name,
-                          const struct flip_set *flips)
+static size_t patch_bytes(const struct flip_set *flips)
 {
-    struct patch *patch = worker_patch_new(worker, name);
-    struct buf text = {0};
+    struct patch *patch = patch_new();
     for (size_t i = 0; i < flips->count; i++)
         patch_add(patch, flips->flips[i]);
-    patch_print(patch, &text);
-    size_t bytes = text.len;
-    buf_free(&text);
+    size_t bytes = patch_packed_bytes(patch).flips;
     patch_free(patch);
     return bytes;
 }
@@ -49,8 +45,7 @@ static const struct named_state *known_state(const struct worker *worker, const 
     return NULL;
 }
 
-static bool look_up(struct worker *worker, const char *name, struct named_state *out,
-                    struct err *err)
+static bool look_up(struct worker *worker, struct named_state *out, struct err *err)
 {
     struct session_step step;
     struct flip_set flips;
@@ -58,7 +53,7 @@ static bool look_up(struct worker *worker, const char *name, struct named_state 
               session_step(worker->session, out->step, &step, err);
     if (ok) {
         out->flips = flips.count;
-        out->bytes = patch_bytes(worker, name, &flips);
+        out->bytes = patch_bytes(&flips);
         out->fitness = step.parent < 0 ? 0 : step.fitness;
     }
     flip_set_free(&flips);
@@ -72,7 +67,7 @@ static bool read_state(struct worker *worker, const char *name, struct named_sta
     struct right_tally tally = {out, worker->probes.targets->count};
     if (known)
         *out = *known;
-    else if (!look_up(worker, name, out, err))
+    else if (!look_up(worker, out, err))
         return false;
     out->name = NULL;
     out->answered = out->right = 0;

@@ -636,9 +636,9 @@ static void job_patch__two_files__open_at_once_and_switched(void **state)
     desk_open(&desk);
     const char *sha256 = model_sha256(desk.last[EVENT_OPENED]->opened.model, &err);
     assert_int_equal(desk.count[EVENT_STATES], 0);
-    put_patch("one.json", sha256, 3, 3);
+    put_patch("one.xor", sha256, 3, 3);
     put_patch("other.json", "", 20, 2);
-    open_patch(&desk, "", "one.json");
+    open_patch(&desk, "", "one.xor");
     assert_int_equal(flips_now(&desk)->count, 3);
     check_file(&desk);
     check_model(&desk);
@@ -654,7 +654,8 @@ static void job_patch__two_files__open_at_once_and_switched(void **state)
     assert_int_equal(states->count, 2);
     assert_string_equal(states->items[0].name, "one");
     assert_int_equal(states->items[0].flips, 3);
-    assert_true(states->items[0].bytes > 0);
+    /* 21, and 8 of a section: 6 of sizes, and the gaps 9, 0, 0 in 10 bits */
+    assert_int_equal(states->items[0].bytes, 29);
     assert_string_equal(states->items[1].name, "my other");
     assert_int_equal(states->items[1].step, 2);
     assert_true(states->items[1].fitness == flips_now(&desk)->fitness);
