@@ -14,7 +14,7 @@
 #include "src/base/sha256.h"
 #include "src/base/text.h"
 
-/* ---- flips as they are packed ----------------------------------------------------- */
+/* ---- flips as they are packed ---------------------------------------------------- */
 
 static int compare(const void *left, const void *right)
 {
@@ -52,7 +52,7 @@ static bool is_part(const struct flip *flip)
     return flip->group != FLIP_WHOLE_ROW && (flip->mask[0] & flip->mask[1]) != UINT64_MAX;
 }
 
-/* ---- the size of units -------------------------------------------------------------- */
+/* ---- the size of units ----------------------------------------------------------- */
 
 /* The largest chunk of which all parts of groups in [from, to) are made; PACKED_UNIT_GROUP
  * where there are none. */
@@ -102,7 +102,7 @@ static void choose_units(struct packing *packing, const struct plan *plan)
     }
 }
 
-/* ---- all sections ----------------------------------------------------------------------------- */
+/* ---- all sections ---------------------------------------------------------------- */
 
 /* ln x! by Stirling's series, exact to 1e-3 from x = 1 on, less its x ln x - x. */
 static double factorial_rest(double x)
@@ -167,7 +167,7 @@ static struct sections best_sections(const struct patch *patch)
     return best;
 }
 
-/* ---- the file ---------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------- */
 
 static void put_text(struct buf *out, const char *text)
 {

@@ -7,7 +7,7 @@
  */
 #include "patches/packed_int.h"
 
-/* ---- the units of a section, one after the other ------------------------------------------ */
+/* ---- the units of a section, one after the other --------------------------------- */
 
 struct walk {
     const struct packing *packing;
@@ -55,7 +55,7 @@ static bool next_gap(struct walk *walk, packed_index *gap)
     return true;
 }
 
-/* ---- bits and numbers ---------------------------------------------------------------------- */
+/* ---- bits and numbers ------------------------------------------------------------ */
 
 struct bits {
     struct buf *out;
@@ -92,7 +92,7 @@ void packed_put_number(struct buf *out, uint64_t value)
     packed_put_byte(out, (unsigned)value);
 }
 
-/* ---- a section -------------------------------------------------------------------------------- */
+/* ---- a section ------------------------------------------------------------------- */
 
 bool packed_section_of(const struct packing *packing, unsigned unit, struct packed_section *out)
 {

@@ -61,7 +61,7 @@ unsigned packed_index_bits(const struct packed_section *section);
 /* Bits 0, weights, 2 * weights, ... */
 uint64_t packed_every(unsigned weights);
 
-/* ---- writing (pack_section.c) ------------------------------------------------------ */
+/* ---- writing (pack_section.c) ---------------------------------------------------- */
 
 /* The flips of a patch, made ready. */
 struct packing {
@@ -78,7 +78,7 @@ void packed_put_byte(struct buf *out, unsigned value);
 /* Seven bits a byte, the lowest first; the highest bit says that more follow. */
 void packed_put_number(struct buf *out, uint64_t value);
 
-/* ---- both ----------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------ */
 
 /* First bytes of the SHA-256. */
 bool packed_check(const void *bytes, size_t len, unsigned char out[PACKED_CHECK_BYTES],

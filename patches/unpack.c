@@ -22,7 +22,7 @@ struct cursor {
     struct err *err;
 };
 
-/* ---- numbers and texts ---------------------------------------------------------------- */
+/* ---- numbers and texts ----------------------------------------------------------- */
 
 static bool refuse_end(const struct cursor *cursor, const char *what)
 {
@@ -135,7 +135,7 @@ static bool read_metadata(struct cursor *cursor, json_t **metadata)
     return true;
 }
 
-/* ---- a section --------------------------------------------------------------------------- */
+/* ---- a section ------------------------------------------------------------------- */
 
 struct bit_cursor {
     struct cursor *cursor;
@@ -284,7 +284,7 @@ static bool read_sections(struct cursor *cursor, struct patch *patch)
     return err_where(cursor->err, "byte %zu", cursor->at);
 }
 
-/* ---- the file ----------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------- */
 
 static int compare(const void *left, const void *right)
 {

@@ -6,6 +6,7 @@
 #include "patches/patch.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
+#include "src/patch/patch_convert.h"
 #include "src/report/report.h"
 
 extern const struct command command_patch;
@@ -19,6 +20,20 @@ static json_t *flip_json(const struct flip *flip, const struct model *model)
     if (model && model_shape(model)->tied && flip->proj == PROJ_HEAD)
         shown.proj = PROJ_EMBED;
     return report_flip_json(&shown);
+}
+
+/* How much larger it is than random flips make it, in percent. */
+static double above_least(const struct patch_bytes *bytes)
+{
+    return bytes->least > 0 ? 100 * ((double)bytes->flips / bytes->least - 1) : 0;
+}
+
+static void set_bytes(json_t *object, const struct patch *patch)
+{
+    struct patch_bytes bytes = patch_packed_bytes(patch);
+    (void)json_object_set_new(object, "bytes", json_integer((json_int_t)bytes.flips));
+    (void)json_object_set_new(object, "bytes_with_texts", json_integer((json_int_t)bytes.file));
+    (void)json_object_set_new(object, "bytes_least", json_real(bytes.least));
 }
 
 static void print_info_json(const struct patch *patch, const struct model *model)
@@ -36,6 +51,7 @@ static void print_info_json(const struct patch *patch, const struct model *model
     (void)json_object_set_new(object, "rows", json_integer((json_int_t)totals.rows));
     (void)json_object_set_new(object, "groups", json_integer((json_int_t)totals.groups));
     (void)json_object_set_new(object, "bits", json_integer((json_int_t)totals.bits));
+    set_bytes(object, patch);
     (void)json_object_set_new(object, "bits_flipped",
                               counted ? json_integer((json_int_t)totals.bits_flipped)
                                       : json_null());
@@ -93,6 +109,17 @@ static void add_layers(struct buf *out, const struct patch *patch)
     }
 }
 
+/* As the binary form: what is said of the flips, all of it, and the least it could be. */
+static void add_bytes(struct buf *out, const struct patch *patch)
+{
+    struct patch_bytes bytes = patch_packed_bytes(patch);
+    buf_add_format(out, "%-13s %zu, with its texts %zu", "bytes", bytes.flips, bytes.file);
+    if (bytes.least > 0)
+        buf_add_format(out, "; as many random flips need %.1f (%+.1f %%)", bytes.least,
+                       above_least(&bytes));
+    buf_add_text(out, "\n");
+}
+
 static void add_totals(struct buf *out, const struct patch_totals *totals)
 {
     if (!totals->has_model) {
@@ -118,6 +145,7 @@ static void print_info(const struct patch *patch, const struct model *model)
     buf_add_format(&out, "%-13s %zu (%" PRIu64 " rows, %" PRIu64 " groups, %" PRIu64 " bits)\n",
                    "flips", patch->flip_count, totals.rows, totals.groups, totals.bits);
     add_layers(&out, patch);
+    add_bytes(&out, patch);
     add_totals(&out, &totals);
     cli_print_text(out.data, out.len);
     buf_free(&out);
@@ -260,14 +288,23 @@ static bool open_model(const struct arguments *arguments, struct model **model, 
     return *model != NULL;
 }
 
-static int run(struct arguments *arguments, struct err *err)
+static int run_convert(const struct arguments *arguments, bool packed, struct err *err)
 {
-    const char *action = arguments_positional(arguments, 0);
+    struct patch_convert request = {.input = arguments_positional(arguments, 1),
+                                    .output = arguments_text(arguments, "output", NULL),
+                                    .packed = packed, .json = arguments_json(arguments)};
+    if (!arguments_positional(arguments, 2) && !arguments_has(arguments, "model"))
+        return patch_convert(&request, err);
+    (void)err_set(err, ERR_USAGE, "a MODEL is given, expected FILE -o OUT alone");
+    return cli_fail(err);
+}
+
+static int run_look(const struct arguments *arguments, bool info, struct err *err)
+{
     const char *path = arguments_positional(arguments, 1);
-    bool info = strcmp(action, "info") == 0;
     struct model *model = NULL;
-    bool ok = info || strcmp(action, "verify") == 0 ||
-              err_set(err, ERR_USAGE, "unknown action '%s', expected info or verify", action);
+    bool ok = !arguments_has(arguments, "output") ||
+              err_set(err, ERR_USAGE, "-o is given, which only pack and unpack take");
     if (!ok || !open_model(arguments, &model, err))
         return cli_fail(err);
     int status = info ? run_info(arguments, path, model, err)
@@ -276,21 +313,38 @@ static int run(struct arguments *arguments, struct err *err)
     return status;
 }
 
+static int run(struct arguments *arguments, struct err *err)
+{
+    const char *action = arguments_positional(arguments, 0);
+    if (strcmp(action, "info") == 0 || strcmp(action, "verify") == 0)
+        return run_look(arguments, action[0] == 'i', err);
+    if (strcmp(action, "pack") == 0 || strcmp(action, "unpack") == 0)
+        return run_convert(arguments, action[0] == 'p', err);
+    (void)err_set(err, ERR_USAGE, "unknown action '%s', expected info, verify, pack or unpack",
+                  action);
+    return cli_fail(err);
+}
+
 static const struct option_spec options[] = {
     {"model", 'm', "MODEL", "model file, or nano; stands in for the last argument"},
+    {"output", 'o', "OUT", "pack, unpack: the file to write"},
     {NULL, 0, NULL, NULL},
 };
 
 const struct command command_patch = {
     .name = "patch",
-    .synopsis = "info|verify FILE [MODEL]",
-    .summary = "Show what a patch flips, or check it",
-    .details = "info prints name, format, base model and the number of flips in each layer; with\n"
-               "MODEL also how many bits they change and which share that is.  With --json all\n"
-               "flips are listed.\n"
+    .synopsis = "info|verify FILE [MODEL] | pack|unpack FILE -o OUT",
+    .summary = "Show what a patch flips, check it, or write it in its other form",
+    .details = "info prints name, format, base model, the number of flips in each layer and the\n"
+               "bytes of the patch: of the binary form, without and with its texts; with MODEL\n"
+               "also how many bits they change and which share that is.  With --json all flips\n"
+               "are listed.\n"
                "verify says whether the file can be read and, with MODEL, whether every flip\n"
                "fits it, its hash agrees, and putting the patch on and taking it off restores\n"
-               "the model.  If not, the reasons are printed and the exit status is 1.",
+               "the model.  If not, the reasons are printed and the exit status is 1.\n"
+               "pack writes the binary form (by custom OUT.xor), unpack JSON.  Nothing is lost\n"
+               "either way; flips are sorted.  All commands read both forms, and those that\n"
+               "write a patch write the binary one to a file whose name ends in .xor.",
     .options = options,
     .positional_min = 2,
     .positional_max = 3,

@@ -49,7 +49,7 @@ static struct patch *parse(const struct buf *bytes)
     return patch;
 }
 
-/* ---- by hand ------------------------------------------------------------------------ */
+/* ---- by hand --------------------------------------------------------------------- */
 
 /* Rows 9 and 4 of gate_proj in layer 1.  A layer is 10 rows high (no other matrix), so the
  * numbers are 14 and 19, the gaps 14 and 4.  With 3 low bits: 14 = 1 * 8 + 6 is 10 011,
@@ -108,7 +108,7 @@ static void patch_pack__two_rows__bytes_by_hand(void **state)
     patch_free(again);
 }
 
-/* ---- against Python --------------------------------------------------------------------- */
+/* ---- against Python -------------------------------------------------------------- */
 
 static int compare_flips(const void *left, const void *right)
 {
@@ -192,7 +192,7 @@ static void patch_pack__table__as_python_packs(void **state)
     buf_free(&table);
 }
 
-/* ---- any patch --------------------------------------------------------------------------- */
+/* ---- any patch ------------------------------------------------------------------- */
 
 enum { FLIP_BYTES = 8 };
 
@@ -269,7 +269,7 @@ static void patch_pack__any_patch__both_ways_the_same(void **state)
     t_prop(&prop);
 }
 
-/* ---- how many bytes ------------------------------------------------------------------------ */
+/* ---- how many bytes -------------------------------------------------------------- */
 
 /* A model of seven matrices of this size in each layer. */
 struct shape {
@@ -370,7 +370,7 @@ static void patch_pack__100000_single_bits__survive(void **state)
     patch_free(patch);
 }
 
-/* ---- what is refused -------------------------------------------------------------------------- */
+/* ---- what is refused ------------------------------------------------------------- */
 
 /* Bytes after the version, up to the checksum. */
 static struct buf file_of(const char *hex)
@@ -408,7 +408,8 @@ static void patch_parse__bad_packed_files__refused(void **state)
         {"", ERR_FORMAT, "byte 5", "ends in the name"},
         {"03747765", ERR_FORMAT, "byte 9", "ends in the description"},
         {"0374", ERR_FORMAT, "byte 7", "ends in the name"},
-        {"ffffffffffffffffff7f", ERR_FORMAT, "byte 5", "the name is longer than a number needs to be"},
+        {"ffffffffffffffffff7f", ERR_FORMAT, "byte 5",
+         "the name is longer than a number needs to be"},
         {"8000", ERR_FORMAT, "byte 5", "the name is longer than a number needs to be"},
         {"ffffffffffffffffff01", ERR_FORMAT, "byte 15", "ends in the name"},
         {"0261ff", ERR_FORMAT, "byte 7", "the name is not UTF-8, or has a zero byte"},
@@ -510,7 +511,7 @@ static void patch_parse__too_many_packed_flips__refused(void **state)
     buf_free(&bytes);
 }
 
-/* ---- files and documents ---------------------------------------------------------------------- */
+/* ---- files and documents --------------------------------------------------------- */
 
 static void patch_write__name_ends_in_xor__packed(void **state)
 {
