@@ -8,7 +8,6 @@
 
 #include "probes/pattern.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +19,12 @@ struct pattern {
     pcre2_match_context *context;
 };
 
-static bool refuse(struct err *err, enum err_code code, const char *text, int problem,
-                   const char *place)
+static bool refuse(struct err *err, const char *text, int problem, size_t offset)
 {
     PCRE2_UCHAR why[128] = {0};
     (void)pcre2_get_error_message(problem, why, sizeof why);
-    return err_set(err, code, "pattern '%.80s': %s%s", text, (const char *)why, place);
+    return err_set(err, ERR_FORMAT, "pattern '%.80s': %s (at byte %zu)", text, (const char *)why,
+                   offset);
 }
 
 static bool compile(struct pattern *pattern, const char *text, struct err *err)
@@ -39,9 +38,7 @@ static bool compile(struct pattern *pattern, const char *text, struct err *err)
     pattern->code = pcre2_compile((PCRE2_SPTR)text, strlen(text), options, &problem, &offset, NULL);
     if (pattern->code)
         return true;
-    char place[48];
-    (void)snprintf(place, sizeof place, " (at byte %zu)", (size_t)offset);
-    return refuse(err, ERR_FORMAT, text, problem, place);
+    return refuse(err, text, problem, (size_t)offset);
 }
 
 static bool prepare(struct pattern *pattern, struct err *err)
@@ -67,6 +64,7 @@ struct pattern *pattern_new(const char *text, struct err *err)
 
 static bool refuse_match(int problem, struct err *err)
 {
+    PCRE2_UCHAR why[128] = {0};
     switch (problem) {
     case PCRE2_ERROR_MATCHLIMIT:
         return err_set(err, ERR_RANGE, "the pattern needs more than %d steps for a text of the "
@@ -78,7 +76,9 @@ static bool refuse_match(int problem, struct err *err)
         return err_set(err, ERR_RANGE, "the pattern needs more than %d KiB for a text of the "
                        "model, expected a simpler one", PATTERN_HEAP_KIB);
     default:
-        return refuse(err, ERR_FORMAT, "", problem, "");
+        (void)pcre2_get_error_message(problem, why, sizeof why);
+        return err_set(err, ERR_FORMAT, "the pattern cannot be tried on a text of the model: %s",
+                       (const char *)why);
     }
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/base/file.h"
@@ -119,28 +120,59 @@ static bool check_output(const char *path, struct err *err)
     return err_file(err, path);
 }
 
+/* The same file by other names is one, too; of files that are not there names must do. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat left, right;
+    if (!a || !b || strcmp(a, "-") == 0)
+        return false;
+    return strcmp(a, b) == 0 ||
+           (stat(a, &left) == 0 && stat(b, &right) == 0 && S_ISREG(left.st_mode) &&
+            left.st_dev == right.st_dev && left.st_ino == right.st_ino);
+}
+
+/* One would write over the other. */
+static bool is_apart(const char *output, const char *other, const char *what, struct err *err)
+{
+    if (!is_same_file(output, other))
+        return true;
+    (void)err_set(err, ERR_USAGE, "is also named as %s, expected a file of its own", what);
+    return err_file(err, output);
+}
+
+static bool outputs_are_apart(const struct job *job, const char *task, struct err *err)
+{
+    const char *results = job->run.results;
+    return is_apart(job->targets, job->controls, "--controls", err) &&
+           is_apart(job->targets, task, "the task", err) &&
+           is_apart(job->controls, task, "the task", err) &&
+           is_apart(job->targets, results, "--results", err) &&
+           is_apart(job->controls, results, "--results", err);
+}
+
 /* Nobody should wait for sets that cannot be kept. */
-static bool check_outputs(const struct job *job, struct err *err)
+static bool check_outputs(const struct job *job, const char *task, struct err *err)
 {
     if (!job->targets)
         return err_set(err, ERR_USAGE, "no output given, expected -o SET.json");
-    return check_output(job->targets, err) && (!job->controls || check_output(job->controls, err));
+    return check_output(job->targets, err) &&
+           (!job->controls || check_output(job->controls, err)) &&
+           outputs_are_apart(job, task, err);
 }
 
 static bool make(const struct arguments *arguments, struct job *job, struct err *err)
 {
     job->targets = arguments_text(arguments, "output", NULL);
     job->controls = arguments_text(arguments, "controls", NULL);
-    job->run.model =
-        check_outputs(job, err) ? model_open(arguments_positional(arguments, 1), err) : NULL;
-    if (!job->run.model ||
-        !task_request_read(arguments, arguments_positional(arguments, 2), false, &job->request,
-                           err))
+    job->run.results = arguments_text(arguments, "results", NULL);
+    const char *task = arguments_positional(arguments, 2);
+    if (check_outputs(job, task, err))
+        job->run.model = model_open(arguments_positional(arguments, 1), err);
+    if (!job->run.model || !task_request_read(arguments, task, false, &job->request, err))
         return false;
     job->run.task = task_read(job->request.path, &job->request.task, err);
     job->run.request = &job->request;
     job->run.patches = &job->none;
-    job->run.results = arguments_text(arguments, "results", NULL);
     return job->run.task && task_run(&job->run, err) &&
            probes_from_task(&job->run, &job->made, err);
 }

@@ -139,8 +139,18 @@ static void probes__bad_calls__refused(void **state)
     run_refused("usage", "there is no built-in probe set 'nix'", "probes", "show", "nix", NULL);
     run_refused("usage", "no output given, expected -o SET.json", "probes", "from-task", "nano",
                 run_write_text("task.jsonl", task), NULL);
-    struct run *run = run_bankai(NULL, "probes", "from-task", "nano",
-                                 run_write_text("task.jsonl", task), "-o", "/no/such/x.json",
+    const char *path = run_write_text("task.jsonl", task), *both = run_path("both.json");
+    run_refused("usage", "is also named as --controls, expected a file of its own", "probes",
+                "from-task", "nano", path, "-o", both, "--controls", both, NULL);
+    run_refused("usage", "is also named as the task, expected a file of its own", "probes",
+                "from-task", "nano", path, "-o", path, NULL);
+    run_refused("usage", "is also named as --results, expected a file of its own", "probes",
+                "from-task", "nano", path, "-o", both, "--results", both, NULL);
+    run_refused("usage", "is also named as the task, expected a file of its own", "probes",
+                "from-task", "nano", path, "-o", both, "--controls", path, NULL);
+    assert_false(look_exists(both));
+    struct run *run = run_bankai(NULL, "probes", "from-task", "nano", path, "-o",
+                                 "/no/such/x.json",
                                  NULL);
     run_expect_status(run, 3);
     run_expect_err(run, "/no/such/x.json: cannot write there: No such file or directory");

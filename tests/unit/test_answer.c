@@ -410,6 +410,10 @@ static void answer_judge__hostile__stopped(void **state)
     t_err_is(&err, ERR_RANGE, "", "the pattern needs more than 1000000 steps for a text of the "
              "model, expected a simpler one");
     assert_false(right);
+    const char *endless = "(?R)";
+    assert_false(answer_judge(&rule, text.data, text.len, &endless, 1, &right, &err));
+    t_err_is(&err, ERR_FORMAT, "", "the pattern cannot be tried on a text of the model: nested "
+             "recursion at the same subject position");
     buf_clear(&text);
     for (int i = 0; i < 100000; i++)
         buf_add_text(&text, "{\"a\":");
