@@ -110,13 +110,16 @@ static bool same_settings(const json_t *found, const json_t *settings, struct er
 {
     const char *key;
     json_t *value;
+    if (!json_equal(json_object_get(found, "format"), json_object_get(settings, "format")))
+        return err_set(err, ERR_FORMAT, "is no file of results");
     json_object_foreach((json_t *)(uintptr_t)settings, key, value) {
         const json_t *there = json_object_get(found, key);
         if (there && json_equal(there, value))
             continue;
         struct buf mine = {0}, other = {0};
         json_print(&mine, value, false);
-        json_print(&other, there, false);
+        if (there)
+            json_print(&other, there, false);
         (void)err_set(err, ERR_MISMATCH, "has results with %s %.80s, expected %.80s to go on with "
                       "them", key, there ? other.data : "not stated", mine.data);
         buf_free(&mine);

@@ -209,6 +209,14 @@ static void task__results_of_something_else__refused_and_kept(void **state)
     const char *foreign = run_write_text("foreign.jsonl", "dear diary");
     run_refused("format", "foreign.jsonl: is no file of results", "task", "nano", file, "-o",
                 foreign, NULL);
+    static const char *const no_results[] = {
+        "{\"question\": \"a\", \"answer\": \"1\"}\n", "[1]\n", "{\"format\": \"other\"}\n"};
+    for (size_t i = 0; i < countof(no_results); i++)
+        run_refused("format", "foreign.jsonl: is no file of results", "task", "nano", file, "-o",
+                    run_write_text("foreign.jsonl", no_results[i]), NULL);
+    run_refused("mismatch", "foreign.jsonl: line 1: has results with task not stated, expected \"",
+                "task", "nano", file, "-o",
+                run_write_text("foreign.jsonl", "{\"format\": \"bankai_task_v1\"}\n"), NULL);
     run_refused("usage", "cannot open", "task", "nano", file, "-o", "/no/such/folder/x", NULL);
     buf_add_text(&before, "{\"index\": 99}\n");
     const char *wrong = run_write("wrong.jsonl", before.data, before.len);
