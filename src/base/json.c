@@ -14,13 +14,13 @@ void json_need_memory(void)
     json_set_alloc_funcs(x_bytes, free);
 }
 
-/* lines_before: of the file, for messages */
-static json_t *parse_part(const char *text, size_t len, size_t lines_before, const char *name,
-                          struct err *err)
+/* lines_before: of the file, for messages; flags beside the usual ones */
+static json_t *parse_part(const char *text, size_t len, size_t lines_before, size_t flags,
+                          const char *name, struct err *err)
 {
     json_error_t problem;
-    json_t *value = json_loadb(text ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                               &problem);
+    json_t *value = json_loadb(text ? text : "", len,
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &problem);
     if (value)
         return value;
     (void)err_set(err, ERR_FORMAT, "is not valid JSON: %s", problem.text);
@@ -32,7 +32,12 @@ static json_t *parse_part(const char *text, size_t len, size_t lines_before, con
 
 json_t *json_parse(const char *text, size_t len, const char *name, struct err *err)
 {
-    return parse_part(text, len, 0, name, err);
+    return parse_part(text, len, 0, 0, name, err);
+}
+
+json_t *json_parse_said(const char *text, size_t len, const char *name, struct err *err)
+{
+    return parse_part(text, len, 0, JSON_ALLOW_NUL, name, err);
 }
 
 static bool is_blank(const char *text, size_t len)
@@ -43,7 +48,8 @@ static bool is_blank(const char *text, size_t len)
     return true;
 }
 
-json_t *json_parse_lines(const char *text, size_t len, const char *name, struct err *err)
+static json_t *parse_lines(const char *text, size_t len, size_t flags, const char *name,
+                           struct err *err)
 {
     json_t *array = json_array();
     for (size_t begin = 0, line = 0; begin < len; line++) {
@@ -52,7 +58,7 @@ json_t *json_parse_lines(const char *text, size_t len, const char *name, struct 
         json_t *value = NULL;
         bool blank = is_blank(text + begin, end - begin);
         if (!blank)
-            value = parse_part(text + begin, end - begin, line, name, err);
+            value = parse_part(text + begin, end - begin, line, flags, name, err);
         if (!blank && (!value || json_array_append_new(array, value) != 0)) {
             json_decref(array);
             return NULL;
@@ -62,6 +68,11 @@ json_t *json_parse_lines(const char *text, size_t len, const char *name, struct 
     return array;
 }
 
+json_t *json_parse_lines(const char *text, size_t len, const char *name, struct err *err)
+{
+    return parse_lines(text, len, 0, name, err);
+}
+
 static bool names_lines(const char *path)
 {
     static const char ending[] = ".jsonl";
@@ -69,15 +80,25 @@ static bool names_lines(const char *path)
     return len > ending_len && strcmp(path + len - ending_len, ending) == 0;
 }
 
-json_t *json_read(const char *path, struct err *err)
+static json_t *read_file(const char *path, size_t flags, struct err *err)
 {
     struct buf text = {0};
     json_t *value = NULL;
     if (file_read(path, file_bytes_max, &text, err))
-        value = names_lines(path) ? json_parse_lines(text.data, text.len, path, err)
-                                  : json_parse(text.data, text.len, path, err);
+        value = names_lines(path) ? parse_lines(text.data, text.len, flags, path, err)
+                                  : parse_part(text.data, text.len, 0, flags, path, err);
     buf_free(&text);
     return value;
+}
+
+json_t *json_read(const char *path, struct err *err)
+{
+    return read_file(path, 0, err);
+}
+
+json_t *json_read_said(const char *path, struct err *err)
+{
+    return read_file(path, JSON_ALLOW_NUL, err);
 }
 
 void json_print(struct buf *out, const json_t *value, bool indented)

@@ -32,6 +32,11 @@ json_t *json_parse_lines(const char *text, size_t len, const char *name, struct 
 /* Read and parse a file of at most 256 MiB; one whose name ends in ".jsonl" as lines. */
 json_t *json_read(const char *path, struct err *err);
 
+/* The same for documents with what a model said: it may say U+0000, which elsewhere is
+ * refused.  Take strings of these by json_field_text and json_field_said. */
+json_t *json_parse_said(const char *text, size_t len, const char *name, struct err *err);
+json_t *json_read_said(const char *path, struct err *err);
+
 /* Append the document as text: one line, or indented by two. */
 void json_print(struct buf *out, const json_t *value, bool indented);
 

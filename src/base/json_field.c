@@ -46,7 +46,20 @@ bool json_field_text(const json_t *object, const char *path, const char *key, bo
         return true;
     if (!json_is_string(value))
         return json_refuse(value, path, key, "a string", err);
+    if (strlen(json_string_value(value)) != json_string_length(value))
+        return json_refuse(value, path, key, "text without U+0000", err);
     *out = json_string_value(value);
+    return true;
+}
+
+bool json_field_said(const json_t *object, const char *path, const char *key, const char **out,
+                     size_t *len, struct err *err)
+{
+    const json_t *value = json_object_get(object, key);
+    if (!json_is_string(value))
+        return json_refuse(value, path, key, "a string", err);
+    *out = json_string_value(value);
+    *len = json_string_length(value);
     return true;
 }
 

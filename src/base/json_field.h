@@ -18,9 +18,13 @@
 bool json_refuse(const json_t *value, const char *path, const char *key, const char *expected,
                  struct err *err);
 
-/* *out is NULL where the key is absent and not required. */
+/* *out is NULL where the key is absent and not required.  Text with U+0000 is refused. */
 bool json_field_text(const json_t *object, const char *path, const char *key, bool required,
                      const char **out, struct err *err);
+
+/* What a model said: required, and with its length, as U+0000 may be in it. */
+bool json_field_said(const json_t *object, const char *path, const char *key, const char **out,
+                     size_t *len, struct err *err);
 
 /* An integer from min to max; a fraction, even 3.0, is none. */
 bool json_field_int(const json_t *object, const char *path, const char *key, int64_t min,

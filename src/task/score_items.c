@@ -54,6 +54,8 @@ static bool read_accepted(const json_t *value, const char *path, struct score_it
             (void)err_set(err, ERR_FORMAT, "is empty, expected text");
             return err_where(err, "%s.%s", path, key);
         }
+        if (strlen(json_string_value(text)) != json_string_length(text))
+            return json_refuse(text, path, key, "text without U+0000", err);
         add_accepted(item, json_string_value(text));
     }
     return true;
@@ -72,12 +74,12 @@ static bool read_mode(const json_t *value, const char *path, struct score_item *
 }
 
 static bool add_json_item(struct score_items *items, const json_t *value, const char *path,
-                          const char *generated, struct err *err)
+                          const char *generated, size_t len, struct err *err)
 {
     const char *name = NULL;
     if (!json_field_text(value, path, "name", true, &name, err))
         return false;
-    struct score_item *item = add_item(items, name, generated, strlen(generated));
+    struct score_item *item = add_item(items, name, generated, len);
     return read_accepted(value, path, item, err) && read_mode(value, path, item, err);
 }
 
@@ -85,17 +87,19 @@ static bool read_stored(struct score_items *items, const json_t *value, const ch
                         struct err *err)
 {
     const char *name = NULL, *generated = NULL;
+    size_t len = 0;
     if (!json_is_object(value))
         return json_refuse(value, path, NULL, "an object with name, generated and accepted", err);
     return json_field_text(value, path, "name", true, &name, err) &&
-           json_field_text(value, path, "generated", true, &generated, err) &&
-           add_json_item(items, value, path, generated, err);
+           json_field_said(value, path, "generated", &generated, &len, err) &&
+           add_json_item(items, value, path, generated, len, err);
 }
 
 static bool read_evaluated(struct score_items *items, const json_t *value, const char *path,
                            bool before, struct err *err)
 {
     const char *generated = NULL;
+    size_t len = 0;
     const json_t *text = json_object_get(value, "text");
     char place[PATH_SIZE];
     (void)snprintf(place, sizeof place, "%.40s.text", path);
@@ -103,8 +107,8 @@ static bool read_evaluated(struct score_items *items, const json_t *value, const
         return json_refuse(value, path, NULL, "an object as eval prints it", err);
     if (!json_is_object(text))
         return json_refuse(text, path, "text", "an object with base and now", err);
-    return json_field_text(text, place, before ? "base" : "now", true, &generated, err) &&
-           add_json_item(items, value, path, generated, err);
+    return json_field_said(text, place, before ? "base" : "now", &generated, &len, err) &&
+           add_json_item(items, value, path, generated, len, err);
 }
 
 static bool read_array(struct score_items *items, const json_t *array, const char *prefix,
@@ -135,7 +139,7 @@ static bool read_root(struct score_items *items, const json_t *root, bool before
 
 static bool read_json(struct score_items *items, const char *path, bool before, struct err *err)
 {
-    json_t *root = json_read(path, err);
+    json_t *root = json_read_said(path, err);
     bool ok = root && (read_root(items, root, before, err) || err_file(err, path));
     json_decref(root);
     return ok;

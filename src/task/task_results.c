@@ -134,13 +134,14 @@ static bool take_side(struct task_run *run, struct evaluation *side, const json_
 {
     const json_t *object = json_object_get(line, key);
     const char *text = NULL;
+    size_t len = 0;
     struct task_said said;
     if (!json_is_object(object))
         return json_refuse(object, "", key, "an object", err);
-    if (!json_field_text(object, key, "text", true, &text, err) ||
-        !task_judge(run->task, item, text, strlen(text), &said, err))
+    if (!json_field_said(object, key, "text", &text, &len, err) ||
+        !task_judge(run->task, item, text, len, &said, err))
         return false;
-    buf_add_text(&side->generation[item].text, text);
+    buf_add(&side->generation[item].text, text, len);
     side->right[item] = said.right;
     return true;
 }
@@ -162,7 +163,7 @@ static bool take_item(struct task_run *run, const json_t *line, struct err *err)
 static bool take_line(struct task_run *run, const char *text, size_t len, size_t number,
                       const json_t *settings, struct err *err)
 {
-    json_t *line = json_parse(text, len, "", err);
+    json_t *line = json_parse_said(text, len, "", err);
     bool ok = line && (number > 1 ? take_item(run, line, err)
                                   : same_settings(line, settings, err));
     json_decref(line);

@@ -155,6 +155,21 @@ static const char *unasked_session(void)
     return path;
 }
 
+/* A model may say any byte: what eval and task write of it can be read again. */
+static void score__zero_byte_generated__judged_with_its_length(void **state)
+{
+    (void)state;
+    const char *path = run_write_text(
+        "zero.json", "[{\"name\": \"a\", \"generated\": \" 6x\\u0000\", \"accepted\": [\"6x\"]},"
+                     " {\"name\": \"b\", \"generated\": \" 6x\\n\\u0000\", \"accepted\": [\"6x\"]},"
+                     " {\"name\": \"c\", \"generated\": \"\\u0000 7\", \"accepted\": [\"7\"],"
+                     "  \"mode\": \"number\"}]");
+    verdicts_are(run_ok("score", path, "--json", NULL), "a 0, b 1, c 1");
+    path = run_write_text("lines.jsonl", "{\"name\": \"a\", \"generated\": \"\\u0000 7\","
+                                         " \"accepted\": [\"7\"], \"mode\": \"number\"}\n");
+    verdicts_are(run_ok("score", path, "--json", NULL), "a 1");
+}
+
 static void score__session__answers_at_the_head(void **state)
 {
     (void)state;
@@ -220,6 +235,10 @@ static void score__bad_files__refused(void **state)
          "bad.json: [0].accepted: is empty, expected at least one answer"},
         {"[{\"name\": \"a\", \"generated\": \"\", \"accepted\": [\"b\", null]}]",
          "bad.json: [0].accepted[1]: is null, expected a string"},
+        {"[{\"name\": \"a\", \"generated\": \"\", \"accepted\": [\"b\\u0000\"]}]",
+         "bad.json: [0].accepted[0]: is a string (\"b\\u0000\"), expected text without U+0000"},
+        {"[{\"name\": \"a\\u0000\", \"generated\": \"\", \"accepted\": [\"b\"]}]",
+         "bad.json: [0].name: is a string (\"a\\u0000\"), expected text without U+0000"},
         {"[{\"name\": \"a\", \"generated\": \"\", \"accepted\": [\"\"]}]",
          "bad.json: [0].accepted[0]: is empty, expected text"},
     };
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(score__empty_array__nothing),
         cmocka_unit_test(score__modes__of_the_item_and_given),
         cmocka_unit_test(score__evaluation__same_verdicts_without_a_model),
+        cmocka_unit_test(score__zero_byte_generated__judged_with_its_length),
         cmocka_unit_test(score__session__answers_at_the_head),
         cmocka_unit_test(score__bad_files__refused),
     };

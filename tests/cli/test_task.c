@@ -191,6 +191,25 @@ static void task__results__gone_on_with_anywhere(void **state)
     buf_free(&whole);
 }
 
+/* A model may say any byte: its results are gone on with all the same. */
+static void task__zero_byte_in_results__gone_on_with(void **state)
+{
+    (void)state;
+    const char *path = run_path("zero.jsonl"), *file = questions();
+    run_free(run_ok("task", "nano", file, "--tokens", "2", "-o", path, NULL));
+    struct buf text = file_text(path);
+    text.len = (size_t)(strchr(text.data, '\n') + 1 - text.data);
+    text.data[text.len] = '\0';
+    buf_add_text(&text, "{\"index\": 0, \"base\": {\"text\": \"\\u0000 7\"}}\n");
+    path = run_write("zero.jsonl", text.data, text.len);
+    struct run *run = run_ok("task", "nano", file, "--tokens", "2", "-o", path, "--json", NULL);
+    run_expect_out(run, "\"kept\": 1,"); /* the test's own reader takes no such text */
+    run_expect_out(run, "\"base\": \"\\u0000 7\"");
+    run_expect_out(run, "\"base\": true"); /* 3 + 4 */
+    run_free(run);
+    buf_free(&text);
+}
+
 static void task__results_of_something_else__refused_and_kept(void **state)
 {
     (void)state;
@@ -324,6 +343,7 @@ int main(void)
         cmocka_unit_test(task__nano__texts_verdicts_and_totals),
         cmocka_unit_test(task__usual_template__question_and_answer),
         cmocka_unit_test(task__results__gone_on_with_anywhere),
+        cmocka_unit_test(task__zero_byte_in_results__gone_on_with),
         cmocka_unit_test(task__results_of_something_else__refused_and_kept),
         cmocka_unit_test(task__interrupted__what_was_done_is_there),
         cmocka_unit_test(task__chat__as_chosen_and_recorded),
