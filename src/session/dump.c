@@ -219,11 +219,9 @@ bool session_dump(struct session *session, const char *path, const char *program
     dump.writer = file_writer_open(path, err);
     if (!dump.writer)
         return false;
-    bool begun = session_exec(session, "BEGIN", err);
-    bool ok = begun && session_load(session, err) &&
+    bool ok = session_hold(session, err) && session_load(session, err) &&
               put_all(&dump, program_version, progress, cancel);
-    if (begun)
-        (void)session_exec(session, "COMMIT", NULL);
+    session_release(session);
     if (ok) {
         ok = file_writer_commit(dump.writer, err);
     } else {

@@ -169,8 +169,10 @@ static bool load_past(struct session *session, const struct model *model, size_t
 {
     int64_t *ids = NULL;
     size_t count = 0;
-    bool ok = session_way(session, session_head(session), &ids, &count, err) &&
+    bool ok = session_hold(session, err) &&
+              session_way(session, session_head(session), &ids, &count, err) &&
               load_steps(session, model, ids, count, probes, out, err);
+    session_release(session);
     free(ids);
     out->past = (struct search_past){
         .tried = session_tried(session),

@@ -348,6 +348,20 @@ static void roll_back(struct session *session)
     (void)query_run(&query);
 }
 
+bool session_hold(struct session *session, struct err *err)
+{
+    if (!sqlite3_get_autocommit(session->db))
+        roll_back(session); /* as in session_begin */
+    struct query back = query_use(session, SQL_ROLLBACK, err);
+    return (back.ok && session_exec(session, "BEGIN", err)) || err_file(err, session->path);
+}
+
+void session_release(struct session *session)
+{
+    if (!sqlite3_get_autocommit(session->db))
+        roll_back(session); /* nothing was written */
+}
+
 bool session_begin(struct session *session, bool to_disk, struct err *err)
 {
     if (session->mode != SESSION_WRITE)

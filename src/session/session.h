@@ -71,6 +71,12 @@ uint64_t session_missing_steps(const struct session *session);
 /* Beside a writer: head, counts and how far the search has drawn, as they are now. */
 bool session_refresh(struct session *session, struct err *err);
 
+/* All that is read until release is of one state of the file, also beside a writer, and
+ * comes faster: the file is locked once.  Nothing may be written meanwhile.  Release also
+ * where hold failed. */
+bool session_hold(struct session *session, struct err *err);
+void session_release(struct session *session);
+
 /* ---- where it came from ----------------------------------------------------- */
 
 struct session_origin {

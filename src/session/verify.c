@@ -224,8 +224,8 @@ bool session_verify(struct session *session, struct buf *reasons, struct err *er
     struct verify verify = {.session = session, .reasons = reasons};
     struct err first = {0};
     /* One state of the file, even beside a writer. */
-    if (!session_exec(session, "BEGIN", err))
-        return err_file(err, session->path);
+    if (!session_hold(session, err))
+        return false;
     bool ok = session_load(session, &first);
     if (!ok)
         add_err(&verify, &first);
@@ -233,7 +233,7 @@ bool session_verify(struct session *session, struct buf *reasons, struct err *er
          check_pragma(&verify, strangers, "names something that is not there", &first);
     if (ok && session->has_origin)
         check_meaning(&verify);
-    (void)session_exec(session, "COMMIT", NULL);
+    session_release(session);
     if (verify.machine.code != ERR_NONE)
         return refuse_to_say(&verify, err);
     if (verify.reason_count == 0)
