@@ -38,6 +38,7 @@ struct search {
     struct measure *controls;
     struct measure *screen; /* the worst targets */
     struct screened ahead;
+    uint64_t keep_bytes;    /* of all three together */
     size_t target_count;
     size_t probe_count;
     size_t screen_count;
@@ -81,6 +82,9 @@ void search_pick_worst(struct search *search);
  * before the search. */
 bool trial_prepare(struct search *search, const struct probe *const *probes,
                    cancel_flag *cancel, struct err *err);
+/* What all batches together may keep, of what is wanted (SEARCH_KEEP_DEFAULT: nothing in
+ * particular) and the memory that the machine has left. */
+uint64_t trial_keep_budget(uint64_t wanted, uint64_t available);
 bool trial_prepare_screen(struct search *search, const struct probe *const *probes,
                           struct err *err);
 void trial_free(struct search *search);
@@ -94,7 +98,8 @@ bool trial_flip_gaps(struct search *search, const struct flip *flip, double *gap
 bool trial_candidate(struct search *search, struct search_try *out, cancel_flag *cancel,
                      struct err *err);
 
-/* The weight of a row in the draw. */
+/* The weight of a row in the draw.  It comes from the sizes of the row's scales, and flips
+ * touch sign bits alone, so a row that was drawn goes back with the weight it had. */
 uint64_t search_row_weight(const struct model *model, const struct flip *flip);
 
 /* Flips that are on the model already become the newest level. */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "engine/search/search_int.h"
+#include "src/base/memory.h"
 
 /* ---- measures -------------------------------------------------------------------- */
 
@@ -28,10 +29,13 @@ static struct measure_options options_for(const struct search *search, enum metr
     };
 }
 
-static uint64_t keep_bytes(const struct search *search)
+/* Each batch sees to it that what it keeps fits the memory that is left, but memory is
+ * only gone once it is written to: what the others were promised has to be counted here.
+ * A quarter stays for what is worked on. */
+uint64_t trial_keep_budget(uint64_t wanted, uint64_t available)
 {
-    uint64_t keep = search->options.keep_bytes;
-    return keep == SEARCH_KEEP_DEFAULT ? batch_keep_default() : keep;
+    uint64_t most = available / 4 * 3;
+    return wanted == SEARCH_KEEP_DEFAULT ? available / 2 : wanted < most ? wanted : most;
 }
 
 /* Targets are measured most, so they get most of what may be kept; but what controls
@@ -40,12 +44,13 @@ bool trial_prepare(struct search *search, const struct probe *const *probes,
                    cancel_flag *cancel, struct err *err)
 {
     size_t targets = search->target_count, controls = search->probe_count - targets;
+    search->keep_bytes = trial_keep_budget(search->options.keep_bytes, memory_available());
     struct measure_options options =
-        options_for(search, search_control_metric(&search->options), keep_bytes(search) / 4);
+        options_for(search, search_control_metric(&search->options), search->keep_bytes / 4);
     search->controls = measure_new(search->model, probes + targets, controls, &options, err);
     if (!search->controls || !measure_set_base(search->controls, cancel, err))
         return false;
-    options = options_for(search, search->options.metric, keep_bytes(search) / 3 * 2);
+    options = options_for(search, search->options.metric, search->keep_bytes / 3 * 2);
     search->targets = measure_new(search->model, probes, targets, &options, err);
     return search->targets != NULL;
 }
@@ -57,7 +62,7 @@ bool trial_prepare_screen(struct search *search, const struct probe *const *prob
     for (size_t i = 0; i < search->screen_count; i++)
         worst[i] = probes[search->worst[i]];
     struct measure_options options =
-        options_for(search, search->options.metric, keep_bytes(search) / 12);
+        options_for(search, search->options.metric, search->keep_bytes / 12);
     search->screen = measure_new(search->model, worst, search->screen_count, &options, err);
     return search->screen != NULL;
 }

@@ -613,6 +613,18 @@ static void search__one_target_no_controls__fitness_is_its_gain(void **state)
     model_free(model);
 }
 
+/* By hand: half of what is left by default, else what is wanted up to three quarters. */
+static void trial_keep_budget__more_than_there_is__what_is_left(void **state)
+{
+    (void)state;
+    assert_int_equal(trial_keep_budget(SEARCH_KEEP_DEFAULT, 1000), 500);
+    assert_int_equal(trial_keep_budget(0, 1000), 0);
+    assert_int_equal(trial_keep_budget(750, 1000), 750);
+    assert_int_equal(trial_keep_budget(751, 1000), 750);
+    assert_int_equal(trial_keep_budget(SEARCH_KEEP_DEFAULT - 1, 1000), 750);
+    assert_int_equal(trial_keep_budget(5, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -630,6 +642,7 @@ int main(void)
         cmocka_unit_test(search_new__bad_options__refused),
         cmocka_unit_test(search_new__metrics_without_wrong_answers__only_where_they_need_none),
         cmocka_unit_test(search__one_target_no_controls__fitness_is_its_gain),
+        cmocka_unit_test(trial_keep_budget__more_than_there_is__what_is_left),
     };
     return cmocka_run_group_tests_name("search", tests, NULL, NULL);
 }
