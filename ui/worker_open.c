@@ -126,13 +126,22 @@ void worker_emit_flips(struct worker *worker)
 
 /* ---- opening --------------------------------------------------------------------- */
 
+/* A viewer's is a name on the screen: nothing is written there, so it need not be possible. */
+static bool choose_output(struct worker *worker, struct err *err)
+{
+    const char *named = worker->options.output;
+    if (!worker->options.read_only)
+        return search_output_path(named, &worker->output, err);
+    buf_add_text(&worker->output, named ? named : "last.json");
+    return true;
+}
+
 static bool load(struct worker *worker, struct err *err)
 {
-    const struct worker_options *options = &worker->options;
     if (!worker_session_open(worker, err) || !worker_session_inputs(worker, err))
         return false;
     worker->model = worker_session_model(worker, err);
-    if (!worker->model || !search_output_path(options->output, &worker->output, err))
+    if (!worker->model || !choose_output(worker, err))
         return false;
     model_hash_start(worker->model); /* the session needs it */
     worker_past_read(worker);

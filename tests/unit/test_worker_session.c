@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "patches/patch.h"
@@ -483,22 +484,130 @@ static void any_flip__session_and_patch_file_fail__paused_then_whole(void **stat
     desk_close(&desk);
 }
 
+/* The accepted flips can be had as a patch whatever became of the session. */
+static void expect_written(struct desk *desk, const char *path, size_t flips)
+{
+    struct err err = {0};
+    assert_string_equal(try_job(desk, (struct job){.type = JOB_WRITE, .text = path}), "");
+    struct patch *patch = patch_read(path, &err);
+    t_ok(patch != NULL, &err);
+    assert_int_equal(patch->flip_count, flips);
+    patch_free(patch);
+}
+
 static void job_step__disk_is_full__pauses_and_goes_on(void **state)
 {
     (void)state;
     struct desk desk;
     struct worker_options options = options_of(at("full.bankai"));
     desk_open(&desk, &options);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    unsigned tried = desk.count[EVENT_TRIED];
     fault_arm(FAULT_FULL, 1, UINT64_MAX / 2);
     const char *said = try_job(&desk, (struct job){.type = JOB_STEP, .count = 0}); /* it ends */
     assert_string_equal(said, "cannot write: no space left on the disk");
     assert_non_null(strstr(desk.last[EVENT_PAUSED]->message, "no space left on the disk"));
-    assert_int_equal(desk.count[EVENT_TRIED], 0);
+    assert_int_equal(desk.count[EVENT_TRIED], tried);
+    expect_written(&desk, at("full-saved.json"), 1);
     (void)fault_disarm();
     do_job(&desk, (struct job){.type = JOB_STEP, .count = 1});
     assert_null(desk.last[EVENT_PAUSED]->message);
     assert_int_equal(desk.last[EVENT_TRIED]->tried.tried, 1); /* the same candidate */
     desk_close(&desk);
+}
+
+static void any_flip__session_deleted_or_replaced__paused_and_written(void **state)
+{
+    (void)state;
+    static const char *const said[] = {
+        "the session was deleted or moved while it was open; nothing more is written, what is on "
+        "the screen can be saved as a patch",
+        "the session was replaced by another file while it was open; nothing more is written, "
+        "what is on the screen can be saved as a patch",
+    };
+    for (size_t replaced = 0; replaced < 2; replaced++) {
+        struct desk desk;
+        struct err err = {0};
+        struct worker_options options = options_of(at(replaced ? "swapped.bankai" : "gone.bankai"));
+        desk_open(&desk, &options);
+        do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+        assert_int_equal(unlink(options.session), 0);
+        if (replaced)
+            t_ok(file_write(options.session, "mine", 4, &err), &err);
+        const struct job refused[] = {{.type = JOB_KEEP, .flip = row(6)}, {.type = JOB_UNDO},
+                                      {.type = JOB_STEP, .count = 1}};
+        for (size_t i = 0; i < countof(refused); i++) {
+            assert_string_equal(try_job(&desk, refused[i]), said[replaced]);
+            assert_ptr_equal(strstr(desk.last[EVENT_PAUSED]->message, said[replaced]),
+                             desk.last[EVENT_PAUSED]->message);
+            assert_int_equal(flips_now(&desk)->count, 1);
+        }
+        expect_written(&desk, at(replaced ? "other-saved.json" : "gone-saved.json"), 1);
+        desk_close(&desk);
+        struct buf left = {0};
+        assert_int_equal(file_read(options.session, 100, &left, &err), replaced);
+        assert_int_equal(left.len, replaced ? 4 : 0); /* what somebody put there stays */
+        buf_free(&left);
+    }
+}
+
+/* ---- nothing can be written -------------------------------------------------------------- */
+
+/* Without checks that end the test: this runs in a child. */
+static enum event_type next_type(struct worker *worker, size_t *flips)
+{
+    struct pollfd wait = {.fd = worker_fd(worker), .events = POLLIN};
+    struct event *event = poll(&wait, 1, PATIENCE_MS) == 1 ? worker_event(worker) : NULL;
+    enum event_type type = event ? event->type : EVENT_ERROR;
+    if (type == EVENT_FLIPS)
+        *flips = event->flips.count;
+    event_free(event);
+    return type;
+}
+
+/* Opens, shows the flip, and refuses to keep another. */
+static bool nobody_can_look(const struct worker_options *options)
+{
+    struct err err;
+    size_t flips = 0;
+    enum event_type type = EVENT_OPENED;
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+        return false;
+    struct worker *worker = worker_start(options, &err);
+    while (worker && type != EVENT_FLIPS && type != EVENT_ERROR)
+        type = next_type(worker, &flips);
+    bool shown = type == EVENT_FLIPS && flips == 1;
+    bool posted = shown && worker_post(worker, &(struct job){.type = JOB_KEEP, .flip = row(6)});
+    while (posted && type != EVENT_ERROR && type != EVENT_FINISHED)
+        type = next_type(worker, &flips);
+    worker_stop(worker);
+    return posted && type == EVENT_ERROR && flips == 1;
+}
+
+static void worker_start__read_only_folder__shown_after_a_clean_close(void **state)
+{
+    (void)state;
+    struct desk desk;
+    const char *shut = at("shut");
+    assert_int_equal(mkdir(shut, 0755), 0);
+    struct worker_options options = options_of(at("shut/closed.bankai"));
+    desk_open(&desk, &options);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    desk_close(&desk);
+    assert_int_equal(access(at("shut/closed.bankai-wal"), F_OK), -1); /* one file */
+    assert_int_equal(chmod(options.session, 0444), 0);
+    assert_int_equal(chmod(shut, 0555), 0);
+    assert_int_equal(chmod(folder, 0755), 0);
+    options.read_only = true;
+    options.output = at("never-either.json");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(nobody_can_look(&options) ? 0 : 1);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(chmod(shut, 0755), 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(access(options.output, F_OK), -1);
 }
 
 int main(void)
@@ -513,6 +622,8 @@ int main(void)
         cmocka_unit_test(worker_start__offer__the_last_with_flips),
         cmocka_unit_test(any_flip__session_and_patch_file_fail__paused_then_whole),
         cmocka_unit_test(job_step__disk_is_full__pauses_and_goes_on),
+        cmocka_unit_test(any_flip__session_deleted_or_replaced__paused_and_written),
+        cmocka_unit_test(worker_start__read_only_folder__shown_after_a_clean_close),
     };
     return cmocka_run_group_tests_name("worker and session", tests, make_folder, remove_folder);
 }
