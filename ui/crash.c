@@ -17,6 +17,7 @@ enum { STACK_BYTES = 1 << 16 };
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 static struct sigaction before[countof(fatal)];
 static char line[8800]; /* what is said; made before it is needed */
+static char no_memory[8800];
 static char *stack;     /* for a handler when the program's own has run over */
 
 /* Only calls that a signal handler may make: write, sigaction, raise. */
@@ -47,19 +48,28 @@ void crash_guard(void)
     bug_set_hook(on_bug);
 }
 
-void crash_set_files(const char *patch, const char *session)
+static void compose(const char *what, const char *patch, const char *session, char *out,
+                    size_t size)
 {
     struct buf text = {0};
-    buf_add_text(&text, "bankai: crashed; the accepted flips are in ");
+    buf_add_format(&text, "bankai: %s; the accepted flips are in ", what);
     text_visible(&text, patch, strlen(patch));
     if (session) {
         buf_add_text(&text, "\nbankai: go on with: bankai open -s ");
         text_visible(&text, session, strlen(session));
     }
     buf_add_text(&text, "\n");
-    if (text.len < sizeof line)
-        memcpy(line, text.data, text.len + 1);
+    if (text.len < size)
+        memcpy(out, text.data, text.len + 1);
     buf_free(&text);
+}
+
+void crash_set_files(const char *patch, const char *session)
+{
+    compose("crashed", patch, session, line, sizeof line);
+    compose("out of memory", patch, session, no_memory, sizeof no_memory);
+    if (no_memory[0])
+        err_set_no_memory_line(no_memory);
 }
 
 void crash_unguard(void)
@@ -71,5 +81,6 @@ void crash_unguard(void)
     (void)sigaltstack(&none, NULL);
     free(stack);
     stack = NULL;
-    line[0] = '\0';
+    line[0] = no_memory[0] = '\0';
+    err_set_no_memory_line(NULL);
 }

@@ -113,6 +113,27 @@ static void search__model_moved__found_by_its_hash(void **state)
 }
 
 /* Its folder is known from a model that was opened there once. */
+/* The workbench is at another model when it is asked to go on with this session. */
+static void resume__model_moved__found_by_its_hash(void **state)
+{
+    (void)state;
+    char text[600];
+    struct tiny shape = tiny_of(107);
+    const char *from = look_tiny_model("resumed.gguf", &shape);
+    const char *session = begin("resumed.gguf"), *to = run_path("resumed-moved.gguf");
+    assert_int_equal(rename(from, to), 0);
+    forget_hashes();
+    (void)snprintf(text, sizeof text, "wait idle\nresume %s\nwait idle\nwait idle\n"
+                   "keep 1.gate.5\nwait idle\n", session);
+    run_free(run_ok("open", "--script", run_write_text("resume.script", text), "--headless",
+                    "80x24", "-o", run_path("resumed.json"), NULL));
+    expect_model(session, to);
+    struct run *run = run_ok("session", "log", session, NULL);
+    run_expect_out(run, "  hand\n");
+    run_free(run);
+    assert_int_equal(unlink(to), 0);
+}
+
 static void search__model_moved_to_a_folder_used_before__found(void **state)
 {
     (void)state;
@@ -163,6 +184,7 @@ static void session__model_changed__refused_with_both_hashes(void **state)
     assert_int_equal(unlink(path), 0);
     (void)snprintf(is, sizeof is, "%s", look_sha256(look_tiny_model("changed.gguf", &other)));
     const char *const hashes[] = {was, is};
+    struct run *before = run_ok("session", "log", session, NULL);
     for (size_t i = 0; i < countof(hashes); i++) {
         run_refused("mismatch", hashes[i], "search", "-s", session, "-o", run_path("half.json"),
                     NULL);
@@ -170,12 +192,18 @@ static void session__model_changed__refused_with_both_hashes(void **state)
                     "--script", lines, "--headless", "80x24", NULL);
         run_refused("mismatch", hashes[i], "session", "replay", session, NULL);
     }
+    struct run *after = run_ok("session", "log", session, NULL); /* as it was */
+    assert_string_equal(after->out.data, before->out.data);
+    run_free(run_ok("session", "verify", session, NULL));
+    run_free(before);
+    run_free(after);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search__model_moved__found_by_its_hash),
+        cmocka_unit_test(resume__model_moved__found_by_its_hash),
         cmocka_unit_test(search__model_moved_to_a_folder_used_before__found),
         cmocka_unit_test(session__model_gone__says_what_to_give),
         cmocka_unit_test(session__model_changed__refused_with_both_hashes),

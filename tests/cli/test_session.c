@@ -272,6 +272,64 @@ static void session__wrong_use__one_clear_line(void **state)
     run_refused("usage", "nowhere.bankai", "session", "log", run_path("nowhere.bankai"), NULL);
 }
 
+/* ---- files that something happened to --------------------------------------------- */
+
+/* What stands from `at` on (negative: from the end) is another; "": it is cut off there. */
+static const struct damage {
+    const char *name;
+    long at;
+    const char *bytes;
+    size_t len;
+    const char *code, *said;
+} damages[] = {
+    {"newer", 60, "\0\0\0\11", 4, "unsupported", "user_version: has version 9, this program "
+     "knows versions up to 1: open it with a newer program"},
+    {"foreign", 68, "GIMP", 4, "format", "application_id: is an SQLite file of another program "
+     "(0x47494D50, expected 0x424E4B41)"},
+    {"headless", 0, "SQLite form", 11, "format", "is no SQLite file, expected a session"},
+    {"schema", 105, "\377\377\377\377\377\377\377\377", 8, "format", ""},
+    {"cut", -4096, "", 0, "format", ""},
+};
+
+static const char *damaged(const struct buf *whole, const struct damage *damage)
+{
+    char name[64];
+    struct buf bytes = {0};
+    size_t at = damage->at < 0 ? whole->len - (size_t)-damage->at : (size_t)damage->at;
+    buf_add(&bytes, whole->data, damage->len > 0 ? whole->len : at);
+    memcpy(bytes.data + at, damage->bytes, damage->len);
+    if (strcmp(damage->name, "headless") == 0)
+        bytes.data[3] = '?';
+    (void)snprintf(name, sizeof name, "%s.bankai", damage->name);
+    const char *path = run_write(name, bytes.data, bytes.len);
+    buf_free(&bytes);
+    return path;
+}
+
+static void session__damaged_or_newer__one_line_and_untouched(void **state)
+{
+    (void)state;
+    const char *script = run_write_text("look.script", "wait idle\n");
+    const char *good = run_path("good.bankai"), *patch = run_path("good.json");
+    begin_short(good, "12", patch);
+    struct buf whole = document_read(good);
+    for (size_t i = 0; i < countof(damages); i++) {
+        const struct damage *damage = &damages[i];
+        const char *path = damaged(&whole, damage);
+        struct buf before = document_read(path);
+        run_refused(damage->code, damage->said, "search", "-s", path, "-o", patch, NULL);
+        run_refused(damage->code, damage->said, "open", "-s", path, "-o", patch, "--script",
+                    script, "--headless", "80x24", NULL);
+        run_refused(damage->code, damage->said, "session", "show", path, NULL);
+        struct buf after = document_read(path);
+        assert_int_equal(after.len, before.len);
+        assert_memory_equal(after.data, before.data, before.len);
+        buf_free(&before);
+        buf_free(&after);
+    }
+    buf_free(&whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +341,7 @@ int main(void)
         cmocka_unit_test(open__a_session__as_it_was_left),
         cmocka_unit_test(session_list_prune__state_folder__kept_until_pruned),
         cmocka_unit_test(session__wrong_use__one_clear_line),
+        cmocka_unit_test(session__damaged_or_newer__one_line_and_untouched),
     };
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }
