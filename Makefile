@@ -178,7 +178,7 @@ deps: ## install what building and testing need
 .PHONY: tests
 tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
-.PHONY: lint check-model check-san check-neon fuzz soak corpus golden bench bench-peer
+.PHONY: lint check-model check-san check-neon fuzz soak corpus golden bench bench-search bench-peer
 .PHONY: nano install clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install check lint
@@ -224,6 +224,9 @@ golden: $(B)/tests/unit/test_golden ## write the golden screens again: read the 
 bench: $(B)/bankai $(BENCH_RUNS) ## speed of everything, of MODEL=F too (best on a quiet machine)
 	@$(B)/bankai bench --model '$(or $(MODEL),nano)'
 	@for run in $(BENCH_RUNS); do $$run || exit 1; done
+
+bench-search: $(B)/bankai ## held-out gains of trained flips, MODELS="nano F ..." (an hour or more)
+	@python3 tests/bench/search.py $(B)/bankai $(B)/bench-search $(MODELS)
 
 bench-peer: $(B)/bankai $(B)/tests/bench/accuracy ## llama.cpp on the same file, MODEL=F or a 1.7B
 	@CC='$(CC)' sh tests/bench/peer.sh $(B) '$(MODEL)'
