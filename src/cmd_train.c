@@ -130,7 +130,7 @@ const struct command command_train = {
     .synopsis = "MODEL --targets SET --controls SET [--heldout SET] -o PATCH",
     .summary = "Learn flips from thousands of targets",
     .details = "Each step asks the gradient of a fresh minibatch which bits would help, flips\n"
-               "hundreds of them together, and keeps them if a second fresh minibatch agrees.\n"
+               "hundreds of them together, and keeps them unless they harm a second minibatch.\n"
                "Targets are learned as whole answers; controls hold the model where it is, by\n"
                "the divergence of its next tokens from before.  Skills near the targets are best\n"
                "made targets, too.  Held-out probes are answered at the end: that is the result.\n"

@@ -122,6 +122,7 @@ struct minibatch {
     struct gradient *gradient;
     size_t targets, controls;
     struct place *places; /* [rows] */
+    double *shares; /* [targets + controls] of the value last measured */
     size_t rows;
     float *logits; /* [ROWS_AT_ONCE][vocab] */
 };
@@ -162,6 +163,7 @@ struct minibatch *minibatch_new(struct model *model, const struct items *targets
     if (minibatch->gradient) {
         minibatch->rows = gradient_rows(minibatch->gradient);
         minibatch->places = x_new(minibatch->rows, sizeof *minibatch->places);
+        minibatch->shares = x_new(count, sizeof *minibatch->shares);
         minibatch->logits = x_new(ROWS_AT_ONCE * vocab, sizeof(float));
     }
     for (size_t i = 0; minibatch->gradient && i < count; i++)
@@ -182,8 +184,20 @@ void minibatch_free(struct minibatch *minibatch)
         return;
     gradient_free(minibatch->gradient);
     free(minibatch->places);
+    free(minibatch->shares);
     free(minibatch->logits);
     free(minibatch);
+}
+
+const double *minibatch_shares(const struct minibatch *minibatch)
+{
+    return minibatch->shares;
+}
+
+void minibatch_sizes(const struct minibatch *minibatch, size_t *targets, size_t *controls)
+{
+    *targets = minibatch->targets;
+    *controls = minibatch->controls;
 }
 
 size_t minibatch_tokens(const struct minibatch *minibatch)
@@ -222,16 +236,20 @@ static void count_right(const struct minibatch *minibatch, struct objective *out
     free(wrong);
 }
 
-static struct objective sum_up(const struct minibatch *minibatch)
+static struct objective sum_up(struct minibatch *minibatch)
 {
     struct objective out = {0};
+    double weight = minibatch->options.control_weight;
+    memset(minibatch->shares, 0,
+           (minibatch->targets + minibatch->controls) * sizeof *minibatch->shares);
     for (size_t i = 0; i < minibatch->rows; i++) {
         const struct place *place = &minibatch->places[i];
-        *(place->base ? &out.control : &out.target) += place->value;
+        double part = place->value / (double)(place->base ? minibatch->controls
+                                                          : minibatch->targets);
+        *(place->base ? &out.control : &out.target) += part;
+        minibatch->shares[place->item] += place->base ? -weight * part : part;
     }
-    out.target /= minibatch->targets > 0 ? (double)minibatch->targets : 1;
-    out.control /= minibatch->controls > 0 ? (double)minibatch->controls : 1;
-    out.value = out.target - minibatch->options.control_weight * out.control;
+    out.value = out.target - weight * out.control;
     count_right(minibatch, &out);
     return out;
 }

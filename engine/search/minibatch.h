@@ -51,6 +51,11 @@ bool minibatch_gradient(struct minibatch *minibatch, struct objective *out,
                         void (*visit)(void *user, const struct gradient_visit *visit), void *user,
                         cancel_flag *cancel, struct err *err);
 
+/* What each item adds to the value last measured: targets, then controls, each divided by
+ * how many there are.  Valid until the next measurement. */
+const double *minibatch_shares(const struct minibatch *minibatch);
+
+void minibatch_sizes(const struct minibatch *minibatch, size_t *targets, size_t *controls);
 size_t minibatch_tokens(const struct minibatch *minibatch);
 void minibatch_free(struct minibatch *minibatch);
 

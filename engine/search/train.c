@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "engine/search/train.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,10 +226,43 @@ static bool take_gradient(struct train *train, cancel_flag *cancel, struct err *
     return ok;
 }
 
-/* Flip the first `count` picks and measure; take them off again unless the value rose. */
-static bool check_picks(struct train *train, struct minibatch *minibatch, size_t count,
-                        double before, struct train_step *out, cancel_flag *cancel,
-                        struct err *err)
+/* Standard error of the difference of two measurements of the same items: targets and
+ * controls are two samples. */
+static double noise_of(const double *before, const double *after, size_t first, size_t count)
+{
+    double mean = 0, squares = 0;
+    for (size_t i = first; i < first + count; i++)
+        mean += (after[i] - before[i]) / (double)count;
+    for (size_t i = first; i < first + count; i++) {
+        double off = after[i] - before[i] - mean;
+        squares += off * off;
+    }
+    return count > 1 ? squares * (double)count / (double)(count - 1) : 0;
+}
+
+/* A minibatch as it was without the picks. */
+struct check {
+    struct minibatch *minibatch;
+    size_t targets, controls;
+    struct objective before;
+    double *shares; /* [targets + controls] */
+};
+
+static struct check check_begin(struct train *train, cancel_flag *cancel, struct err *err)
+{
+    struct check check = {.minibatch = next_minibatch(train, err)};
+    if (!check.minibatch || !minibatch_measure(check.minibatch, &check.before, cancel, err))
+        return check;
+    minibatch_sizes(check.minibatch, &check.targets, &check.controls);
+    size_t bytes = (check.targets + check.controls) * sizeof *check.shares;
+    check.shares = x_new(1, bytes);
+    memcpy(check.shares, minibatch_shares(check.minibatch), bytes);
+    return check;
+}
+
+/* Flip the first `count` picks and measure; take them off again if they do harm. */
+static bool check_picks(struct train *train, const struct check *check, size_t count,
+                        struct train_step *out, cancel_flag *cancel, struct err *err)
 {
     struct objective after;
     out->tried = count;
@@ -236,9 +270,14 @@ static bool check_picks(struct train *train, struct minibatch *minibatch, size_t
     for (size_t i = 0; i < count; i++)
         out->predicted += train->picks[i].predicted;
     units_flip(train->units, train->picks, count);
-    bool ok = minibatch_measure(minibatch, &after, cancel, err);
-    out->measured = ok ? after.value - before : 0;
-    if (out->measured > 0)
+    bool ok = minibatch_measure(check->minibatch, &after, cancel, err);
+    if (ok) {
+        const double *shares = minibatch_shares(check->minibatch);
+        out->measured = after.value - check->before.value;
+        out->noise = sqrt(noise_of(check->shares, shares, 0, check->targets) +
+                          noise_of(check->shares, shares, check->targets, check->controls));
+    }
+    if (ok && out->measured > -out->noise)
         out->kept = count;
     else
         units_flip(train->units, train->picks, count);
@@ -248,12 +287,12 @@ static bool check_picks(struct train *train, struct minibatch *minibatch, size_t
 static bool try_picks(struct train *train, size_t count, struct train_step *out,
                       cancel_flag *cancel, struct err *err)
 {
-    struct objective before;
-    struct minibatch *minibatch = next_minibatch(train, err);
-    bool ok = minibatch && minibatch_measure(minibatch, &before, cancel, err);
+    struct check check = check_begin(train, cancel, err);
+    bool ok = check.shares != NULL;
     for (int i = 0; ok && out->kept == 0 && count > 0 && i <= HALVINGS; i++, count /= 2)
-        ok = check_picks(train, minibatch, count, before.value, out, cancel, err);
-    minibatch_free(minibatch);
+        ok = check_picks(train, &check, count, out, cancel, err);
+    minibatch_free(check.minibatch);
+    free(check.shares);
     return ok;
 }
 
@@ -263,8 +302,9 @@ static void adapt(struct train *train, const struct train_step *step)
         train->k += train->k / 2 + 1;
     else if (step->kept < train->k)
         train->k = (train->k + 1) / 2;
-    if (train->k > train->options.most_k)
-        train->k = train->options.most_k;
+    size_t least = (train->options.first_k + 3) / 4;
+    train->k = train->k < least ? least : train->k;
+    train->k = train->k > train->options.most_k ? train->options.most_k : train->k;
 }
 
 static bool judge(struct train *train, struct train_step *out, cancel_flag *cancel,

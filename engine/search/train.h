@@ -5,10 +5,12 @@
  *
  *   step   1. the gradient of one minibatch of targets and controls enters the running
  *             numbers of all units (units.h); the best K are flipped together
- *          2. a second fresh minibatch is measured without and with them: kept if the
- *             objective rose, else the better half of them is tried, three times at most
+ *          2. a second fresh minibatch is measured without and with them: kept unless the
+ *             objective fell by more than its standard error over the items, else the better
+ *             half of them is tried, three times at most.  (Gains of a step soon sink below
+ *             the noise of a minibatch: the check can only guard against harm.)
  *          3. K grows while the measured gain is at least half of the predicted one, and
- *             shrinks where it has to be halved
+ *             shrinks, down to a quarter of the first, where it has to be halved
  *
  * Part of the targets is set apart for validation: neither gradients nor checks see them.
  * Held-out sets are not given to this at all.
@@ -58,6 +60,7 @@ struct train_step {
     uint64_t number;      /* 1, 2, ... */
     size_t tried, kept;   /* flips */
     double predicted, measured; /* change of the objective by those tried last */
+    double noise;               /* standard error of what was measured */
     struct objective validation; /* after the step; of targets alone */
     uint64_t flips;       /* units that are on */
     double bytes;

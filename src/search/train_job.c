@@ -88,11 +88,12 @@ static bool prepare(struct job *job, struct err *err)
 
 static json_t *step_json(const struct train_step *step)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:I, s:f, s:f, s:I}", "event", "step",
+    return json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:f, s:f, s:I}", "event", "step",
                      "number", (json_int_t)step->number, "tried", (json_int_t)step->tried, "kept",
                      (json_int_t)step->kept, "predicted", step->predicted, "measured",
-                     step->measured, "units", (json_int_t)step->flips, "bytes", step->bytes,
-                     "validation", step->validation.target, "validation_right",
+                     step->measured, "noise", step->noise, "units",
+                     (json_int_t)step->flips, "bytes", step->bytes, "validation",
+                     step->validation.target, "validation_right",
                      (json_int_t)step->validation.targets_right);
 }
 
@@ -152,10 +153,10 @@ static void print_step(const struct job *job, const struct train_step *step)
     struct buf out = {0};
     size_t validation = train_validation_count(job->train);
     buf_add_format(&out,
-                   "%4" PRIu64 "  %4zu of %4zu flips  objective %+.4f (predicted %+.4f)  "
+                   "%4" PRIu64 "  %4zu of %4zu flips  objective %+.4f ± %.4f (predicted %+.4f)  "
                    "%" PRIu64 " on, %.0f bytes",
-                   step->number, step->kept, step->tried, step->measured, step->predicted,
-                   step->flips, step->bytes);
+                   step->number, step->kept, step->tried, step->measured, step->noise,
+                   step->predicted, step->flips, step->bytes);
     if (validation > 0)
         buf_add_format(&out, "  validation %zu of %zu, %+.3f", step->validation.targets_right,
                        validation, step->validation.target);

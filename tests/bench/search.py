@@ -76,7 +76,8 @@ def report(done, family):
     own = [t for s, t in done["totals"].items() if s.startswith(family)]
     rest = [t for s, t in done["totals"].items() if not s.startswith(family)]
     return (f"{done['steps']:3} steps {done['seconds']:6.0f} s {done['units']:6} units "
-            f"{done['bytes']:7.0f} bytes\n      {row('held-out', own)}\n      {row('general', rest)}")
+            f"{done['bytes']:7.0f} bytes\n      {row('held-out', own)}\n"
+            f"      {row('general', rest)}")
 
 
 def main():

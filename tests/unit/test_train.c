@@ -177,6 +177,9 @@ static void minibatch__after_a_flip__says_what_single_sequences_say(void **state
     assert_true(fabs(found.control - control) < 1e-6);
     assert_true(fabs(found.value - (target - 1.5 * control)) < 1e-5);
     assert_int_equal(found.targets_right, right);
+    const double *shares = minibatch_shares(minibatch);
+    assert_true(fabs(shares[0] + shares[1] + shares[2] - target) < 1e-5);
+    assert_true(fabs(shares[3] + shares[4] + 1.5 * control) < 1e-5);
     minibatch_free(minibatch);
     base_probs_free(base);
     items_free(targets);
@@ -427,7 +430,7 @@ static struct run run_train(const struct train_options *options, size_t targets)
         run.flips = step.flips;
         run.steps = step.number;
         assert_true(step.kept <= step.tried && step.tried <= options->most_k);
-        assert_true(step.kept == 0 || step.measured > 0);
+        assert_true(step.kept == 0 || step.measured > -step.noise);
     }
     assert_int_equal(status, SEARCH_FINISHED);
     run.state = model_state(model);
