@@ -67,7 +67,7 @@ static int open_all(void **state)
     for (size_t i = 0; i < SEQUENCES; i++) {
         for (size_t k = 0; k < LENGTH; k++)
             ids[i][k] = i > 0 && k < SHARED ? ids[0][k] : (int32_t)rng_below(&rng, vocab);
-        sequences[i] = (struct sequence){ids[i], LENGTH, LENGTH - WANTED};
+        sequences[i] = (struct sequence){ids[i], LENGTH, LENGTH - WANTED, 0};
     }
     return 0;
 }
