@@ -334,7 +334,7 @@ static const struct option_spec options[] = {
 const struct command command_patch = {
     .name = "patch",
     .synopsis = "info|verify FILE [MODEL] | pack|unpack FILE -o OUT",
-    .summary = "Show what a patch flips, check it, or write it in its other form",
+    .summary = "Show what a patch flips, check it, pack it",
     .details = "info prints name, format, base model, the number of flips in each layer and the\n"
                "bytes of the patch: of the binary form, without and with its texts; with MODEL\n"
                "also how many bits they change and which share that is.  With --json all flips\n"

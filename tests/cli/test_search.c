@@ -364,8 +364,8 @@ static void search__bad_options__refused(void **state)
         {"--proj", "", "usage", "--proj: '' is unknown"},
         {"--method", "magic", "usage", "--method: 'magic' is unknown, expected greedy"},
         {"--fitness", "max", "usage", "--fitness: 'max' is unknown, expected mean or min"},
-        {"--metric", "x", "usage", "--metric: 'x' is unknown, expected seq_logprob, margin or "
-                                   "token_gap"},
+        {"--metric", "x", "usage", "--metric: 'x' is unknown, expected seq_logprob, margin, "
+                                   "soft_margin, logprob or token_gap"},
         {"--iters", "0", "usage", "--iters: 0 is outside 1 .. "},
         {"--seed", "-1", "usage", "--seed: -1 is outside 0 .. "},
         {"--penalty", "-0.1", "usage", "--penalty: -0.1 is outside 0 .. "},
