@@ -23,7 +23,6 @@ static int run(struct arguments *arguments, struct err *err)
     int32_t layers[SEARCH_LAYERS_MAX];
     int64_t iterations = 0;
     size_t seeds = 0;
-    const char *method = arguments_text(arguments, "method", "greedy");
     struct search_request request = {
         .model = arguments_positional(arguments, 0),
         .targets = arguments_text(arguments, "target", NULL),
@@ -39,10 +38,6 @@ static int run(struct arguments *arguments, struct err *err)
     bool going_on = search_options_going_on(request.session);
     if (going_on ? !search_options_leave_session(arguments, err) : !names_inputs(&request, err))
         return cli_fail(err);
-    if (strcmp(method, "greedy") != 0) {
-        (void)err_set(err, ERR_USAGE, "--method: '%s' is unknown, expected greedy", method);
-        return cli_fail(err);
-    }
     if (!search_options_read(arguments, &request.options, layers, err) ||
         !null_run_option(arguments, &request.null_draws, err) ||
         !search_seeds_option(arguments, &seeds, err) ||
@@ -59,7 +54,6 @@ static const struct option_spec options[] = {
     {"output", 'o', "PATCH", "patch file, rewritten at every accepted flip (last.json in the "
                              "state folder)"},
     {"name", 0, "NAME", "name of the patch (search)"},
-    {"method", 0, "M", "greedy: as first published"},
     {"session", 's', "FILE", "session to begin, or to go on with where it stopped"},
     {"iters", 0, "N", "candidates to try (200), those of the session's past included"},
     NULL_OPTION,
@@ -73,17 +67,18 @@ const struct command command_search = {
     .synopsis = "MODEL --target SET --control SET [--heldout SET] [-s SESSION] -o PATCH",
     .summary = "Search for row flips that help the targets",
     .details = "Rows are drawn by their mean scale, flipped, measured, and kept if the fitness\n"
-               "rises.  A candidate is measured from its own layer on, and no further than its\n"
-               "targets allow; --plain-eval computes everything, for comparison.  Every\n"
-               "accepted flip is in the patch file before it is printed.  With -s every step is\n"
-               "in a session that goes on, to the bit, where it was stopped or killed.  At the\n"
-               "end all probes are answered before and after: generation is the result, gaps\n"
-               "are the search's signal; the mean divergence KL(base || patched) on neutral text\n"
-               "is told beside it.  --null N then answers them with N times as many random\n"
-               "flips of the same layers and projections (its seed is that of the search), and\n"
-               "tells the patch's rank.  --seeds N searches N times from the model as it is and\n"
-               "tells the spread; the patch is that of the highest fitness (never chosen by\n"
-               "held-out probes).  Exit status 1: nothing was accepted.",
+               "rises.  With --method guided candidates come in the order of what one backward\n"
+               "pass promises instead, of all layers and projections (no seed has a say).  A\n"
+               "candidate is measured from its own layer on, and no further than its targets\n"
+               "allow; --plain-eval computes everything, for comparison.  Every accepted flip is\n"
+               "in the patch file before it is printed.  With -s every step is in a session\n"
+               "that goes on, to the bit, where it was stopped or killed.  At the end all probes\n"
+               "are answered before and after: generation is the result, gaps are the search's\n"
+               "signal.  --null N then answers them with N times as many random flips of the\n"
+               "same layers and projections (its seed is that of the search), and tells the\n"
+               "patch's rank.  --seeds N searches N times from the model as it is and tells the\n"
+               "spread; the patch is that of the highest fitness (never chosen by held-out\n"
+               "probes).  Exit status 1: nothing was accepted.",
     .options = options,
     .positional_min = 0,
     .positional_max = 1,

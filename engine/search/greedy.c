@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/search/guided.h"
 #include "engine/search/search_int.h"
 
 enum { WEIGHT_BITS_MAX = 36, DEFAULT_ALL_LAYERS_MAX = 8 };
@@ -37,6 +38,35 @@ size_t search_default_layers(const struct model *model, int32_t *out)
         out[count++] = i;
     out[count++] = (int32_t)layers - 2;
     return count;
+}
+
+size_t search_layers(const struct model *model, const struct search_options *options,
+                     int32_t *out)
+{
+    if (options->layers) {
+        memcpy(out, options->layers, options->layer_count * sizeof *out);
+        return options->layer_count;
+    }
+    if (options->method == SEARCH_GREEDY)
+        return search_default_layers(model, out);
+    for (uint32_t i = 0; i < model_shape(model)->layers; i++)
+        out[i] = (int32_t)i;
+    return model_shape(model)->layers;
+}
+
+const char *search_method_name(enum search_method method)
+{
+    return method == SEARCH_GUIDED ? "guided" : "greedy";
+}
+
+bool search_method_parse(const char *name, enum search_method *method)
+{
+    for (int i = 0; i < SEARCH_METHOD_COUNT; i++)
+        if (strcmp(name, search_method_name((enum search_method)i)) == 0) {
+            *method = (enum search_method)i;
+            return true;
+        }
+    return false;
 }
 
 /* ---- candidates -------------------------------------------------------------- */
@@ -96,12 +126,11 @@ static void collect(struct search *search, const int32_t *layers, size_t layer_c
 static bool make_candidates(struct search *search, const struct search_options *options,
                             struct err *err)
 {
-    int32_t *defaults = x_new(model_shape(search->model)->layers, sizeof *defaults);
-    if (options->layers)
-        collect(search, options->layers, options->layer_count);
-    else
-        collect(search, defaults, search_default_layers(search->model, defaults));
-    free(defaults);
+    size_t room = model_shape(search->model)->layers;
+    room = room > options->layer_count ? room : options->layer_count;
+    int32_t *layers = x_new(room, sizeof *layers);
+    collect(search, layers, search_layers(search->model, options, layers));
+    free(layers);
     if (search->candidate_count == 0)
         return err_set(err, ERR_USAGE, "no layers or projections are left to draw rows from");
     uint64_t *weights = x_new(search->candidate_count, sizeof *weights);
@@ -187,7 +216,12 @@ struct search *search_begin(struct model *model, const struct search_options *op
     search->options.layers = NULL;
     search->last_at = NOT_ACCEPTED;
     rng_seed(&search->rng, options->seed);
-    if (layers_fit(model, options, err) && make_candidates(search, options, err))
+    bool ok = layers_fit(model, options, err);
+    if (ok && options->method == SEARCH_GUIDED)
+        ok = (search->guided = guided_new(model, options, err)) != NULL;
+    else
+        ok = ok && make_candidates(search, options, err);
+    if (ok)
         return search;
     search_free(search);
     return NULL;
@@ -205,7 +239,7 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
     if (ok) {
         memcpy(search->now, search->before, search->probe_count * sizeof *search->now);
         search_pick_worst(search);
-        ok = trial_prepare_screen(search, probes, err);
+        ok = search->guided || trial_prepare_screen(search, probes, err);
     }
     free(probes);
     if (ok)
@@ -219,6 +253,7 @@ void search_free(struct search *search)
     if (!search)
         return;
     trial_free(search);
+    guided_free(search->guided);
     draw_free(search->draw);
     free(search->candidates);
     free(search->before);
@@ -233,31 +268,56 @@ void search_free(struct search *search)
 
 /* ---- one step --------------------------------------------------------------------- */
 
+/* The next candidate, not measured yet. */
+static enum search_status choose(struct search *search, struct search_try *out,
+                                 cancel_flag *cancel, struct err *err)
+{
+    *out = (struct search_try){.number = search->tried + 1};
+    if (search->tried >= search->options.iterations)
+        return SEARCH_FINISHED;
+    if (search->guided)
+        return guided_next(search, &out->flip, cancel, err);
+    search->rng_before = search->rng; /* a step that fails can be repeated [S2] */
+    if (!draw_next(search->draw, &search->rng, &search->last_index))
+        return SEARCH_FINISHED;
+    out->flip = search->candidates[search->last_index];
+    return SEARCH_TRIED;
+}
+
+/* A drawn row goes back. */
+static void draw_again(struct search *search, const struct flip *flip)
+{
+    draw_return(search->draw, search->last_index, search_row_weight(search->model, flip));
+    search->rng = search->rng_before;
+}
+
+static void note_tried(struct search *search, const struct search_try *tried)
+{
+    search->tried++;
+    search->screened += tried->screened;
+    search->last = *tried;
+    search->last_measured = !tried->screened && !tried->stopped;
+    search->last_below = model_state(search->model);
+    search->last_at = tried->accepted ? search->accepted_count : NOT_ACCEPTED;
+    if (search->guided)
+        guided_tried(search->guided, tried);
+}
+
 enum search_status search_step(struct search *search, struct search_try *out,
                                cancel_flag *cancel, struct err *err)
 {
-    size_t index = 0;
-    struct rng before = search->rng; /* a step that fails can be repeated [S2] */
-    if (search->tried >= search->options.iterations)
-        return SEARCH_FINISHED;
-    if (!draw_next(search->draw, &search->rng, &index))
-        return SEARCH_FINISHED;
-    struct state_name below = model_state(search->model);
-    *out = (struct search_try){.flip = search->candidates[index], .number = search->tried + 1};
+    enum search_status status = choose(search, out, cancel, err);
+    if (status != SEARCH_TRIED)
+        return status;
     if (!trial_candidate(search, out, cancel, err)) {
-        draw_return(search->draw, index, search_row_weight(search->model, &out->flip));
-        search->rng = before;
+        if (search->guided)
+            guided_give_up(search->guided);
+        else
+            draw_again(search, &out->flip);
         search->last_measured = false; /* its gaps may have been written over [G2] */
         return SEARCH_FAILED;
     }
-    search->rng_before = before;
-    search->last_index = index;
-    search->tried++;
-    search->screened += out->screened;
-    search->last = *out;
-    search->last_measured = !out->screened && !out->stopped;
-    search->last_below = below;
-    search->last_at = out->accepted ? search->accepted_count : NOT_ACCEPTED;
+    note_tried(search, out);
     if (out->accepted) {
         model_flip(search->model, &out->flip);
         search_push(search, &out->flip, 1, search->trial, out->fitness);
@@ -269,11 +329,12 @@ void search_untry(struct search *search)
 {
     BUG_ON(search->last.number != search->tried || search->tried == 0);
     BUG_ON(search->last_at != NOT_ACCEPTED);
-    search->rng = search->rng_before;
     search->tried--;
     search->screened -= search->last.screened;
-    draw_return(search->draw, search->last_index,
-                search_row_weight(search->model, &search->last.flip));
+    if (search->guided)
+        guided_untry(search->guided, &search->last.flip);
+    else
+        draw_again(search, &search->last.flip);
     search->last = (struct search_try){0};
     search->last_measured = false;
 }
@@ -302,7 +363,7 @@ uint64_t search_screened(const struct search *search)
 
 uint64_t search_candidates(const struct search *search)
 {
-    return search->candidate_count;
+    return search->guided ? guided_units(search->guided) : search->candidate_count;
 }
 
 size_t search_tokens(const struct search *search)

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/search/guided.h"
 #include "engine/search/search_int.h"
 
 /* ---- looking ---------------------------------------------------------------- */
 
 uint64_t search_left(const struct search *search)
 {
-    uint64_t rows = draw_left(search->draw);
+    uint64_t rows = search->guided ? guided_left(search->guided) : draw_left(search->draw);
     uint64_t tries = search->options.iterations > search->tried
                          ? search->options.iterations - search->tried
                          : 0;
@@ -35,12 +36,9 @@ double search_row_scale(const struct model *model, int32_t layer, enum proj proj
 
 /* Rows are drawn with a copy of the random numbers and all put back: whole
  * numbers, so not a bit of the tree is different afterwards. */
-size_t search_peek(const struct search *search, size_t count, struct flip *out,
-                   double *mean_scales)
+static size_t peek_draws(const struct search *search, size_t count, struct flip *out)
 {
     struct rng rng = search->rng;
-    uint64_t left = search_left(search);
-    count = left < count ? (size_t)left : count;
     size_t *items = x_new(count, sizeof *items), drawn = 0;
     while (drawn < count && draw_next(search->draw, &rng, &items[drawn]))
         drawn++;
@@ -48,11 +46,22 @@ size_t search_peek(const struct search *search, size_t count, struct flip *out,
         const struct flip *flip = out + i;
         out[i] = search->candidates[items[i]];
         draw_return(search->draw, items[i], search_row_weight(search->model, flip));
-        if (mean_scales)
-            mean_scales[i] = search_row_scale(search->model, flip->layer, flip->proj, flip->row);
     }
     free(items);
     return drawn;
+}
+
+size_t search_peek(const struct search *search, size_t count, struct flip *out,
+                   double *mean_scales)
+{
+    uint64_t left = search_left(search);
+    count = left < count ? (size_t)left : count;
+    count = search->guided ? guided_peek(search->guided, count, out)
+                           : peek_draws(search, count, out);
+    for (size_t i = 0; mean_scales && i < count; i++)
+        mean_scales[i] =
+            search_row_scale(search->model, out[i].layer, out[i].proj, out[i].row);
+    return count;
 }
 
 bool search_measure(struct search *search, const struct flip *flip, double *gaps,

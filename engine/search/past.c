@@ -4,11 +4,13 @@
  *
  * Which candidates are drawn depends on the seed and on how many were drawn, not on
  * what became of them [S5]: drawing as many again leaves the same random numbers and
- * the same rows.  Everything else was written down.
+ * the same rows.  What guided chose follows from what it accepted.  Everything else was
+ * written down.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/search/guided.h"
 #include "engine/search/search_int.h"
 
 static bool draw_past(struct search *search, uint64_t tried, struct err *err)
@@ -21,6 +23,14 @@ static bool draw_past(struct search *search, uint64_t tried, struct err *err)
                            (unsigned long long)tried, (unsigned long long)search->tried);
     }
     return true;
+}
+
+static bool choose_past(struct search *search, const struct search_past *past, struct err *err)
+{
+    if (!search->guided)
+        return draw_past(search, past->tried, err);
+    search->tried = past->tried;
+    return guided_resume(search->guided, past, err);
 }
 
 static bool fit_all(const struct search *search, const struct flip *flips, size_t count,
@@ -59,10 +69,10 @@ struct search *search_resume(struct model *model, const struct probe_set *target
     const struct probe **probes =
         search ? search_take_probes(search, targets, controls, err) : NULL;
     bool ok = probes && trial_prepare(search, probes, cancel, err) &&
-              put_past(search, past, err) && draw_past(search, past->tried, err);
+              put_past(search, past, err) && choose_past(search, past, err);
     if (ok) {
         search_pick_worst(search);
-        ok = trial_prepare_screen(search, probes, err);
+        ok = search->guided || trial_prepare_screen(search, probes, err);
     }
     free(probes);
     if (ok)

@@ -236,14 +236,13 @@ bool search_output_path(const char *output, struct buf *path, struct err *err)
 static void set_scope(json_t *metadata, const struct search_options *options,
                       const struct model *model)
 {
-    int32_t *layers = x_new(model_shape(model)->layers, sizeof *layers);
-    size_t count = options->layers ? options->layer_count
-                                   : search_default_layers(model, layers);
+    size_t room = model_shape(model)->layers;
+    room = room > options->layer_count ? room : options->layer_count;
+    int32_t *layers = x_new(room, sizeof *layers);
+    size_t count = search_layers(model, options, layers);
     json_t *layer_list = json_array(), *proj_list = json_array();
-    for (size_t i = 0; i < count; i++) {
-        int32_t layer = options->layers ? options->layers[i] : layers[i];
-        (void)json_array_append_new(layer_list, json_integer(layer));
-    }
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(layer_list, json_integer(layers[i]));
     for (int proj = 0; proj < PROJ_COUNT; proj++)
         if (options->projs >> proj & 1)
             (void)json_array_append_new(proj_list, json_string(proj_name((enum proj)proj)));
@@ -257,7 +256,11 @@ static void set_metadata(json_t *metadata, const struct search_origin *origin)
     const struct search_options *options = origin->options;
     const char *controls = origin->controls ? origin->controls : "";
     (void)json_object_set_new(metadata, "program", json_string("bankai " BANKAI_VERSION));
-    (void)json_object_set_new(metadata, "search_algorithm", json_string("greedy"));
+    (void)json_object_set_new(metadata, "search_algorithm",
+                              json_string(search_method_name(options->method)));
+    if (options->method == SEARCH_GUIDED)
+        (void)json_object_set_new(metadata, "granularity",
+                                  json_string(granularity_name(options->granularity)));
     (void)json_object_set_new(metadata, "metric", json_string(metric_name(options->metric)));
     (void)json_object_set_new(metadata, "control_metric",
                               json_string(metric_name(search_control_metric(options))));

@@ -16,6 +16,10 @@
  *               as it was before the search (probes/measure.h)
  *   acceptance  fitness above that of the accepted flips; else the flip is taken back
  *
+ * Method `guided`: candidates, rows or groups of 128 weights, come in the order of what
+ * one backward pass promises (predict.h), refreshed as flips are accepted (guided.h);
+ * there is no screening.  Fitness and acceptance are the same.
+ *
  * A search is driven step by step; between steps the model holds exactly the
  * accepted flips.  A person can steer it (below): then accepted flips are those
  * of the steps and of the person, in order, each on top of those before it.
@@ -32,12 +36,21 @@
 #define ENGINE_SEARCH_SEARCH_H
 
 #include "engine/search/judge.h"
+#include "engine/search/predict.h"
 #include "probes/measure.h"
 
+enum search_method { SEARCH_GREEDY, SEARCH_GUIDED, SEARCH_METHOD_COUNT };
+
+const char *search_method_name(enum search_method method); /* "greedy", "guided" */
+bool search_method_parse(const char *name, enum search_method *method);
+
 struct search_options {
-    const int32_t *layers; /* [layer_count], borrowed; NULL: search_default_layers */
+    enum search_method method;
+    enum granularity granularity; /* of guided; greedy knows rows */
+    const int32_t *layers; /* [layer_count], borrowed; NULL: as search_layers has it */
     size_t layer_count;
-    uint32_t projs;        /* bit 1 << enum proj of each projection to draw from */
+    uint32_t projs;        /* bit 1 << enum proj of each projection to draw from; guided:
+                            * of the seven of a layer */
     uint64_t iterations;   /* candidates to try, screened ones included */
     double penalty;        /* of the controls' loss */
     enum fitness fitness;
@@ -55,6 +68,14 @@ struct search_options {
 /* All layers; of models with more than 8 layers 1 to 4 and the penultimate.
  * out has room for the model's layers; returns how many. */
 size_t search_default_layers(const struct model *model, int32_t *out);
+
+/* The layers to choose from: those of the options, else with greedy search_default_layers,
+ * with guided all.  out has room for the model's layers and those of the options. */
+size_t search_layers(const struct model *model, const struct search_options *options,
+                     int32_t *out);
+
+/* All seven projections of a layer: what guided chooses from unless told otherwise. */
+static const uint32_t search_all_projs = (1u << PROJ_LAYER_COUNT) - 1;
 
 /* The published defaults: gate and up, 200 iterations, penalty 2, mean,
  * seq_logprob, seed 42; all candidates that pass the screen are measured fully. */
@@ -83,6 +104,11 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
 
 /* ---- an earlier run: past.c ---------------------------------------------------- */
 
+struct search_tried {
+    struct flip flip;
+    bool accepted;
+};
+
 /* What a session knows of a search that was stopped. */
 struct search_past {
     const double *gaps_before; /* [targets + controls] */
@@ -92,6 +118,13 @@ struct search_past {
     const double *gaps;          /* [accepted_count][targets + controls] with each */
     size_t accepted_count;
     const size_t *flip_counts;   /* [accepted_count], each > 0; NULL: one flip each */
+
+    /* guided alone: what was tried, and the flips (to be XORed, in *flips, which the caller
+     * frees) that were on when candidate `number` was chosen. */
+    const struct search_tried *tries; /* [tried] */
+    bool (*flips_at)(void *user, uint64_t number, struct flip **flips, size_t *count,
+                     struct err *err);
+    void *user;
 };
 
 /* Go on where a search with the same probes and options stopped, on a model without
@@ -127,7 +160,7 @@ void search_set_early_stop(struct search *search, bool early_stop);
 double search_fitness(const struct search *search);       /* of the accepted flips */
 uint64_t search_tried(const struct search *search);
 uint64_t search_screened(const struct search *search);
-uint64_t search_candidates(const struct search *search);  /* rows that can be drawn */
+uint64_t search_candidates(const struct search *search);  /* flips to choose from */
 size_t search_tokens(const struct search *search);        /* of one evaluation */
 
 /* Steps until SEARCH_FINISHED. */
@@ -152,7 +185,8 @@ size_t search_newest(const struct search *search);
 
 /* ---- a person's hand: hand.c ------------------------------------------------- */
 
-/* The next candidates that search_step will draw, at most count; mean_scales may
+/* The next candidates that search_step will draw (with guided, as long as no new list is
+ * due; none before the first step), at most count; mean_scales may
  * be NULL.  Returns how many there are. */
 size_t search_peek(const struct search *search, size_t count, struct flip *out,
                    double *mean_scales);

@@ -31,6 +31,7 @@ struct search {
     struct model *model;
     struct search_options options; /* layers is not kept */
     struct rng rng;
+    struct guided *guided; /* NULL with greedy, which has the next three */
     struct flip *candidates;
     size_t candidate_count;
     struct draw *draw;

@@ -185,9 +185,9 @@ bool trial_candidate(struct search *search, struct search_try *out, cancel_flag 
 {
     double screen[SCREEN_COUNT] = {0};
     struct judge judge = search_judge_of(search);
-    if (!screen_gaps(search, &out->flip, screen, cancel, err))
+    if (!search->guided && !screen_gaps(search, &out->flip, screen, cancel, err))
         return false;
-    out->screened = !screen_passes(search, screen, &out->fitness);
+    out->screened = !search->guided && !screen_passes(search, screen, &out->fitness);
     if (out->screened)
         return true;
     if (!measure_one(search, search->targets, &out->flip, search->trial, cancel, err))

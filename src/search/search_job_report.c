@@ -58,10 +58,11 @@ void search_job_print_start(const struct search_job *job)
 {
     struct buf out = {0};
     buf_add_format(&out,
-                   "greedy search: %zu targets, %zu controls, %zu tokens an evaluation; "
-                   "%" PRIu64 " candidate rows, %" PRIu64 " to try, seed %" PRIu64 "\n",
-                   job->probes.targets->count, job->probes.controls->count,
-                   search_tokens(job->search), search_candidates(job->search),
+                   "%s search: %zu targets, %zu controls, %zu tokens an evaluation; "
+                   "%" PRIu64 " candidate %ss, %" PRIu64 " to try, seed %" PRIu64 "\n",
+                   search_method_name(job->options.method), job->probes.targets->count,
+                   job->probes.controls->count, search_tokens(job->search),
+                   search_candidates(job->search), granularity_name(job->options.granularity),
                    job->options.iterations, job->options.seed);
     buf_add_text(&out, "fitness and gaps are a search signal, not a result: ");
     metrics_text(&out, job->options.metric, search_control_metric(&job->options));

@@ -103,12 +103,32 @@ bool search_objective_read(const struct arguments *arguments, enum metric *metri
     return true;
 }
 
+static bool read_method(const struct arguments *arguments, struct search_options *options,
+                        struct err *err)
+{
+    const char *method = arguments_text(arguments, "method", "greedy");
+    const char *granularity = arguments_text(arguments, "granularity", "row");
+    if (!search_method_parse(method, &options->method))
+        return err_set(err, ERR_USAGE, "--method: '%s' is unknown, expected greedy or guided",
+                       method);
+    if (!granularity_parse(granularity, &options->granularity))
+        return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row or group",
+                       granularity);
+    if (options->method == SEARCH_GREEDY && options->granularity != GRANULARITY_ROW)
+        return err_set(err, ERR_USAGE, "greedy draws rows, expected --granularity %s only with "
+                                       "--method guided", granularity);
+    return true;
+}
+
 static bool read_words(const struct arguments *arguments, struct search_options *options,
                        struct err *err)
 {
+    if (!read_method(arguments, options, err))
+        return false;
+    const char *usual = options->method == SEARCH_GUIDED ? "q,k,v,o,gate,up,down" : "gate,up";
     return search_objective_read(arguments, &options->metric, &options->control_metric,
                                  &options->fitness, err) &&
-           search_projs_parse(arguments_text(arguments, "proj", "gate,up"), &options->projs, err);
+           search_projs_parse(arguments_text(arguments, "proj", usual), &options->projs, err);
 }
 
 static bool read_numbers(const struct arguments *arguments, struct search_options *options,
@@ -159,7 +179,8 @@ bool search_options_leave_session(const struct arguments *arguments, struct err 
 {
     static const char *const decided[] = {"target",  "control", "heldout", "mode",
                                           "layers",  "proj",    "penalty", "fitness",
-                                          "metric",  "control-metric", "seed",    "objective"};
+                                          "metric",  "control-metric", "seed",
+                                          "method",  "granularity", "objective"};
     for (size_t i = 0; i < countof(decided); i++)
         if (arguments_has(arguments, decided[i]))
             return err_set(err, ERR_USAGE,

@@ -32,9 +32,13 @@ enum {
     {"fitness", 0, "F", "mean (default) or min of the targets' gains"}
 
 #define SEARCH_OPTIONS                                                                        \
+    {"method", 0, "M",                                                                        \
+     "greedy (default), as first published, or guided: by what one backward pass promises"},  \
+    {"granularity", 0, "G", "of guided: row (default) or group of 128 weights"},              \
     {"layers", 0, "LIST",                                                                     \
      "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \
-    {"proj", 0, "LIST", "of q, k, v, o, gate, up, down, embed, head (gate,up)"},              \
+    {"proj", 0, "LIST",                                                                       \
+     "of q, k, v, o, gate, up, down, embed, head (gate,up; guided: the first seven)"},        \
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
     SEARCH_OBJECTIVE_OPTIONS,                                                                 \
     {"seed", 0, "N", "of the draws (42)"},                                                    \

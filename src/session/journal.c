@@ -110,6 +110,10 @@ struct past {
     size_t flip_count;
     double *fitness;
     double *gaps;
+    struct session *session; /* guided: */
+    struct search_tried *tries; /* [try_count] */
+    int64_t *heads;             /* [try_count] step that was on */
+    uint64_t try_count;
 };
 
 static void past_free(struct past *past)
@@ -118,6 +122,8 @@ static void past_free(struct past *past)
     free(past->counts);
     free(past->fitness);
     free(past->gaps);
+    free(past->tries);
+    free(past->heads);
 }
 
 /* What a file says of a step is proven before it is put on. */
@@ -186,6 +192,56 @@ static bool load_past(struct session *session, const struct model *model, size_t
     return ok;
 }
 
+/* ---- of guided: what was tried, and on what -------------------------------------------- */
+
+static bool add_try(void *user, const struct session_event *event)
+{
+    struct past *past = user;
+    if (event->number != past->try_count + 1)
+        return true; /* told apart by their count */
+    past->tries = x_grow(past->tries, past->try_count + 1, sizeof *past->tries);
+    past->heads = x_grow(past->heads, past->try_count + 1, sizeof *past->heads);
+    past->tries[past->try_count] = (struct search_tried){event->flip, event->accepted};
+    past->heads[past->try_count++] = event->step;
+    return true;
+}
+
+static bool flips_at(void *user, uint64_t number, struct flip **flips, size_t *count,
+                     struct err *err)
+{
+    struct past *past = user;
+    int64_t *ids = NULL;
+    size_t steps = 0;
+    bool ok = session_way(past->session, past->heads[number - 1], &ids, &steps, err);
+    *count = 0;
+    for (size_t i = 0; ok && i < steps; i++) {
+        struct session_step step;
+        ok = session_step(past->session, ids[i], &step, err);
+        if (!ok)
+            break;
+        *flips = x_grow(*flips, *count + step.flip_count, sizeof **flips);
+        memcpy(*flips + *count, step.flips, step.flip_count * sizeof **flips);
+        *count += step.flip_count;
+    }
+    free(ids);
+    return ok;
+}
+
+static bool load_tries(struct session *session, struct past *past, struct err *err)
+{
+    past->session = session;
+    if (!session_each_of(session, EVENT_KIND_TRIED, add_try, past, err))
+        return false;
+    if (past->try_count != past->past.tried)
+        return err_set(err, ERR_FORMAT, "%llu candidates were tried, but only %llu are told of",
+                       (unsigned long long)past->past.tried,
+                       (unsigned long long)past->try_count);
+    past->past.tries = past->tries;
+    past->past.flips_at = flips_at;
+    past->past.user = past;
+    return true;
+}
+
 /* The session's search with this run's threads and memory. */
 static bool resume_options(const struct session_origin *origin,
                            const struct search_options *given, int32_t *layers,
@@ -212,7 +268,8 @@ struct journal *journal_resume(struct session *session, struct model *model,
     bool unproven = false;
     bool ok = origin && journal_same_model(session, model, &unproven, cancel, err) &&
               resume_options(origin, options, layers, &merged, err) &&
-              load_past(session, model, probes, &past, err);
+              load_past(session, model, probes, &past, err) &&
+              (merged.method != SEARCH_GUIDED || load_tries(session, &past, err));
     struct search *search = NULL;
     if (ok) {
         past.past.gaps_before = origin->gaps_before;

@@ -31,7 +31,11 @@ static json_t *projs_json(uint32_t projs)
 json_t *journal_settings(const struct search_options *options)
 {
     json_t *object = json_object();
-    (void)json_object_set_new(object, "method", json_string("greedy"));
+    (void)json_object_set_new(object, "method",
+                              json_string(search_method_name(options->method)));
+    if (options->method == SEARCH_GUIDED)
+        (void)json_object_set_new(object, "granularity",
+                                  json_string(granularity_name(options->granularity)));
     (void)json_object_set_new(object, "layers", layers_json(options));
     (void)json_object_set_new(object, "proj", projs_json(options->projs));
     (void)json_object_set_new(object, "iterations",
@@ -95,9 +99,9 @@ static bool read_words(const json_t *settings, struct search_options *options, s
         !json_field_text(settings, "settings", "control_metric", false, &control, err) ||
         !json_field_text(settings, "settings", "method", true, &method, err))
         return false;
-    if (strcmp(method, "greedy") != 0)
+    if (!search_method_parse(method, &options->method))
         return json_refuse(json_object_get(settings, "method"), "settings", "method",
-                           "\"greedy\"", err);
+                           "\"greedy\" or \"guided\"", err);
     if (strcmp(fitness, "min") != 0 && strcmp(fitness, "mean") != 0)
         return json_refuse(json_object_get(settings, "fitness"), "settings", "fitness",
                            "\"mean\" or \"min\"", err);
@@ -110,6 +114,20 @@ static bool read_words(const json_t *settings, struct search_options *options, s
                            "control_metric", metric_choices(true), err);
     options->fitness = strcmp(fitness, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
     return true;
+}
+
+static bool read_granularity(const json_t *settings, struct search_options *options,
+                             struct err *err)
+{
+    const char *name = NULL;
+    options->granularity = GRANULARITY_ROW;
+    if (options->method != SEARCH_GUIDED)
+        return true;
+    if (!json_field_text(settings, "settings", "granularity", true, &name, err))
+        return false;
+    return granularity_parse(name, &options->granularity) ||
+           json_refuse(json_object_get(settings, "granularity"), "settings", "granularity",
+                       "\"row\" or \"group\"", err);
 }
 
 static bool read_iterations(const json_t *settings, struct search_options *options,
@@ -131,7 +149,7 @@ bool journal_options(const json_t *settings, struct search_options *options,
     int64_t seed = 0;
     const json_t *penalty = json_object_get(settings, "penalty");
     if (!read_layers(settings, options, layers, err) || !read_projs(settings, options, err) ||
-        !read_words(settings, options, err) ||
+        !read_words(settings, options, err) || !read_granularity(settings, options, err) ||
         !read_iterations(settings, options, err) ||
         !json_field_int(settings, "settings", "seed", 0, INT64_MAX, &seed, err))
         return false;

@@ -101,12 +101,14 @@ static void audit__bad_input__refused(void **state)
 {
     (void)state;
     run_refused("usage", "no probes given, expected --probes SET,...", "audit", "nano", NULL);
-    run_refused("usage", "--metric: 'x' is unknown, expected seq_logprob, margin or token_gap",
+    run_refused("usage", "--metric: 'x' is unknown, expected seq_logprob, margin, soft_margin, "
+                         "logprob or token_gap",
                 "audit", "nano", "--probes", "math", "--metric", "x", NULL);
     run_refused("usage", "--metric: kl has no right answer to measure", "audit", "nano",
                 "--probes", "math", "--metric", "kl", NULL);
-    run_refused("usage", "--control-metric: 'x' is unknown, expected seq_logprob, margin, kl or "
-                         "token_gap", "audit", "nano", "--probes", "math", "--control-metric",
+    run_refused("usage", "--control-metric: 'x' is unknown, expected seq_logprob, margin, "
+                         "soft_margin, logprob, kl or token_gap",
+                "audit", "nano", "--probes", "math", "--control-metric",
                 "x", NULL);
     run_refused("usage", "--tokens: 0 is outside 1 .. ", "audit", "nano", "--probes", "math",
                 "--tokens", "0", NULL);

@@ -316,7 +316,8 @@ static void eval__bad_input__refused(void **state)
     run_refused("usage", "there are two probe sets named 'math'", "eval", "nano", "--probes",
                 "math,math", NULL);
     run_refused("usage", "cannot open", "eval", "nano", "--probes", run_path("none.json"), NULL);
-    run_refused("usage", "--metric: 'gap' is unknown, expected seq_logprob, margin or token_gap",
+    run_refused("usage", "--metric: 'gap' is unknown, expected seq_logprob, margin, "
+                         "soft_margin, logprob or token_gap",
                 "eval", "nano", "--probes", "math", "--metric", "gap", NULL);
     run_refused("mismatch", "other.json: metadata.base_sha256: ", "eval", "nano", "--probes",
                 "math", "--patch", other, NULL);

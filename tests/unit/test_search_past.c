@@ -214,7 +214,8 @@ static void search_resume__past_that_does_not_fit__refused(void **state)
     struct model *model = simple_model(&tiny_default);
     assert_null(search_resume(model, &targets, &controls, &options, &past, NULL, &err));
     assert_int_equal(err.code, ERR_MISMATCH);
-    past = (struct search_past){zeros, 1, 0, &flip, zeros, zeros, 1, NULL};
+    past = (struct search_past){.gaps_before = zeros, .tried = 1, .accepted = &flip,
+                                .fitness = zeros, .gaps = zeros, .accepted_count = 1};
     assert_null(search_resume(model, &targets, &controls, &options, &past, NULL, &err));
     t_err_is(&err, ERR_RANGE, "", "layer 99 is outside 0 .. 1");
     model_free(model);

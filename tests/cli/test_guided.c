@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * search --method guided: better than greedy, stopped and resumed to the bit, refusals.
+ */
+#include <string.h>
+
+#include "tests/cli/look.h"
+#include "tests/t.h"
+
+static const char *kept_path(const char *name)
+{
+    static char paths[4][4096];
+    static size_t next;
+    char *path = paths[next++ % countof(paths)];
+    (void)snprintf(path, sizeof paths[0], "%s", run_path(name));
+    return path;
+}
+
+/* The last line of a search, an object. */
+static json_t *end_of(const struct run *run)
+{
+    json_t *lines = run_json_lines(run);
+    json_t *end = json_incref(look_last(lines));
+    json_decref(lines);
+    return end;
+}
+
+static void guided__stopped_and_resumed__as_never_stopped(void **state)
+{
+    (void)state;
+    const char *session = kept_path("g.session"), *parts = kept_path("parts.json");
+    const char *whole = kept_path("whole.json");
+    struct run *first = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
+                               "math", "--method", "guided", "--granularity", "group",
+                               "--objective", "margin", "--iters", "7", "-s", session, "-o", parts,
+                               "--json", NULL);
+    struct run *rest = run_ok("search", "-s", session, "--iters", "15", "-o", parts, "--threads",
+                              "1", "--json", NULL);
+    struct run *all = run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+                             "--method", "guided", "--granularity", "group", "--objective",
+                             "margin", "--iters", "15", "-o", whole, "--json", NULL);
+    json_t *a = end_of(rest), *b = end_of(all);
+    assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
+    assert_true(json_equal(json_object_get(a, "fitness"), json_object_get(b, "fitness")));
+    assert_true(json_array_size(json_object_get(b, "flips")) >= 3);
+    assert_string_equal(look_text(b, "metric"), "soft_margin");
+    assert_string_equal(look_text(b, "control_metric"), "soft_margin");
+    json_decref(a);
+    json_decref(b);
+    run_free(first);
+    run_free(rest);
+    run_free(all);
+}
+
+static void guided__few_candidates__more_than_greedy_of_many(void **state)
+{
+    (void)state;
+    const char *path = kept_path("g.json");
+    struct run *guided = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
+                                "math", "--method", "guided", "--iters", "10", "-o", path,
+                                "--json", NULL);
+    struct run *greedy = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
+                                "math", "--seed", "6", "--iters", "60", "-o", path, "--json",
+                                NULL);
+    json_t *few = end_of(guided), *many = end_of(greedy);
+    assert_true(look_real(few, "fitness") > look_real(many, "fitness"));
+    json_decref(few);
+    json_decref(many);
+    run_free(guided);
+    run_free(greedy);
+}
+
+static void guided__bad_words__refused(void **state)
+{
+    (void)state;
+    const char *path = kept_path("n.json");
+    run_refused("usage", "expected greedy or guided", "search", "nano", "--target", "math", "-o",
+                path, "--method", "x", NULL);
+    run_refused("usage", "expected row or group", "search", "nano", "--target", "math", "-o", path,
+                "--method", "guided", "--granularity", "x", NULL);
+    run_refused("usage", "only with --method guided", "search", "nano", "--target", "math", "-o",
+                path, "--granularity", "group", NULL);
+    run_refused("usage", "embed and head cannot be searched", "search", "nano", "--target", "math",
+                "-o", path, "--method", "guided", "--proj", "embed", NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(guided__stopped_and_resumed__as_never_stopped),
+        cmocka_unit_test(guided__few_candidates__more_than_greedy_of_many),
+        cmocka_unit_test(guided__bad_words__refused),
+    };
+    return cmocka_run_group_tests_name("guided", tests, NULL, NULL);
+}
