@@ -308,8 +308,11 @@ static bool prepare(struct mapping *mapping, const struct probe_set *targets,
         .target_cap = metric_cap(options->metric),
         .control_cap = metric_cap(control),
     };
-    return measure_run(mapping->targets, mapping->before, cancel, err) &&
-           measure_run(mapping->controls, mapping->before + targets->count, cancel, err);
+    double start = clock_seconds();
+    bool ok = measure_run(mapping->targets, mapping->before, cancel, err) &&
+              measure_run(mapping->controls, mapping->before + targets->count, cancel, err);
+    mapping->map->seconds_forward = clock_seconds() - start;
+    return ok;
 }
 
 static bool predict_all(struct mapping *mapping, cancel_flag *cancel, struct err *err)

@@ -67,6 +67,7 @@ struct flip_map {
     uint64_t units;
     size_t tokens;  /* of the batch */
     double seconds; /* of the prediction */
+    double seconds_forward; /* of one evaluation of the same probes */
 };
 
 /* each (may be NULL) sees the numbers of every matrix as they come, the last layer first. */

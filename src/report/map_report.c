@@ -26,8 +26,11 @@ static void add_head(struct buf *out, const struct map_report *report)
     buf_add_format(out, "%s of %" PRIu64 " %ss in %zu matrices", flip_map_what_name(options->what),
                    map->units, granularity_name(options->units.granularity), map->matrix_count);
     if (report->targets > 0)
-        buf_add_format(out, "; %zu targets, %zu controls, %zu tokens, predicted in %.2f s\n",
-                       report->targets, report->controls, map->tokens, map->seconds);
+        buf_add_format(out,
+                       "; %zu targets, %zu controls, %zu tokens; predicted in %.2f s, evaluated "
+                       "once in %.2f s\n",
+                       report->targets, report->controls, map->tokens, map->seconds,
+                       map->seconds_forward);
     else
         buf_add_text(out, "\n");
     if (report->targets == 0)
@@ -165,6 +168,7 @@ json_t *map_report_json(const struct map_report *report)
     (void)json_object_set_new(object, "units", json_integer((json_int_t)map->units));
     (void)json_object_set_new(object, "tokens", json_integer((json_int_t)map->tokens));
     (void)json_object_set_new(object, "seconds", json_real(map->seconds));
+    (void)json_object_set_new(object, "seconds_forward", json_real(map->seconds_forward));
     (void)json_object_set_new(object, "top",
                               units_json(map->top, map->top_count, column_name(options->what)));
     (void)json_object_set_new(object, "histogram_edges", edges);

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""methods.py [BANKAI] [CANDIDATES]: the search methods on the embedded model, a table.
+
+Fitness after so many measured candidates (of greedy: drawn, the screened ones included),
+and greedy answers before and after on sets the search saw and did not see.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "build/bankai"
+CANDIDATES = int(sys.argv[2]) if len(sys.argv) > 2 else 300
+MARKS = [n for n in (25, 50, 100, 200, 300) if n <= CANDIDATES]
+PROBES = ["--target", "calculus-train", "--control", "math,code,knowledge",
+          "--heldout", "calculus-heldout,nano-heldout"]
+GUIDED = ["--method", "guided"]
+RUNS = [
+    *((f"greedy, gap, seed {seed}", ["--seed", str(seed)]) for seed in (6, 42, 1)),
+    ("guided rows, gap", GUIDED),
+    ("guided rows of gate and up, gap", GUIDED + ["--proj", "gate,up"]),
+    ("guided groups, gap", GUIDED + ["--granularity", "group"]),
+    *((f"greedy, margin, seed {seed}", ["--objective", "margin", "--seed", str(seed)])
+      for seed in (6, 42, 1)),
+    ("guided rows, margin", GUIDED + ["--objective", "margin"]),
+    ("guided rows of gate and up, margin",
+     GUIDED + ["--objective", "margin", "--proj", "gate,up"]),
+    ("guided groups, margin", GUIDED + ["--objective", "margin", "--granularity", "group"]),
+    ("guided groups, logprob", GUIDED + ["--objective", "logprob", "--granularity", "group"]),
+]
+
+
+def search(options, folder):
+    """Fitness at the marks and the final object."""
+    command = [PROGRAM, "search", "nano", *PROBES, *options, "--iters", str(CANDIDATES),
+               "-o", os.path.join(folder, "patch.json"), "--json"]
+    environment = dict(os.environ, XDG_STATE_HOME=folder)
+    lines = subprocess.run(command, check=False, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, env=environment).stdout
+    fitness, at = 0, {}
+    for event in map(json.loads, lines.splitlines()):
+        if event["event"] == "done":
+            return at, event
+        fitness = event["fitness"] if event["accepted"] else fitness
+        at[event["number"]] = fitness
+    raise SystemExit(f"{' '.join(command)}: did not end")
+
+
+def answers(total):
+    p = total["mcnemar_p"]
+    shown = f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"
+    return (f"{total['right_base']} -> {total['right_now']} "
+            f"(+{total['fixed']} -{total['broke']}, p {shown})")
+
+
+def main():
+    head = ["search", *map(str, MARKS), "flips", "train 60", "held-out 30", "nano-heldout 500"]
+    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+    for name, options in RUNS:
+        with tempfile.TemporaryDirectory() as folder:
+            at, done = search(options, folder)
+        totals = [answers(done["totals"][name]) for name in
+                  ("calculus-train", "calculus-heldout", "nano-heldout")]
+        row = [name, *(f"{at[mark]:.3f}" for mark in MARKS), str(len(done["flips"])), *totals]
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
+main()
