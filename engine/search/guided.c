@@ -8,6 +8,7 @@
  * were accepted, and from nothing else: so a search that was stopped finds its list again
  * from the flips that were on when it was made.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -314,8 +315,7 @@ bool guided_resume(struct guided *guided, const struct search_past *past, struct
         return false;
     for (uint64_t i = 0; i < past->tried; i++)
         if (was_tried(guided, &past->tries[i].flip))
-            return err_set(err, ERR_MISMATCH, "candidate %llu was tried before",
-                           (unsigned long long)(i + 1));
+            return err_set(err, ERR_MISMATCH, "candidate %" PRIu64 " was tried before", i + 1);
         else
             add_tried(guided, &past->tries[i].flip);
     return true;
