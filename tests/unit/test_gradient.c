@@ -165,7 +165,7 @@ static double objective(const struct fixture *fixture, size_t sequence, bool *co
     return total;
 }
 
-/* Of sequences that have the token at the nudged position. */
+/* Of the sequences that have the token at the nudged position: no other changes. */
 static double whole_objective(const struct fixture *fixture, size_t of, struct truth_nudge nudge)
 {
     bool *counted = x_new(gradient_rows(fixture->gradient), sizeof *counted);
@@ -174,7 +174,8 @@ static double whole_objective(const struct fixture *fixture, size_t of, struct t
         bool same = fixture->sequences[i].owner == fixture->sequences[of].owner &&
                     memcmp(fixture->ids[i], fixture->ids[of],
                            (nudge.position + 1) * sizeof(int32_t)) == 0;
-        total += objective(fixture, i, counted, same ? &nudge : NULL);
+        if (same)
+            total += objective(fixture, i, counted, &nudge);
     }
     free(counted);
     return total;
