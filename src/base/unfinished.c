@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "src/base/unfinished.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "src/base/err.h"
@@ -12,9 +14,39 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* nothing is allocated below it */
 static struct unfinished *first;
 
+/* Everything in the folder; where it cannot even be looked into, it stays. */
+static void empty(int fd, int depth)
+{
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        if (entry->d_name[0] == '.' && strspn(entry->d_name, ".") == strlen(entry->d_name))
+            continue;
+        if (unlinkat(dirfd(dir), entry->d_name, 0) == 0 || depth == 0)
+            continue;
+        empty(openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+              depth - 1);
+        (void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
+    }
+    if (dir)
+        (void)closedir(dir);
+    else if (fd >= 0)
+        (void)close(fd);
+}
+
+static void remove_folder(const char *path)
+{
+    empty(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), 1);
+    (void)rmdir(path);
+}
+
 static void remove_with_endings(const struct unfinished *file)
 {
     char path[4352]; /* PATH_MAX and an ending */
+    if (file->folder) {
+        remove_folder(file->path);
+        return;
+    }
     (void)unlink(file->path);
     for (const char *const *ending = file->endings; ending && *ending; ending++) {
         (void)snprintf(path, sizeof path, "%s%s", file->path, *ending);

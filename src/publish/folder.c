@@ -16,6 +16,7 @@
 
 #include "src/base/file.h"
 #include "src/base/num.h"
+#include "src/base/unfinished.h"
 #include "src/publish/publish_int.h"
 
 void add_path(struct buf *out, const char *folder, const char *name)
@@ -134,7 +135,8 @@ static bool fail_to_make(struct err *err)
     return err_set(err, ERR_IO, "cannot make the folder: %s", strerror(errno));
 }
 
-static bool make_beside(struct buf *beside, const char *path, struct err *err)
+static bool make_beside(struct buf *beside, struct unfinished *unfinished, const char *path,
+                        struct err *err)
 {
     for (unsigned attempt = 0; attempt < 1000; attempt++) {
         buf_clear(beside);
@@ -147,6 +149,8 @@ static bool make_beside(struct buf *beside, const char *path, struct err *err)
         }
     }
     struct buf probes = {0};
+    unfinished->path = beside->data;
+    unfinished_begin(unfinished);
     add_path(&probes, beside->data, "probes");
     bool ok = mkdir(probes.data, 0777) == 0 || fail_to_make(err);
     buf_free(&probes);
@@ -189,12 +193,15 @@ bool publish_folder(struct session *session, const char *path, const char *progr
                     const struct work_progress *progress, cancel_flag *cancel, struct err *err)
 {
     struct buf beside = {0}, folder = {0};
+    struct unfinished unfinished = {.folder = true};
     buf_add_text(&folder, path);
     while (folder.len > 1 && folder.data[folder.len - 1] == '/')
         folder.data[--folder.len] = '\0';
-    bool ok = is_free(folder.data, err) && make_beside(&beside, folder.data, err) &&
+    bool ok = is_free(folder.data, err) &&
+              make_beside(&beside, &unfinished, folder.data, err) &&
               fill(session, beside.data, program_version, progress, cancel, err) &&
               put_in_place(beside.data, folder.data, err);
+    unfinished_end(&unfinished);
     if (!ok && beside.len > 0) {
         (void)nftw(beside.data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         if (strncmp(err->file, beside.data, beside.len) == 0)
