@@ -7,6 +7,8 @@
 #ifndef PROBES_PROBE_H
 #define PROBES_PROBE_H
 
+#include <jansson.h>
+
 #include "engine/engine.h"
 #include "probes/answer.h"
 
@@ -38,6 +40,8 @@ void probe_set_free(struct probe_set *set);
 /* Append the set as FORMAT.md has it, one probe a line: read again it is the same, but
  * that bytes which are not UTF-8 become U+FFFD. */
 void probe_set_print(const struct probe_set *set, struct buf *out);
+/* One probe of it; new reference. */
+json_t *probe_print_json(const struct probe *probe);
 
 /* Judge all answers of the set by this rule from now on.  Refused, with the probe's name
  * in err->where, if an accepted answer cannot be right by it (answer_check). */

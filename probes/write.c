@@ -12,7 +12,7 @@ static void set_text(json_t *object, const char *key, const char *text)
     (void)json_object_set_new(object, key, json_text(text, strlen(text)));
 }
 
-static json_t *probe_json(const struct probe *probe)
+json_t *probe_print_json(const struct probe *probe)
 {
     json_t *object = json_object(), *alternates = json_array();
     set_text(object, "prompt", probe->prompt);
@@ -41,7 +41,7 @@ void probe_set_print(const struct probe_set *set, struct buf *out)
 {
     buf_add_text(out, "[\n");
     for (size_t i = 0; i < set->count; i++) {
-        json_t *object = probe_json(&set->probes[i]);
+        json_t *object = probe_print_json(&set->probes[i]);
         buf_add_text(out, " ");
         json_print(out, object, false);
         buf_add_text(out, i + 1 < set->count ? ",\n" : "\n");

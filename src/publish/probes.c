@@ -68,31 +68,6 @@ static void set_text(json_t *object, const char *key, const char *text)
     (void)json_object_set_new(object, key, json_text(text, strlen(text)));
 }
 
-static json_t *probe_json(const struct probe *probe)
-{
-    json_t *object = json_object(), *alternates = json_array();
-    set_text(object, "name", probe->name);
-    if (probe->category[0])
-        set_text(object, "category", probe->category);
-    set_text(object, "prompt", probe->prompt);
-    set_text(object, "correct", probe->correct);
-    if (probe->wrong[0])
-        set_text(object, "wrong", probe->wrong);
-    for (size_t i = 0; i < probe->alternate_count; i++)
-        (void)json_array_append_new(alternates, json_text(probe->alternates[i],
-                                                          strlen(probe->alternates[i])));
-    if (probe->alternate_count > 0)
-        (void)json_object_set(object, "alternates", alternates);
-    json_decref(alternates);
-    if (probe->rule.mode != ANSWER_MATH) {
-        struct buf mode = {0};
-        answer_rule_name(&probe->rule, &mode);
-        set_text(object, "mode", mode.data);
-        buf_free(&mode);
-    }
-    return object;
-}
-
 static bool write_set(const struct story *story, const char *folder, size_t first, size_t count,
                       const char *name, struct err *err)
 {
@@ -102,7 +77,7 @@ static bool write_set(const struct story *story, const char *folder, size_t firs
     set_text(object, "set", all[first].set);
     set_text(object, "part", part_word(story_part(story, first)));
     for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(probes, probe_json(&all[first + i]));
+        (void)json_array_append_new(probes, probe_print_json(&all[first + i]));
     (void)json_object_set_new(object, "probes", probes);
     json_print(&text, object, true);
     buf_add_text(&text, "\n");
