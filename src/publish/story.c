@@ -33,13 +33,13 @@ const char *base_name(const char *path)
 
 void time_text(int64_t time_ms, char out[TIME_TEXT_SIZE])
 {
-    int64_t second = time_ms / 1000 - (time_ms % 1000 < 0);
-    time_t when = (time_t)second;
+    int64_t rest = (time_ms % 1000 + 1000) % 1000;
+    time_t when = (time_t)(time_ms / 1000 - (time_ms % 1000 < 0));
     struct tm parts;
     size_t used = 0;
     if (gmtime_r(&when, &parts) && parts.tm_year < 8000) /* of a hostile file: any number */
         used = strftime(out, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    (void)snprintf(out + used, TIME_TEXT_SIZE - used, ".%03dZ", (int)(time_ms - second * 1000));
+    (void)snprintf(out + used, TIME_TEXT_SIZE - used, ".%03dZ", (int)rest);
     if (used == 0)
         (void)snprintf(out, TIME_TEXT_SIZE, "%lld", (long long)time_ms);
 }

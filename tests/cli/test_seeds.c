@@ -168,8 +168,10 @@ static void search_seeds__again_with_null_models__the_same(void **state)
     assert_int_equal(look_int(null, "seed"), look_int(first, "chosen_seed"));
     assert_int_equal(look_int(null, "draws"), 2);
     /* the divergence is that of the patch that was written */
-    json_t *out = run_json(run_ok("eval", "nano", "--probes", "math", "--patch", patch, "--json",
-                                  NULL));
+    struct run *eval = run_ok("eval", "nano", "--probes", "math", "--patch", patch, "--json",
+                              NULL);
+    json_t *out = run_json(eval);
+    run_free(eval);
     assert_true(json_equal(look(out, "neutral", JSON_OBJECT), look(first, "neutral", JSON_OBJECT)));
     json_decref(out);
     json_decref(first);
