@@ -19,6 +19,7 @@
 #include "src/base/clock.h"
 #include "src/base/num.h"
 #include "src/session/session.h"
+#include "tests/bench/times.h"
 
 enum { GAPS = 82, STEPS = 10000, EVENTS = 20000, SYNCED = 200 };
 
@@ -28,24 +29,6 @@ static bool report_err(const struct err *err)
 {
     (void)fprintf(stderr, "bench_session: %s: %s: %s\n", err->file, err->where, err->message);
     return false;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts the times. */
-static void report(const char *what, double *us, size_t count)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += us[i];
-    qsort(us, count, sizeof *us, compare);
-    (void)printf("%s,%zu,%.1f,%.1f,%.1f,%.1f\n", what, count, sum / (double)count, us[count / 2],
-                 us[count * 99 / 100], us[count - 1]);
-    (void)fflush(stdout);
 }
 
 /* The texts do not matter, their number does. */
@@ -112,7 +95,7 @@ static bool measure(struct session *session, const char *what,
         us[i] = (clock_seconds() - start) * 1e6;
     }
     if (ok)
-        report(what, us, count);
+        times_report(what, us, count);
     free(us);
     return ok;
 }
@@ -132,7 +115,7 @@ static bool measure_fsync(const char *path)
     }
     if (!file || fclose(file) != 0 || unlink(path) != 0)
         return false;
-    report("write and fsync of 4 KiB, us", us, countof(us));
+    times_report("write and fsync of 4 KiB, us", us, countof(us));
     return true;
 }
 
@@ -166,9 +149,9 @@ static void watch_report(const char *what, const struct watch *start)
     double clock[] = {(clock_seconds() - start->clock) * 1e6};
     double processor[] = {(processor_seconds() - start->processor) * 1e6};
     (void)snprintf(name, sizeof name, "%s, us", what);
-    report(name, clock, 1);
+    times_report(name, clock, 1);
     (void)snprintf(name, sizeof name, "%s, us of processor", what);
-    report(name, processor, 1);
+    times_report(name, processor, 1);
 }
 
 /* What the workbench reads besides, for the screen as it was left. */

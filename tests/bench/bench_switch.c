@@ -13,6 +13,7 @@
 #include "src/base/clock.h"
 #include "src/base/num.h"
 #include "src/session/journal.h"
+#include "tests/bench/times.h"
 
 enum { ROWS = 93, SWITCHES = 2000 };
 
@@ -20,23 +21,6 @@ static bool report_err(const struct err *err)
 {
     (void)fprintf(stderr, "bench_switch: %s: %s: %s\n", err->file, err->where, err->message);
     return false;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts the times. */
-static void report(const char *what, double *us, size_t count)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += us[i];
-    qsort(us, count, sizeof *us, compare);
-    (void)printf("%s,%zu,%.1f,%.1f,%.1f,%.1f\n", what, count, sum / (double)count, us[count / 2],
-                 us[count * 99 / 100], us[count - 1]);
 }
 
 static bool import(struct journal *journal, const char *name, uint32_t first, struct err *err)
@@ -76,7 +60,7 @@ static bool switch_model(struct journal *journal, struct err *err)
         search_redo(search, flips[to], ROWS, gaps + to * probes, fitness[to]);
         us[i] = (clock_seconds() - start) * 1e6;
     }
-    report("93 rows off and 93 rows on, us", us, SWITCHES);
+    times_report("93 rows off and 93 rows on, us", us, SWITCHES);
     free(flips[0]);
     free(flips[1]);
     free(gaps);
@@ -92,7 +76,7 @@ static bool switch_all(struct journal *journal, struct err *err)
         ok = journal_goto(journal, (int64_t)(i % 2) + 1, err);
         us[i] = (clock_seconds() - start) * 1e6;
     }
-    report("the same read from the session and committed, us", us, SWITCHES);
+    times_report("the same read from the session and committed, us", us, SWITCHES);
     return ok;
 }
 
