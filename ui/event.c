@@ -101,6 +101,7 @@ static void free_parts(struct event *event)
         break;
     case EVENT_TRIED:
         free(event->tried.gaps);
+        free(event->tried.flips);
         break;
     case EVENT_FLIPS:
         free(event->flips.flips);

@@ -16,6 +16,13 @@ bool search_holds(const struct flip *flips, size_t count, const struct flip *fli
     return false;
 }
 
+static void mark_tried(struct app *app, const struct flip *flip, bool rejected)
+{
+    map_mark(app, flip, ROW_TRIED, true);
+    if (rejected)
+        map_mark(app, flip, ROW_REJECTED, true);
+}
+
 /* Taking a candidate back does not change what it did when it was tried. */
 static struct event_tried last_of(const struct search_state *search,
                                   const struct event_tried *tried, enum job_type job)
@@ -37,13 +44,14 @@ void search_take_tried(struct app *app, const struct event_tried *tried, enum jo
         search->last_flips = search->accepted_count;
     search->last = last_of(search, tried, job);
     search->last.gaps = NULL;
+    search->last.flips = NULL;
     search->has_last = true;
     search->tried = tried->tried;
     search->screened = tried->screened_total;
     search->seconds_each = tried->seconds_each;
-    map_mark(app, &tried->flip, ROW_TRIED, true);
-    if (!tried->by_hand && !tried->accepted)
-        map_mark(app, &tried->flip, ROW_REJECTED, true);
+    for (size_t i = 0; i < tried->flip_count; i++)
+        mark_tried(app, tried->flips ? &tried->flips[i] : &tried->flip,
+                   !tried->by_hand && !tried->accepted);
     probes_take_candidate(app, tried->has_gaps ? tried->gaps : NULL);
 }
 
@@ -122,11 +130,8 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
 void search_take_past(struct app *app, const struct event_past *past)
 {
     struct search_state *search = &app->search;
-    for (size_t i = 0; i < past->count; i++) {
-        map_mark(app, &past->tried[i].flip, ROW_TRIED, true);
-        if (past->tried[i].rejected)
-            map_mark(app, &past->tried[i].flip, ROW_REJECTED, true);
-    }
+    for (size_t i = 0; i < past->count; i++)
+        mark_tried(app, &past->tried[i].flip, past->tried[i].rejected);
     if (past->history_count == 0)
         return;
     search->history = x_grow(search->history, past->history_count, sizeof(*search->history));

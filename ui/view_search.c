@@ -185,6 +185,8 @@ static int draw_card(struct app *app, struct rect area, int row, int rows)
     }
     buf_add_text(&text, "last  ");
     view_flip_text(&text, &last->flip);
+    if (last->flip_count > 1)
+        buf_add_format(&text, " + %zu more", last->flip_count - 1);
     (void)view_cell(app, area, row, 0, area.columns, STYLE_TEXT, text.data);
     int used = grid_text_columns(text.data, text.len);
     float scale = scale_of(app, &last->flip);

@@ -127,7 +127,9 @@ struct event_scales {
 };
 
 struct event_tried {
-    struct flip flip;
+    struct flip flip;   /* the first of the candidate */
+    struct flip *flips; /* [flip_count] all of it, or NULL: flip alone */
+    size_t flip_count;  /* at least 1 */
     bool by_hand;  /* JOB_TRY or JOB_KEEP, not drawn by the search */
     bool screened, accepted;
     bool has_gaps; /* false: screened out, gaps not measured */

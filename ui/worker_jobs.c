@@ -72,12 +72,22 @@ static bool save_again(struct worker *worker)
 
 /* ---- steps -------------------------------------------------------------------------- */
 
+static struct flip *copy_flips(const struct flip *flips, size_t count)
+{
+    struct flip *copy = x_new(count, sizeof *copy);
+    memcpy(copy, flips, count * sizeof *copy);
+    return copy;
+}
+
 void worker_emit_tried(struct worker *worker, const struct search_try *tried,
                        double fitness_before, const double *gaps)
 {
     struct event *event = event_new(EVENT_TRIED, worker->job);
+    bool several = tried->count > 1;
     event->tried = (struct event_tried){
         .flip = tried->flip,
+        .flips = several ? copy_flips(tried->flips, tried->count) : NULL,
+        .flip_count = several ? tried->count : 1,
         .by_hand = tried->number == 0,
         .screened = tried->screened,
         .accepted = tried->accepted,
@@ -233,7 +243,8 @@ static bool reject(struct worker *worker, struct err *err)
     double before = search_fitness(worker->search);
     if (worker->hand.any)
         return reject_by_hand(worker, err);
-    if (!search_can_reject(worker->search, err) || !save(worker, count - 1, err))
+    if (!search_can_reject(worker->search, err) ||
+        !save(worker, count - search_newest(worker->search), err))
         return false;
     if (!journal_reject(worker->journal, &tried, err))
         return save_again(worker);

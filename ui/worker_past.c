@@ -12,12 +12,21 @@
 
 /* ---- what was tried ------------------------------------------------------------------ */
 
-static void add_try(struct event_past *past, const struct session_event *event)
+static void add_flip(struct event_past *past, const struct flip *flip, bool rejected)
 {
     if ((past->count & (past->count + 1)) == 0) /* 0, 1, 3, 7, ...: room for as many again */
         past->tried = x_grow(past->tried, 2 * past->count + 1, sizeof *past->tried);
-    past->tried[past->count].flip = event->flip;
-    past->tried[past->count++].rejected = event->kind == EVENT_KIND_TRIED && !event->accepted;
+    past->tried[past->count].flip = *flip;
+    past->tried[past->count++].rejected = rejected;
+}
+
+static void add_try(struct event_past *past, const struct session_event *event)
+{
+    bool rejected = event->kind == EVENT_KIND_TRIED && !event->accepted;
+    for (size_t i = 0; i < event->flip_count; i++)
+        add_flip(past, &event->flips[i], rejected);
+    if (!event->flips)
+        add_flip(past, &event->flip, rejected);
 }
 
 static bool take_event(void *user, const struct session_event *event)
@@ -68,6 +77,7 @@ void worker_past_tries(struct worker *worker)
 
 struct last_try {
     struct search_try tried;
+    struct flip *flips; /* [tried.count] where it has several */
     int64_t step; /* the head it was tried on */
     double *gaps;
     size_t gap_count;
@@ -83,6 +93,11 @@ static bool take_last(void *user, const struct session_event *event)
         .gaps = event->gaps ? event_copy_gaps(event->gaps, event->gap_count) : NULL,
         .gap_count = event->gap_count,
     };
+    last->flips = x_new(event->flip_count, sizeof *last->flips);
+    for (size_t i = 0; i < event->flip_count; i++)
+        last->flips[i] = event->flips[i];
+    last->tried.flips = last->flips;
+    last->tried.count = event->flip_count;
     return false;
 }
 
@@ -112,9 +127,11 @@ void worker_past_last(struct worker *worker)
         bool fits = last.gaps && last.gap_count == worker_searched(worker);
         double before = isfinite(step.fitness) ? step.fitness : 0;
         worker_emit_tried(worker, &last.tried, before, fits ? last.gaps : NULL);
-        take_in_hand(worker, &last.tried.flip);
+        if (last.tried.count < 2) /* a hand holds one */
+            take_in_hand(worker, &last.tried.flip);
     }
     free(last.gaps);
+    free(last.flips);
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/search/guided.h"
+#include "engine/search/method.h"
 
 enum { LIST_MAX = 512, EVERY_FIRST = 8, EVERY_LEAST = 2, EVERY_MOST = 32, PATIENCE = 4 };
 
@@ -129,31 +130,9 @@ static uint64_t count_units(const struct model *model, const struct guided *guid
     return units;
 }
 
-struct guided *guided_new(const struct model *model, const struct search_options *options,
-                          struct err *err)
+static void guided_free(struct search *search)
 {
-    struct guided *guided = x_new(1, sizeof *guided);
-    size_t layers = model_shape(model)->layers;
-    layers = layers > options->layer_count ? layers : options->layer_count;
-    guided->layers = x_new(layers, sizeof *guided->layers);
-    guided->layer_count = search_layers(model, options, guided->layers);
-    guided->pace = guided_pace_first();
-    guided->units = count_units(model, guided, options);
-    if (options->projs >> PROJ_LAYER_COUNT)
-        (void)err_set(err, ERR_USAGE, "embed and head cannot be searched by gradients, expected "
-                                      "projections of q, k, v, o, gate, up, down");
-    else if (guided->units == 0)
-        (void)err_set(err, ERR_USAGE, "no layers or projections are left to choose flips from");
-    else
-        return guided;
-    guided_free(guided);
-    return NULL;
-}
-
-void guided_free(struct guided *guided)
-{
-    if (!guided)
-        return;
+    struct guided *guided = search->plan;
     predict_free(guided->predict);
     best_free(&guided->list);
     free(guided->layers);
@@ -162,13 +141,33 @@ void guided_free(struct guided *guided)
     free(guided);
 }
 
-uint64_t guided_units(const struct guided *guided)
+static bool guided_begin(struct search *search, const struct search_options *options,
+                         struct err *err)
 {
+    const struct model *model = search->model;
+    struct guided *guided = search->plan = x_new(1, sizeof *guided);
+    size_t layers = model_shape(model)->layers;
+    layers = layers > options->layer_count ? layers : options->layer_count;
+    guided->layers = x_new(layers, sizeof *guided->layers);
+    guided->layer_count = search_layers(model, options, guided->layers);
+    guided->pace = guided_pace_first();
+    guided->units = count_units(model, guided, options);
+    if (options->projs >> PROJ_LAYER_COUNT)
+        return err_set(err, ERR_USAGE, "embed and head cannot be searched by gradients, expected "
+                                       "projections of q, k, v, o, gate, up, down");
+    return guided->units > 0 ||
+           err_set(err, ERR_USAGE, "no layers or projections are left to choose flips from");
+}
+
+static uint64_t guided_units(const struct search *search)
+{
+    const struct guided *guided = search->plan;
     return guided->units;
 }
 
-uint64_t guided_left(const struct guided *guided)
+static uint64_t guided_left(const struct search *search)
 {
+    const struct guided *guided = search->plan;
     return guided->units - guided->tried_count;
 }
 
@@ -193,7 +192,7 @@ static void offer(void *user, const struct predicted *predicted)
 static bool make_list(struct search *search, const double *gaps, cancel_flag *cancel,
                       struct err *err)
 {
-    struct guided *guided = search->guided;
+    struct guided *guided = search->plan;
     struct judge judge = search_judge_of(search);
     struct predict_options options = {guided->layers, guided->layer_count, search->options.projs,
                                       search->options.granularity, search->options.threads};
@@ -212,30 +211,24 @@ static bool make_list(struct search *search, const double *gaps, cancel_flag *ca
     return true;
 }
 
-static void flip_all(struct search *search, const struct flip *flips, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        model_flip(search->model, &flips[i]);
-}
-
 /* The list of an earlier run, of the model as it was then.  What was tried of it came
  * first in it, so that without that the rest is in the same order. */
 static bool make_list_again(struct search *search, cancel_flag *cancel, struct err *err)
 {
-    struct guided *guided = search->guided;
+    struct guided *guided = search->plan;
     double *gaps = x_new(search->probe_count, sizeof *gaps);
-    flip_all(search, search->accepted, search->accepted_count);
-    flip_all(search, guided->list_flips, guided->list_flip_count);
+    search_flip_all(search, search->accepted, search->accepted_count);
+    search_flip_all(search, guided->list_flips, guided->list_flip_count);
     bool ok = trial_gaps(search, gaps, cancel, err) && make_list(search, gaps, cancel, err);
-    flip_all(search, guided->list_flips, guided->list_flip_count);
-    flip_all(search, search->accepted, search->accepted_count);
+    search_flip_all(search, guided->list_flips, guided->list_flip_count);
+    search_flip_all(search, search->accepted, search->accepted_count);
     free(gaps);
     return ok;
 }
 
 static bool update_list(struct search *search, cancel_flag *cancel, struct err *err)
 {
-    struct guided *guided = search->guided;
+    struct guided *guided = search->plan;
     bool due = guided_pace_due(&guided->pace, guided->units);
     guided->pace_before = guided->pace;
     guided->fresh = due;
@@ -251,42 +244,46 @@ static bool update_list(struct search *search, cancel_flag *cancel, struct err *
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
-enum search_status guided_next(struct search *search, struct flip *flip, cancel_flag *cancel,
-                               struct err *err)
+static enum search_status guided_next(struct search *search, cancel_flag *cancel,
+                                      struct err *err)
 {
-    struct guided *guided = search->guided;
+    struct guided *guided = search->plan;
     if (guided->tried_count >= guided->units)
         return SEARCH_FINISHED;
     if (!update_list(search, cancel, err))
         return SEARCH_FAILED;
     BUG_ON(guided->at >= guided->list.count);
-    *flip = guided->list.heap[guided->at].flip;
+    search_add(search, &guided->list.heap[guided->at].flip);
     return SEARCH_TRIED;
 }
 
-void guided_tried(struct guided *guided, const struct search_try *tried)
+static void guided_tried(struct search *search, const struct search_try *tried)
 {
+    struct guided *guided = search->plan;
     guided_pace_tried(&guided->pace, tried->accepted);
     add_tried(guided, &tried->flip);
     guided->at++;
 }
 
-void guided_give_up(struct guided *guided)
+static void guided_give_up(struct search *search)
 {
+    struct guided *guided = search->plan;
     if (guided->fresh) /* it is to be made of the model as it is then */
         guided->has_list = false;
     guided->pace = guided->pace_before;
 }
 
-void guided_untry(struct guided *guided, const struct flip *flip)
+static void guided_untry(struct search *search, const struct search_try *tried)
 {
-    remove_tried(guided, flip);
+    struct guided *guided = search->plan;
+    remove_tried(guided, &tried->flip);
     guided->at--;
-    guided_give_up(guided);
+    guided_give_up(search);
 }
 
-size_t guided_peek(const struct guided *guided, size_t count, struct flip *out)
+static size_t guided_peek(const struct search *search, size_t count, struct flip *out)
 {
+    const struct guided *guided = search->plan;
     size_t left = guided->has_list ? guided->list.count - guided->at : 0;
     count = count < left ? count : left;
     for (size_t i = 0; i < count; i++)
@@ -296,11 +293,11 @@ size_t guided_peek(const struct guided *guided, size_t count, struct flip *out)
 
 /* ---- an earlier run ------------------------------------------------------------------------- */
 
-bool guided_resume(struct guided *guided, const struct search_past *past, struct err *err)
+static bool guided_resume(struct search *search, const struct search_past *past,
+                          struct err *err)
 {
+    struct guided *guided = search->plan;
     uint64_t listed = 0;
-    if (past->tried > 0 && !past->tries)
-        return err_set(err, ERR_MISMATCH, "the candidates that were tried are not known");
     for (uint64_t i = 0; i < past->tried; i++) {
         if (guided_pace_due(&guided->pace, guided->units)) {
             guided_pace_list(&guided->pace);
@@ -320,3 +317,21 @@ bool guided_resume(struct guided *guided, const struct search_past *past, struct
             add_tried(guided, &past->tries[i].flip);
     return true;
 }
+
+const struct method method_guided = {
+    .name = "guided",
+    .help = "by what one backward pass promises, refreshed as flips are accepted",
+    .whole_model = true,
+    .replays = true,
+    .granularities = 1u << GRANULARITY_ROW | 1u << GRANULARITY_GROUP,
+    .begin = guided_begin,
+    .free = guided_free,
+    .next = guided_next,
+    .tried = guided_tried,
+    .give_up = guided_give_up,
+    .untry = guided_untry,
+    .peek = guided_peek,
+    .left = guided_left,
+    .candidates = guided_units,
+    .resume = guided_resume,
+};

@@ -3,26 +3,24 @@
  * A person's hand on the search: look ahead, measure any flip, keep what the
  * search would not, take back what it accepted.
  *
- * Nothing here touches the random numbers or the rows left to draw, so the
- * sequence of candidates is that of an untouched search.  Gaps are kept with each
+ * Nothing here touches the plan of the method [S5].  Gaps are kept with each
  * accepted flip: taking it back puts them back instead of measuring again.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/search/guided.h"
-#include "engine/search/search_int.h"
+#include "engine/search/method.h"
 
 /* ---- looking ---------------------------------------------------------------- */
 
 uint64_t search_left(const struct search *search)
 {
-    uint64_t rows = search->guided ? guided_left(search->guided) : draw_left(search->draw);
+    uint64_t left = search->method->left(search);
     uint64_t tries = search->options.iterations > search->tried
                          ? search->options.iterations - search->tried
                          : 0;
-    return rows < tries ? rows : tries;
+    return left < tries ? left : tries;
 }
 
 double search_row_scale(const struct model *model, int32_t layer, enum proj proj, uint32_t row)
@@ -34,30 +32,12 @@ double search_row_scale(const struct model *model, int32_t layer, enum proj proj
     return (double)model_row_scale_sum(model, layer, proj, row) / groups / (1 << 24);
 }
 
-/* Rows are drawn with a copy of the random numbers and all put back: whole
- * numbers, so not a bit of the tree is different afterwards. */
-static size_t peek_draws(const struct search *search, size_t count, struct flip *out)
-{
-    struct rng rng = search->rng;
-    size_t *items = x_new(count, sizeof *items), drawn = 0;
-    while (drawn < count && draw_next(search->draw, &rng, &items[drawn]))
-        drawn++;
-    for (size_t i = 0; i < drawn; i++) {
-        const struct flip *flip = out + i;
-        out[i] = search->candidates[items[i]];
-        draw_return(search->draw, items[i], search_row_weight(search->model, flip));
-    }
-    free(items);
-    return drawn;
-}
-
 size_t search_peek(const struct search *search, size_t count, struct flip *out,
                    double *mean_scales)
 {
     uint64_t left = search_left(search);
     count = left < count ? (size_t)left : count;
-    count = search->guided ? guided_peek(search->guided, count, out)
-                           : peek_draws(search, count, out);
+    count = search->method->peek(search, count, out);
     for (size_t i = 0; mean_scales && i < count; i++)
         mean_scales[i] =
             search_row_scale(search->model, out[i].layer, out[i].proj, out[i].row);
@@ -69,7 +49,7 @@ bool search_measure(struct search *search, const struct flip *flip, double *gaps
 {
     if (!model_flip_fits(search->model, flip, err))
         return false;
-    bool ok = trial_flip_gaps(search, flip, gaps, cancel, err);
+    bool ok = trial_flip_gaps(search, flip, 1, gaps, cancel, err);
     if (ok)
         *fitness = search_judge(search, gaps);
     return ok;
@@ -131,7 +111,7 @@ bool search_undo(struct search *search, struct flip *which)
 
 /* ---- flips that come together ---- */
 
-static void flip_all(struct search *search, const struct flip *flips, size_t count)
+void search_flip_all(struct search *search, const struct flip *flips, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         model_flip(search->model, &flips[i]);
@@ -151,11 +131,11 @@ bool search_measure_alone(struct search *search, const struct flip *flips, size_
 {
     if (!all_fit(search, flips, count, err))
         return false;
-    flip_all(search, search->accepted, search->accepted_count);
-    flip_all(search, flips, count);
+    search_flip_all(search, search->accepted, search->accepted_count);
+    search_flip_all(search, flips, count);
     bool ok = trial_gaps(search, gaps, cancel, err);
-    flip_all(search, flips, count);
-    flip_all(search, search->accepted, search->accepted_count);
+    search_flip_all(search, flips, count);
+    search_flip_all(search, search->accepted, search->accepted_count);
     if (ok)
         *fitness = search_judge(search, gaps);
     return ok;
@@ -167,12 +147,12 @@ bool search_keep_all(struct search *search, const struct flip *flips, size_t cou
     if (!all_fit(search, flips, count, err))
         return false;
     double *gaps = x_new(search->probe_count, sizeof *gaps);
-    flip_all(search, flips, count);
+    search_flip_all(search, flips, count);
     bool ok = trial_gaps(search, gaps, cancel, err);
     if (ok)
         search_push(search, flips, count, gaps, search_judge(search, gaps));
     else
-        flip_all(search, flips, count);
+        search_flip_all(search, flips, count);
     free(gaps);
     return ok;
 }
@@ -187,7 +167,13 @@ bool search_keep(struct search *search, const struct flip *flip, struct search_t
     if (ok) {
         model_flip(search->model, flip);
         search_push(search, flip, 1, gaps, fitness);
-        *out = (struct search_try){.flip = *flip, .accepted = true, .fitness = fitness};
+        *out = (struct search_try){
+            .flip = *flip,
+            .flips = search->accepted + search->accepted_count - 1,
+            .count = 1,
+            .accepted = true,
+            .fitness = fitness,
+        };
     }
     free(gaps);
     return ok;
@@ -201,11 +187,11 @@ static bool measure_last(struct search *search, cancel_flag *cancel, struct err 
     struct state_name state = model_state(search->model);
     if (search->last_measured && state_name_equal(search->last_below, state))
         return true;
-    double fitness = 0;
     search->last_measured = false; /* a failure leaves half of them [G2] */
-    if (!search_measure(search, &search->last.flip, search->trial, &fitness, cancel, err))
+    if (!trial_flip_gaps(search, search->last.flips, search->last.count, search->trial, cancel,
+                         err))
         return false;
-    search->last.fitness = fitness;
+    search->last.fitness = search_judge(search, search->trial);
     search->last_measured = true;
     search->last_below = state;
     return true;
@@ -220,12 +206,13 @@ bool search_accept(struct search *search, struct search_try *out, cancel_flag *c
         return err_set(err, ERR_USAGE, "the last candidate is accepted already");
     if (!measure_last(search, cancel, err))
         return false;
-    model_flip(search->model, &search->last.flip);
+    search_flip_all(search, search->last.flips, search->last.count);
     search->last_at = search->accepted_count;
     search->last.accepted = true;
     search->last.screened = false;
     search->last.stopped = false;
-    search_push(search, &search->last.flip, 1, search->trial, search->last.fitness);
+    search_push(search, search->last.flips, search->last.count, search->trial,
+                search->last.fitness);
     *out = search->last;
     return true;
 }
@@ -236,7 +223,7 @@ bool search_can_reject(const struct search *search, struct err *err)
         return err_set(err, ERR_USAGE, "no candidate was tried yet");
     if (search->last_at == NOT_ACCEPTED)
         return err_set(err, ERR_USAGE, "the last candidate is not accepted");
-    if (search->last_at + 1 != search->accepted_count)
+    if (search->last_at != search->level_first[search->level_count - 1])
         return err_set(err, ERR_USAGE,
                        "flips were accepted after the last candidate, undo them first");
     return true;

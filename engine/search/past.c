@@ -2,35 +2,20 @@
  *
  * Going on with a search that was stopped.
  *
- * Which candidates are drawn depends on the seed and on how many were drawn, not on
- * what became of them [S5]: drawing as many again leaves the same random numbers and
- * the same rows.  What guided chose follows from what it accepted.  Everything else was
- * written down.
+ * Which candidate comes next follows from what was tried [M1], so the method finds its
+ * place again by itself.  Everything else was written down.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/search/guided.h"
-#include "engine/search/search_int.h"
-
-static bool draw_past(struct search *search, uint64_t tried, struct err *err)
-{
-    for (search->tried = 0; search->tried < tried; search->tried++) {
-        size_t index = 0;
-        if (!draw_next(search->draw, &search->rng, &index))
-            return err_set(err, ERR_MISMATCH,
-                           "%llu candidates were tried, but only %llu can be drawn",
-                           (unsigned long long)tried, (unsigned long long)search->tried);
-    }
-    return true;
-}
+#include "engine/search/method.h"
 
 static bool choose_past(struct search *search, const struct search_past *past, struct err *err)
 {
-    if (!search->guided)
-        return draw_past(search, past->tried, err);
     search->tried = past->tried;
-    return guided_resume(search->guided, past, err);
+    if (search->method->replays && past->tried > 0 && !past->tries)
+        return err_set(err, ERR_MISMATCH, "the candidates that were tried are not known");
+    return search->method->resume(search, past, err);
 }
 
 static bool fit_all(const struct search *search, const struct flip *flips, size_t count,
@@ -72,7 +57,7 @@ struct search *search_resume(struct model *model, const struct probe_set *target
               put_past(search, past, err) && choose_past(search, past, err);
     if (ok) {
         search_pick_worst(search);
-        ok = search->guided || trial_prepare_screen(search, probes, err);
+        ok = !search->method->screens || trial_prepare_screen(search, probes, err);
     }
     free(probes);
     if (ok)
@@ -81,15 +66,25 @@ struct search *search_resume(struct model *model, const struct probe_set *target
     return NULL;
 }
 
+/* Is it the last candidate, which was undone, that is accepted again? [G2] */
+static bool is_last(const struct search *search, const struct flip *flips, size_t count)
+{
+    const struct search_try *last = &search->last;
+    if (last->number == 0 || search->last_at != NOT_ACCEPTED || count != last->count ||
+        !state_name_equal(search->last_below, model_state(search->model)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!flip_equal(&flips[i], &last->flips[i]))
+            return false;
+    return true;
+}
+
 void search_redo(struct search *search, const struct flip *flips, size_t count,
                  const double *gaps, double fitness)
 {
-    bool is_last = count == 1 && search->last.number > 0 && search->last_at == NOT_ACCEPTED &&
-                   flip_equal(flips, &search->last.flip) &&
-                   state_name_equal(search->last_below, model_state(search->model));
-    for (size_t i = 0; i < count; i++)
-        model_flip(search->model, &flips[i]);
-    if (is_last) { /* what was undone is accepted again [G2] */
+    bool again = is_last(search, flips, count);
+    search_flip_all(search, flips, count);
+    if (again) {
         search->last_at = search->accepted_count;
         search->last.accepted = true;
     }

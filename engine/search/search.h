@@ -16,9 +16,10 @@
  *               as it was before the search (probes/measure.h)
  *   acceptance  fitness above that of the accepted flips; else the flip is taken back
  *
- * Method `guided`: candidates, rows or groups of 128 weights, come in the order of what
- * one backward pass promises (predict.h), refreshed as flips are accepted (guided.h);
- * there is no screening.  Fitness and acceptance are the same.
+ * Other methods differ in the order of candidates and in what a candidate is (method.h);
+ * none of them screens.  Method `guided`: candidates, rows or groups of 128 weights, come in
+ * the order of what one backward pass promises (predict.h), refreshed as flips are accepted
+ * (guided.h).
  *
  * A search is driven step by step; between steps the model holds exactly the
  * accepted flips.  A person can steer it (below): then accepted flips are those
@@ -39,18 +40,32 @@
 #include "engine/search/predict.h"
 #include "probes/measure.h"
 
-enum search_method { SEARCH_GREEDY, SEARCH_GUIDED, SEARCH_METHOD_COUNT };
+/* Every method has a file of its own (method.h). */
+#define SEARCH_METHODS(X) X(GREEDY, greedy) X(GUIDED, guided)
+
+#define SEARCH_METHOD_ENUM(upper, lower) SEARCH_##upper,
+enum search_method { SEARCH_METHODS(SEARCH_METHOD_ENUM) SEARCH_METHOD_COUNT };
+#undef SEARCH_METHOD_ENUM
 
 const char *search_method_name(enum search_method method); /* "greedy", "guided" */
+const char *search_method_help(enum search_method method); /* what it is, in one line */
 bool search_method_parse(const char *name, enum search_method *method);
+const char *search_method_choices(void); /* for messages: "one of greedy guided ..." */
+
+/* Which projections it chooses from unless told otherwise, and whether it knows flips of
+ * this granularity. */
+uint32_t search_method_projs(enum search_method method);
+bool search_method_knows(enum search_method method, enum granularity granularity);
+/* Does going on with it want search_past.tries? */
+bool search_method_replays(enum search_method method);
 
 struct search_options {
     enum search_method method;
-    enum granularity granularity; /* of guided; greedy knows rows */
+    enum granularity granularity; /* that the method knows */
     const int32_t *layers; /* [layer_count], borrowed; NULL: as search_layers has it */
     size_t layer_count;
-    uint32_t projs;        /* bit 1 << enum proj of each projection to draw from; guided:
-                            * of the seven of a layer */
+    uint32_t projs;        /* bit 1 << enum proj of each projection to choose from; but for
+                            * greedy, of the seven of a layer */
     uint64_t iterations;   /* candidates to try, screened ones included */
     double penalty;        /* of the controls' loss */
     enum fitness fitness;
@@ -70,7 +85,7 @@ struct search_options {
 size_t search_default_layers(const struct model *model, int32_t *out);
 
 /* The layers to choose from: those of the options, else with greedy search_default_layers,
- * with guided all.  out has room for the model's layers and those of the options. */
+ * with others all.  out has room for the model's layers and those of the options. */
 size_t search_layers(const struct model *model, const struct search_options *options,
                      int32_t *out);
 
@@ -81,8 +96,11 @@ static const uint32_t search_all_projs = (1u << PROJ_LAYER_COUNT) - 1;
  * seq_logprob, seed 42; all candidates that pass the screen are measured fully. */
 struct search_options search_default_options(void);
 
+/* What was tried: flips that are XORed together on the accepted ones. */
 struct search_try {
-    struct flip flip;
+    struct flip flip;         /* the first of them */
+    const struct flip *flips; /* [count] all, valid until the next step */
+    size_t count;
     uint64_t number; /* 1, 2, ... */
     bool screened;   /* rejected on the two worst targets alone */
     bool stopped;    /* rejected on the targets alone: fitness is at most this */
@@ -106,7 +124,11 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
 
 struct search_tried {
     struct flip flip;
-    bool accepted;
+    const struct flip *flips; /* [count]; NULL: flip alone */
+    size_t count;
+    bool accepted, screened, stopped;
+    double fitness;
+    const double *gaps; /* [targets + controls], or NULL: it was not measured fully */
 };
 
 /* What a session knows of a search that was stopped. */
@@ -119,8 +141,8 @@ struct search_past {
     size_t accepted_count;
     const size_t *flip_counts;   /* [accepted_count], each > 0; NULL: one flip each */
 
-    /* guided alone: what was tried, and the flips (to be XORed, in *flips, which the caller
-     * frees) that were on when candidate `number` was chosen. */
+    /* Where search_method_replays: what was tried, and the flips (to be XORed, in *flips,
+     * which the caller frees) that were on when candidate `number` was chosen. */
     const struct search_tried *tries; /* [tried] */
     bool (*flips_at)(void *user, uint64_t number, struct flip **flips, size_t *count,
                      struct err *err);
@@ -185,9 +207,9 @@ size_t search_newest(const struct search *search);
 
 /* ---- a person's hand: hand.c ------------------------------------------------- */
 
-/* The next candidates that search_step will draw (with guided, as long as no new list is
- * due; none before the first step), at most count; mean_scales may
- * be NULL.  Returns how many there are. */
+/* Flips of the next candidates, as far as the method knows them (with guided, as long as no
+ * new list is due; none before the first step), at most count; mean_scales may be NULL.
+ * Returns how many there are. */
 size_t search_peek(const struct search *search, size_t count, struct flip *out,
                    double *mean_scales);
 
@@ -200,7 +222,8 @@ bool search_measure(struct search *search, const struct flip *flip, double *gaps
                     double *fitness, cancel_flag *cancel, struct err *err);
 
 /* Accept any flip whatever it does.  Flips are XORed: keeping one that is on
- * takes it off.  out->number is 0.  A failure changes nothing, as with [S2]. */
+ * takes it off.  out->number is 0, out->flips valid until a flip more or less is on.  A
+ * failure changes nothing, as with [S2]. */
 bool search_keep(struct search *search, const struct flip *flip, struct search_try *out,
                  cancel_flag *cancel, struct err *err);
 

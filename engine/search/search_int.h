@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * engine/search/search_int.h - the inside of a search: what greedy.c (which draws
- * and judges) and hand.c (which a person steers with) share.
+ * engine/search/search_int.h - the inside of a search: what search.c (which drives),
+ * trial.c (which measures), hand.c (which a person steers with) and the methods share.
  *
  * [G1] accepted flips are a stack of levels: level i are the flips from level_first[i]
  *      on, which came together on top of those before them; gaps_below[i] are the gaps
@@ -12,7 +12,6 @@
 #ifndef ENGINE_SEARCH_SEARCH_INT_H
 #define ENGINE_SEARCH_SEARCH_INT_H
 
-#include "engine/search/draw.h"
 #include "engine/search/search.h"
 
 enum { SCREEN_COUNT = 2, AHEAD_MAX = 8 };
@@ -27,14 +26,18 @@ struct screened {
     double gaps[AHEAD_MAX * SCREEN_COUNT]; /* [flip][screen_count] */
 };
 
+struct flip_list {
+    struct flip *flips;
+    size_t count, capacity;
+};
+
+struct method; /* method.h */
+
 struct search {
     struct model *model;
     struct search_options options; /* layers is not kept */
-    struct rng rng;
-    struct guided *guided; /* NULL with greedy, which has the next three */
-    struct flip *candidates;
-    size_t candidate_count;
-    struct draw *draw;
+    const struct method *method;
+    void *plan; /* the method's own */
     struct measure *targets;
     struct measure *controls;
     struct measure *screen; /* the worst targets */
@@ -58,10 +61,9 @@ struct search {
     double *gaps_below;    /* [level_count][probe_count] */
     size_t level_count;
 
-    struct rng rng_before; /* of the last step, for search_untry */
-    size_t last_index;
-
-    struct search_try last; /* the last candidate drawn; number 0: none yet */
+    struct flip_list trying; /* flips of the candidate at hand */
+    struct flip_list tried_flips; /* those of the last, what last.flips points to */
+    struct search_try last; /* the last candidate tried; number 0: none yet */
     bool last_measured;
     struct state_name last_below;
     size_t last_at;
@@ -71,7 +73,7 @@ struct search {
 struct judge search_judge_of(const struct search *search);
 double search_judge(const struct search *search, const double *gaps);
 
-/* engine/search/greedy.c: everything of a search but its gaps, and what follows from
+/* engine/search/search.c: everything of a search but its gaps, and what follows from
  * search->before. */
 struct search *search_begin(struct model *model, const struct search_options *options,
                             struct err *err);
@@ -91,17 +93,16 @@ bool trial_prepare_screen(struct search *search, const struct probe *const *prob
 void trial_free(struct search *search);
 /* Of the model as it is. */
 bool trial_gaps(struct search *search, double *gaps, cancel_flag *cancel, struct err *err);
-/* With one flip on it. */
-bool trial_flip_gaps(struct search *search, const struct flip *flip, double *gaps,
-                     cancel_flag *cancel, struct err *err);
-/* Screen and measure out->flip: fills screened, stopped, accepted and fitness, and
+/* With flips on it. */
+bool trial_flip_gaps(struct search *search, const struct flip *flips, size_t count,
+                     double *gaps, cancel_flag *cancel, struct err *err);
+/* Screen and measure out->flips: fills screened, stopped, accepted and fitness, and
  * search->trial as far as it was measured. */
 bool trial_candidate(struct search *search, struct search_try *out, cancel_flag *cancel,
                      struct err *err);
 
-/* The weight of a row in the draw.  It comes from the sizes of the row's scales, and flips
- * touch sign bits alone, so a row that was drawn goes back with the weight it had. */
-uint64_t search_row_weight(const struct model *model, const struct flip *flip);
+/* XOR them into the model. */
+void search_flip_all(struct search *search, const struct flip *flips, size_t count);
 
 /* Flips that are on the model already become the newest level. */
 void search_push(struct search *search, const struct flip *flips, size_t count,

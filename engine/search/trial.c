@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/search/search_int.h"
+#include "engine/search/method.h"
 #include "src/base/memory.h"
 
 /* ---- measures -------------------------------------------------------------------- */
@@ -80,23 +80,25 @@ bool trial_gaps(struct search *search, double *gaps, cancel_flag *cancel, struct
            measure_run(search->controls, gaps + search->target_count, cancel, err);
 }
 
-/* One measure with the flip on. */
-static bool measure_one(struct search *search, struct measure *measure, const struct flip *flip,
-                        double *gaps, cancel_flag *cancel, struct err *err)
+/* One measure with the flips on.  Several are put on the model; one is measured beside it. */
+static bool measure_flips(struct search *search, struct measure *measure,
+                          const struct flip *flips, size_t count, double *gaps,
+                          cancel_flag *cancel, struct err *err)
 {
-    if (!search->options.plain)
-        return measure_try(measure, flip, 1, gaps, cancel, err);
-    model_flip(search->model, flip);
+    if (count == 1 && !search->options.plain)
+        return measure_try(measure, flips, 1, gaps, cancel, err);
+    search_flip_all(search, flips, count);
     bool ok = measure_run(measure, gaps, cancel, err);
-    model_flip(search->model, flip);
+    search_flip_all(search, flips, count);
     return ok;
 }
 
-bool trial_flip_gaps(struct search *search, const struct flip *flip, double *gaps,
-                     cancel_flag *cancel, struct err *err)
+bool trial_flip_gaps(struct search *search, const struct flip *flips, size_t count,
+                     double *gaps, cancel_flag *cancel, struct err *err)
 {
-    return measure_one(search, search->targets, flip, gaps, cancel, err) &&
-           measure_one(search, search->controls, flip, gaps + search->target_count, cancel, err);
+    return measure_flips(search, search->targets, flips, count, gaps, cancel, err) &&
+           measure_flips(search, search->controls, flips, count, gaps + search->target_count,
+                         cancel, err);
 }
 
 /* ---- screening --------------------------------------------------------------------- */
@@ -129,7 +131,7 @@ static bool screen_gaps(struct search *search, const struct flip *flip, double *
 {
     struct screened *ahead = &search->ahead;
     if (search->options.plain)
-        return measure_one(search, search->screen, flip, gaps, cancel, err);
+        return measure_flips(search, search->screen, flip, 1, gaps, cancel, err);
     if (!state_name_equal(ahead->below, model_state(search->model)))
         ahead->count = 0;
     size_t i = 0;
@@ -180,27 +182,44 @@ double search_judge(const struct search *search, const double *gaps)
 
 /* ---- a candidate ----------------------------------------------------------------------- */
 
+static bool accepts(const struct search *search, double fitness)
+{
+    return search->method->accepts ? search->method->accepts(search, fitness)
+                                   : fitness > search->fitness;
+}
+
+/* Whoever screens tries one flip at a time. */
+static bool screen(struct search *search, struct search_try *out, cancel_flag *cancel,
+                   struct err *err)
+{
+    double gaps[SCREEN_COUNT] = {0};
+    BUG_ON(out->count != 1);
+    if (!screen_gaps(search, &out->flip, gaps, cancel, err))
+        return false;
+    out->screened = !screen_passes(search, gaps, &out->fitness);
+    return true;
+}
+
 bool trial_candidate(struct search *search, struct search_try *out, cancel_flag *cancel,
                      struct err *err)
 {
-    double screen[SCREEN_COUNT] = {0};
     struct judge judge = search_judge_of(search);
-    if (!search->guided && !screen_gaps(search, &out->flip, screen, cancel, err))
+    if (search->method->screens && !screen(search, out, cancel, err))
         return false;
-    out->screened = !search->guided && !screen_passes(search, screen, &out->fitness);
     if (out->screened)
         return true;
-    if (!measure_one(search, search->targets, &out->flip, search->trial, cancel, err))
+    if (!measure_flips(search, search->targets, out->flips, out->count, search->trial, cancel,
+                       err))
         return false;
     out->fitness = judge_targets(&judge, search->trial);
     out->stopped = search->options.early_stop && search->probe_count > search->target_count &&
-                   search->options.penalty >= 0 && !(out->fitness > search->fitness);
+                   search->options.penalty >= 0 && !accepts(search, out->fitness);
     if (out->stopped)
         return true;
-    if (!measure_one(search, search->controls, &out->flip, search->trial + search->target_count,
-                     cancel, err))
+    if (!measure_flips(search, search->controls, out->flips, out->count,
+                       search->trial + search->target_count, cancel, err))
         return false;
     out->fitness = search_judge(search, search->trial);
-    out->accepted = out->fitness > search->fitness;
+    out->accepted = accepts(search, out->fitness);
     return true;
 }

@@ -48,12 +48,24 @@ json_t *report_flip_json(const struct flip *flip)
     return object;
 }
 
+void report_flips_json(json_t *object, const struct flip *first, const struct flip *flips,
+                       size_t count)
+{
+    (void)json_object_set_new(object, "flip", report_flip_json(first));
+    if (!flips || count < 2)
+        return;
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(array, report_flip_json(&flips[i]));
+    (void)json_object_set_new(object, "flips", array);
+}
+
 json_t *report_tried_json(const struct search_try *tried)
 {
     json_t *object = json_object();
     (void)json_object_set_new(object, "event", json_string("tried"));
     (void)json_object_set_new(object, "number", json_integer((json_int_t)tried->number));
-    (void)json_object_set_new(object, "flip", report_flip_json(&tried->flip));
+    report_flips_json(object, &tried->flip, tried->flips, tried->count);
     (void)json_object_set_new(object, "fitness", json_real(tried->fitness));
     (void)json_object_set_new(object, "accepted", json_boolean(tried->accepted));
     (void)json_object_set_new(object, "screened", json_boolean(tried->screened));
@@ -72,6 +84,13 @@ void report_flip_text(struct buf *out, const struct flip *flip)
         buf_add_format(out, " bit %d", first_bit(flip));
     else if (flip->group != FLIP_WHOLE_ROW && mask_bits(flip) < GROUP_WEIGHTS)
         buf_add_format(out, " %d bits", mask_bits(flip));
+}
+
+void report_flips_text(struct buf *out, const struct flip *first, size_t count)
+{
+    report_flip_text(out, first);
+    if (count > 1)
+        buf_add_format(out, " + %zu more", count - 1);
 }
 
 /* ---- answers ----------------------------------------------------------------------- */

@@ -16,6 +16,11 @@
 json_t *report_flip_json(const struct flip *flip);
 
 /* The event `tried` of a search. */
+/* object.flip, the first; and where there are several, object.flips: all of them. */
+void report_flips_json(json_t *object, const struct flip *first, const struct flip *flips,
+                       size_t count);
+/* "L3 up_proj row 685", and where there are several "+ 7 more" behind it. */
+void report_flips_text(struct buf *out, const struct flip *first, size_t count);
 json_t *report_tried_json(const struct search_try *tried);
 
 /* "layer 3 gate_proj row 514", "head row 7 group 1", "... bit 5", "... 3 bits" */

@@ -29,7 +29,7 @@ static void print_accepted(struct search_job *job, const struct search_try *trie
                            const double *before, double fitness_before)
 {
     struct buf out = {0}, flip = {0};
-    report_flip_text(&flip, &tried->flip);
+    report_flips_text(&flip, &tried->flip, tried->count);
     buf_add_format(&out, "%4" PRIu64 "  flip %-26s  fitness %+.4f (%+.4f)", tried->number,
                    flip.data, tried->fitness, tried->fitness - fitness_before);
     add_best_target(&out, job, before);

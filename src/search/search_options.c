@@ -109,15 +109,14 @@ static bool read_method(const struct arguments *arguments, struct search_options
     const char *method = arguments_text(arguments, "method", "greedy");
     const char *granularity = arguments_text(arguments, "granularity", "row");
     if (!search_method_parse(method, &options->method))
-        return err_set(err, ERR_USAGE, "--method: '%s' is unknown, expected greedy or guided",
-                       method);
+        return err_set(err, ERR_USAGE, "--method: '%s' is unknown, expected %s", method,
+                       search_method_choices());
     if (!granularity_parse(granularity, &options->granularity))
         return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row or group",
                        granularity);
-    if (options->method == SEARCH_GREEDY && options->granularity != GRANULARITY_ROW)
-        return err_set(err, ERR_USAGE, "greedy draws rows, expected --granularity %s only with "
-                                       "--method guided", granularity);
-    return true;
+    return search_method_knows(options->method, options->granularity) ||
+           err_set(err, ERR_USAGE, "method %s knows no flips of a %s, expected another "
+                                   "--granularity, or --method guided", method, granularity);
 }
 
 static bool read_words(const struct arguments *arguments, struct search_options *options,
@@ -125,10 +124,11 @@ static bool read_words(const struct arguments *arguments, struct search_options 
 {
     if (!read_method(arguments, options, err))
         return false;
-    const char *usual = options->method == SEARCH_GUIDED ? "q,k,v,o,gate,up,down" : "gate,up";
+    options->projs = search_method_projs(options->method);
+    const char *projs = arguments_text(arguments, "proj", NULL);
     return search_objective_read(arguments, &options->metric, &options->control_metric,
                                  &options->fitness, err) &&
-           search_projs_parse(arguments_text(arguments, "proj", usual), &options->projs, err);
+           (!projs || search_projs_parse(projs, &options->projs, err));
 }
 
 static bool read_numbers(const struct arguments *arguments, struct search_options *options,

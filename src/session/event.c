@@ -52,8 +52,10 @@ bool session_insert_event(struct session *session, struct session_event *event, 
     struct buf gaps = {0}, data = {0};
     if (event->gaps)
         numbers_print(&gaps, event->gaps, event->gap_count);
-    if (event->data)
-        json_print(&data, event->data, false);
+    json_t *object = event_flips_add(event);
+    if (object)
+        json_print(&data, object, false);
+    json_decref(object);
     event->seq = session->now.events + 1;
     event->step = session->now.head;
     if (event->time_ms == 0)
@@ -106,9 +108,24 @@ static enum session_kind row_kind(struct query *query, int column)
     return EVENT_KIND_NOTE;
 }
 
+/* What rows are read into. */
+struct rows_read {
+    struct numbers gaps;
+    struct flip *flips;
+};
+
+static void row_flips(struct query *query, struct session_event *event, struct rows_read *rows)
+{
+    bool several = event->has_flip && json_object_get(event->data, "flips");
+    if (several && query->ok &&
+        !event_flips_read(event->data, &event->flip, &rows->flips, &event->flip_count))
+        (void)row_refuse(query, 16, "two flips or more, the first as in its columns");
+    event->flips = several ? rows->flips : NULL;
+}
+
 /* The row at hand; data is the caller's to free. */
 static struct session_event row_event(struct query *query, uint64_t expected,
-                                      struct numbers *gaps)
+                                      struct rows_read *rows)
 {
     struct session_event event = {.seq = expected};
     (void)snprintf(query->place, sizeof query->place, "event %llu", (unsigned long long)expected);
@@ -125,11 +142,12 @@ static struct session_event row_event(struct query *query, uint64_t expected,
     event.screened = row_bool(query, 11);
     event.stopped = row_bool(query, 12);
     event.fitness = row_real(query, 13);
-    bool has_gaps = row_numbers(query, 14, gaps);
-    event.gaps = has_gaps ? gaps->data : NULL;
-    event.gap_count = gaps->count;
+    bool has_gaps = row_numbers(query, 14, &rows->gaps);
+    event.gaps = has_gaps ? rows->gaps.data : NULL;
+    event.gap_count = rows->gaps.count;
     event.text = row_text_or_null(query, 15);
     event.data = row_object(query, 16);
+    row_flips(query, &event, rows);
     return event;
 }
 
@@ -142,19 +160,20 @@ typedef bool each_event(void *user, const struct session_event *event);
 /* Ends the query.  first 0: the numbers need not follow each other. */
 static bool give_events(struct query *query, uint64_t first, each_event *each, void *user)
 {
-    struct numbers gaps = {0};
+    struct rows_read rows = {0};
     struct session *session = query->session;
     struct err *err = query->err;
     for (uint64_t seq = first; query_next(query); seq++) {
         if (first == 0)
             seq = (uint64_t)row_int(query, 0, 1, INT64_MAX);
-        struct session_event event = row_event(query, seq, &gaps);
+        struct session_event event = row_event(query, seq, &rows);
         bool more = query->ok && each(user, &event);
         json_decref(event.data);
         if (!more)
             break;
     }
-    numbers_free(&gaps);
+    numbers_free(&rows.gaps);
+    free(rows.flips);
     return query_end(query) || err_file(err, session->path);
 }
 
@@ -172,7 +191,7 @@ bool session_each_briefly(struct session *session, uint64_t first, each_event *e
                       struct err *err)
 {
     struct query query = query_new(session, EVENT_COLUMNS " NULL, iif(proj IS NULL, text, NULL),"
-                                   " iif(proj IS NULL, data, NULL) FROM event"
+                                   " iif(proj IS NULL OR kind = 'tried', data, NULL) FROM event"
                                    " WHERE seq >= ? ORDER BY seq", err);
     first = first > 0 ? first : 1;
     query_count(&query, first);

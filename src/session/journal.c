@@ -102,146 +102,6 @@ struct journal *journal_begin(struct session *session, struct model *model,
 
 /* ---- going on ------------------------------------------------------------------------ */
 
-/* What search_resume wants, in memory of ours. */
-struct past {
-    struct search_past past;
-    struct flip *flips;
-    size_t *counts; /* of flips, by step */
-    size_t flip_count;
-    double *fitness;
-    double *gaps;
-    struct session *session; /* guided: */
-    struct search_tried *tries; /* [try_count] */
-    int64_t *heads;             /* [try_count] step that was on */
-    uint64_t try_count;
-};
-
-static void past_free(struct past *past)
-{
-    free(past->flips);
-    free(past->counts);
-    free(past->fitness);
-    free(past->gaps);
-    free(past->tries);
-    free(past->heads);
-}
-
-/* What a file says of a step is proven before it is put on. */
-bool journal_step_fits(const struct session_step *step, const struct model *model, size_t probes,
-                       struct err *err)
-{
-    if (step->flip_count == 0)
-        return err_set(err, ERR_FORMAT, "step %lld has no flips, expected one or more",
-                       (long long)step->id);
-    if (step->gap_count != probes)
-        return err_set(err, ERR_FORMAT, "step %lld has %zu gaps, expected %zu",
-                       (long long)step->id, step->gap_count, probes);
-    for (size_t i = 0; i < step->flip_count; i++)
-        if (!model_flip_fits(model, &step->flips[i], err))
-            return err_where(err, "step %lld", (long long)step->id);
-    return true;
-}
-
-static void add_flips(struct past *past, const struct session_step *step)
-{
-    size_t first = past->flip_count;
-    past->flip_count += step->flip_count;
-    past->flips = x_grow(past->flips, past->flip_count, sizeof *past->flips);
-    memcpy(past->flips + first, step->flips, step->flip_count * sizeof *past->flips);
-}
-
-/* The steps ids[0..count) in memory, so that nothing can fail on the way. */
-static bool load_steps(struct session *session, const struct model *model, const int64_t *ids,
-                       size_t count, size_t probes, struct past *out, struct err *err)
-{
-    out->counts = x_new(count, sizeof *out->counts);
-    out->fitness = x_new(count, sizeof *out->fitness);
-    out->gaps = x_new(count * probes, sizeof *out->gaps);
-    for (size_t i = 0; i < count; i++) {
-        struct session_step step;
-        if (!session_step(session, ids[i], &step, err) ||
-            !journal_step_fits(&step, model, probes, err))
-            return false;
-        add_flips(out, &step);
-        out->counts[i] = step.flip_count;
-        out->fitness[i] = step.fitness;
-        memcpy(out->gaps + i * probes, step.gaps, probes * sizeof *out->gaps);
-    }
-    return true;
-}
-
-static bool load_past(struct session *session, const struct model *model, size_t probes,
-                      struct past *out, struct err *err)
-{
-    int64_t *ids = NULL;
-    size_t count = 0;
-    bool ok = session_hold(session, err) &&
-              session_way(session, session_head(session), &ids, &count, err) &&
-              load_steps(session, model, ids, count, probes, out, err);
-    session_release(session);
-    free(ids);
-    out->past = (struct search_past){
-        .tried = session_tried(session),
-        .screened = session_screened(session),
-        .accepted = out->flips,
-        .fitness = out->fitness,
-        .gaps = out->gaps,
-        .accepted_count = count,
-        .flip_counts = out->counts,
-    };
-    return ok;
-}
-
-/* ---- of guided: what was tried, and on what -------------------------------------------- */
-
-static bool add_try(void *user, const struct session_event *event)
-{
-    struct past *past = user;
-    if (event->number != past->try_count + 1)
-        return true; /* told apart by their count */
-    past->tries = x_grow(past->tries, past->try_count + 1, sizeof *past->tries);
-    past->heads = x_grow(past->heads, past->try_count + 1, sizeof *past->heads);
-    past->tries[past->try_count] = (struct search_tried){event->flip, event->accepted};
-    past->heads[past->try_count++] = event->step;
-    return true;
-}
-
-static bool flips_at(void *user, uint64_t number, struct flip **flips, size_t *count,
-                     struct err *err)
-{
-    struct past *past = user;
-    int64_t *ids = NULL;
-    size_t steps = 0;
-    bool ok = session_way(past->session, past->heads[number - 1], &ids, &steps, err);
-    *count = 0;
-    for (size_t i = 0; ok && i < steps; i++) {
-        struct session_step step;
-        ok = session_step(past->session, ids[i], &step, err);
-        if (!ok)
-            break;
-        *flips = x_grow(*flips, *count + step.flip_count, sizeof **flips);
-        memcpy(*flips + *count, step.flips, step.flip_count * sizeof **flips);
-        *count += step.flip_count;
-    }
-    free(ids);
-    return ok;
-}
-
-static bool load_tries(struct session *session, struct past *past, struct err *err)
-{
-    past->session = session;
-    if (!session_each_of(session, EVENT_KIND_TRIED, add_try, past, err))
-        return false;
-    if (past->try_count != past->past.tried)
-        return err_set(err, ERR_FORMAT, "%llu candidates were tried, but only %llu are told of",
-                       (unsigned long long)past->past.tried,
-                       (unsigned long long)past->try_count);
-    past->past.tries = past->tries;
-    past->past.flips_at = flips_at;
-    past->past.user = past;
-    return true;
-}
-
 /* The session's search with this run's threads and memory. */
 static bool resume_options(const struct session_origin *origin,
                            const struct search_options *given, int32_t *layers,
@@ -263,20 +123,21 @@ struct journal *journal_resume(struct session *session, struct model *model,
     const struct session_origin *origin = session_origin(session, err);
     struct search_options merged;
     int32_t layers[SESSION_LAYERS_MAX];
-    struct past past = {0};
+    struct journal_past past = {0};
     size_t probes = inputs->targets->count + inputs->controls->count;
     bool unproven = false;
     bool ok = origin && journal_same_model(session, model, &unproven, cancel, err) &&
               resume_options(origin, options, layers, &merged, err) &&
-              load_past(session, model, probes, &past, err) &&
-              (merged.method != SEARCH_GUIDED || load_tries(session, &past, err));
+              journal_load_past(session, model, probes, &past, err) &&
+              (!search_method_replays(merged.method) ||
+               journal_load_tries(session, model, probes, &past, err));
     struct search *search = NULL;
     if (ok) {
         past.past.gaps_before = origin->gaps_before;
         search = search_resume(model, inputs->targets, inputs->controls, &merged, &past.past,
                                cancel, err);
     }
-    past_free(&past);
+    journal_past_free(&past);
     if (search && (!session_is_writable(session) || note_opening(session, version, err))) {
         struct journal *journal = journal_new(session, model, search, inputs);
         journal->unproven = unproven;
@@ -299,6 +160,8 @@ static struct session_event tried_event(struct journal *journal, const struct se
         .number = tried->number,
         .has_flip = true,
         .flip = tried->flip,
+        .flips = tried->flips,
+        .flip_count = tried->count,
         .accepted = tried->accepted,
         .screened = tried->screened,
         .stopped = tried->stopped,
@@ -308,25 +171,27 @@ static struct session_event tried_event(struct journal *journal, const struct se
     };
 }
 
-/* The newest accepted flip of the search becomes a step. */
-static bool add_step(struct journal *journal, const struct flip *flip, const char *by,
-                     struct session_event *tried, struct err *err)
+/* The newest accepted flips of the search become a step. */
+static bool add_step(struct journal *journal, const char *by, struct session_event *tried,
+                     struct err *err)
 {
     struct search *search = journal->search;
     struct flip undone;
+    size_t count = 0, newest = search_newest(search);
+    const struct flip *flips = search_accepted(search, &count);
     char rows[SHA256_TEXT_SIZE];
     struct session_step step = {
         .by = by,
         .tried = search_tried(search),
         .screened = search_screened(search),
-        .flips = flip,
-        .flip_count = 1,
+        .flips = flips + count - newest,
+        .flip_count = newest,
         .fitness = search_fitness(search),
         .gaps = search_gaps_now(search),
         .gap_count = journal->probes,
         .rows_sha256 = rows,
     };
-    if (model_rows_sha256(journal->model, flip, 1, rows, err) &&
+    if (model_rows_sha256(journal->model, step.flips, newest, rows, err) &&
         session_add_step(journal->session, &step, tried, err))
         return true;
     (void)search_undo(search, &undone); /* [N1] */
@@ -342,7 +207,7 @@ enum search_status journal_step(struct journal *journal, struct search_try *out,
     if (status != SEARCH_TRIED)
         return status;
     struct session_event event = tried_event(journal, out, search_gaps_last(journal->search));
-    bool ok = out->accepted ? add_step(journal, &out->flip, "search", &event, err)
+    bool ok = out->accepted ? add_step(journal, "search", &event, err)
                             : session_add_event(journal->session, &event, err);
     if (ok)
         return SEARCH_TRIED;
@@ -369,7 +234,7 @@ bool journal_keep(struct journal *journal, const struct flip *flip, struct searc
 {
     return journal_prove_model(journal, cancel, err) &&
            search_keep(journal->search, flip, out, cancel, err) &&
-           add_step(journal, flip, "hand", NULL, err);
+           add_step(journal, "hand", NULL, err);
 }
 
 bool journal_accept(struct journal *journal, struct search_try *out, cancel_flag *cancel,
@@ -377,7 +242,7 @@ bool journal_accept(struct journal *journal, struct search_try *out, cancel_flag
 {
     return journal_prove_model(journal, cancel, err) &&
            search_accept(journal->search, out, cancel, err) &&
-           add_step(journal, &out->flip, "hand", NULL, err);
+           add_step(journal, "hand", NULL, err);
 }
 
 static bool head_step(struct journal *journal, struct session_step *out, struct err *err)
@@ -454,12 +319,12 @@ bool journal_goto(struct journal *journal, int64_t step, struct err *err)
 {
     int64_t *from = NULL, *to = NULL;
     size_t from_count = 0, to_count = 0;
-    struct past ahead = {0};
+    struct journal_past ahead = {0};
     struct session *session = journal->session;
     bool ok = session_way(session, session_head(session), &from, &from_count, err) &&
               session_way(session, step, &to, &to_count, err);
     size_t shared = ok ? common(from, from_count, to, to_count) : 0;
-    ok = ok && load_steps(session, journal->model, to + shared, to_count - shared,
+    ok = ok && journal_load_steps(session, journal->model, to + shared, to_count - shared,
                           journal->probes, &ahead, err) &&
          session_move_head(session, step, "goto", err);
     for (size_t i = from_count; ok && i > shared; i--) {
@@ -469,7 +334,7 @@ bool journal_goto(struct journal *journal, int64_t step, struct err *err)
     for (size_t i = 0, first = 0; ok && i < to_count - shared; first += ahead.counts[i++])
         search_redo(journal->search, ahead.flips + first, ahead.counts[i],
                     ahead.gaps + i * journal->probes, ahead.fitness[i]);
-    past_free(&ahead);
+    journal_past_free(&ahead);
     free(from);
     free(to);
     return ok;

@@ -126,7 +126,9 @@ struct session_event {
     int64_t step;         /* head when it happened; of STEP and HEAD the new head; filled in */
     uint64_t number;      /* of a candidate, 1, 2, ...; else 0 */
     bool has_flip;
-    struct flip flip;
+    struct flip flip;     /* the first of a candidate */
+    const struct flip *flips; /* [flip_count] all of a candidate; NULL: flip alone */
+    size_t flip_count;
     bool accepted, screened, stopped;
     double fitness;       /* NAN: none */
     const double *gaps;   /* [gap_count] or NULL */
@@ -144,8 +146,8 @@ bool session_add_event(struct session *session, struct session_event *event, str
 bool session_each_event(struct session *session, uint64_t first,
                         bool (*each)(void *user, const struct session_event *event), void *user,
                         struct err *err);
-/* The same without gaps, and without text and data where there is a flip: one fast look at
- * all that happened. */
+/* The same without gaps, and without text and data where there is a flip (but all of a
+ * candidate's): one fast look at all that happened. */
 bool session_each_briefly(struct session *session, uint64_t first,
                       bool (*each)(void *user, const struct session_event *event), void *user,
                       struct err *err);

@@ -131,6 +131,9 @@ bool numbers_parse(const char *text, size_t len, struct numbers *out);
 /* A column of numbers; NULL gives false and no numbers. */
 bool row_numbers(struct query *query, int column, struct numbers *out);
 
+/* 32 hex digits, bit 0 first: the bytes of the group in order. */
+void mask_print(const struct flip *flip, char out[MASK_TEXT_SIZE]);
+bool mask_parse(const char *text, size_t len, uint64_t mask[2]);
 /* Five columns or parameters: layer, proj, row, grp, mask.  mask must stay until
  * query_end. */
 void query_flip(struct query *query, const struct flip *flip, char mask[MASK_TEXT_SIZE]);
@@ -200,6 +203,14 @@ bool session_schema_migrate(struct session *session, struct err *err);
 /* event.c: inside a transaction */
 bool session_insert_event(struct session *session, struct session_event *event, struct err *err);
 bool session_needs_origin(const struct session *session, struct err *err);
+
+/* event_flips.c: the event's data and, where it has several, its flips; new reference, or
+ * NULL. */
+json_t *event_flips_add(const struct session_event *event);
+/* The flips that data.flips has, the first of which is known, into *room, which grows; false
+ * where they are none such. */
+bool event_flips_read(const json_t *data, const struct flip *first, struct flip **room,
+                      size_t *count);
 
 /* step.c: inside a transaction */
 bool session_insert_step(struct session *session, const struct session_step *step,

@@ -33,7 +33,7 @@ json_t *journal_settings(const struct search_options *options)
     json_t *object = json_object();
     (void)json_object_set_new(object, "method",
                               json_string(search_method_name(options->method)));
-    if (options->method == SEARCH_GUIDED)
+    if (options->method != SEARCH_GREEDY)
         (void)json_object_set_new(object, "granularity",
                                   json_string(granularity_name(options->granularity)));
     (void)json_object_set_new(object, "layers", layers_json(options));
@@ -101,7 +101,7 @@ static bool read_words(const json_t *settings, struct search_options *options, s
         return false;
     if (!search_method_parse(method, &options->method))
         return json_refuse(json_object_get(settings, "method"), "settings", "method",
-                           "\"greedy\" or \"guided\"", err);
+                           search_method_choices(), err);
     if (strcmp(fitness, "min") != 0 && strcmp(fitness, "mean") != 0)
         return json_refuse(json_object_get(settings, "fitness"), "settings", "fitness",
                            "\"mean\" or \"min\"", err);
@@ -121,7 +121,7 @@ static bool read_granularity(const json_t *settings, struct search_options *opti
 {
     const char *name = NULL;
     options->granularity = GRANULARITY_ROW;
-    if (options->method != SEARCH_GUIDED)
+    if (options->method == SEARCH_GREEDY)
         return true;
     if (!json_field_text(settings, "settings", "granularity", true, &name, err))
         return false;

@@ -104,8 +104,7 @@ bool row_numbers(struct query *query, int column, struct numbers *out)
 
 /* ---- flips ------------------------------------------------------------------ */
 
-/* 32 hex digits, bit 0 first: the bytes of the group in order. */
-static void print_mask(const struct flip *flip, char out[MASK_TEXT_SIZE])
+void mask_print(const struct flip *flip, char out[MASK_TEXT_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < 16; i++) {
@@ -116,7 +115,7 @@ static void print_mask(const struct flip *flip, char out[MASK_TEXT_SIZE])
     out[MASK_TEXT_SIZE - 1] = '\0';
 }
 
-static bool parse_mask(const char *text, size_t len, uint64_t mask[2])
+bool mask_parse(const char *text, size_t len, uint64_t mask[2])
 {
     if (len != MASK_TEXT_SIZE - 1 || strspn(text, "0123456789abcdef") != len)
         return false;
@@ -141,7 +140,7 @@ void query_flip(struct query *query, const struct flip *flip, char mask[MASK_TEX
         query_null(query);
         return;
     }
-    print_mask(flip, mask);
+    mask_print(flip, mask);
     query_int(query, flip->group);
     query_text(query, mask);
 }
@@ -166,6 +165,6 @@ void row_flip(struct query *query, int column, struct flip *flip)
     flip->group = (int32_t)row_int(query, column + 3, 0, INT32_MAX);
     size_t len = 0;
     const char *mask = row_text(query, column + 4, &len);
-    if (query->ok && !parse_mask(mask, len, flip->mask))
+    if (query->ok && !mask_parse(mask, len, flip->mask))
         (void)row_refuse(query, column + 4, "32 hex digits in lower case");
 }

@@ -100,7 +100,7 @@ static void log_json(const struct session_event *event)
     if (event->number > 0)
         (void)json_object_set_new(object, "number", json_integer((json_int_t)event->number));
     if (event->has_flip)
-        (void)json_object_set_new(object, "flip", report_flip_json(&event->flip));
+        report_flips_json(object, &event->flip, event->flips, event->flip_count);
     if (event->kind == EVENT_KIND_TRIED) {
         (void)json_object_set_new(object, "accepted", json_boolean(event->accepted));
         (void)json_object_set_new(object, "screened", json_boolean(event->screened));
@@ -110,7 +110,7 @@ static void log_json(const struct session_event *event)
         (void)json_object_set_new(object, "fitness", json_real(event->fitness));
     if (event->text)
         (void)json_object_set_new(object, "text", json_text(event->text, strlen(event->text)));
-    if (event->data)
+    if (event->data && !event->flips)
         (void)json_object_set(object, "data", event->data);
     cli_print_json(object, false);
 }
@@ -132,7 +132,7 @@ static void log_text(const struct session_event *event)
                    session_kind_name(event->kind));
     if (event->has_flip) {
         buf_add_text(&out, " ");
-        report_flip_text(&out, &event->flip);
+        report_flips_text(&out, &event->flip, event->flips ? event->flip_count : 1);
     }
     if (isfinite(event->fitness))
         buf_add_format(&out, "  fitness %+.4f", event->fitness);

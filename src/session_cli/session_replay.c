@@ -64,6 +64,15 @@ static void push_way(struct replay *replay, int64_t step)
     replay->way[replay->way_count++] = step;
 }
 
+static bool same_flips(const struct search_try *tried, const struct session_event *event)
+{
+    size_t count = event->flips ? event->flip_count : 1;
+    bool same = count == tried->count;
+    for (size_t i = 0; same && i < count; i++)
+        same = flip_equal(&tried->flips[i], event->flips ? &event->flips[i] : &event->flip);
+    return same;
+}
+
 static bool replay_tried(struct replay *replay, const struct session_event *event)
 {
     struct search_try tried;
@@ -74,8 +83,8 @@ static bool replay_tried(struct replay *replay, const struct session_event *even
     if (status == SEARCH_FINISHED)
         return diverge(replay, event, "the number of candidates", (double)event->number,
                        (double)search_tried(replay->search));
-    if (!flip_equal(&tried.flip, &event->flip))
-        return diverge(replay, event, "the row drawn", event->flip.row, tried.flip.row);
+    if (!same_flips(&tried, event))
+        return diverge(replay, event, "the row tried", event->flip.row, tried.flip.row);
     if (!same_number(event->fitness, tried.fitness))
         return diverge(replay, event, "the fitness", event->fitness, tried.fitness);
     if (tried.accepted != event->accepted || tried.screened != event->screened)

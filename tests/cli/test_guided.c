@@ -74,11 +74,11 @@ static void guided__bad_words__refused(void **state)
 {
     (void)state;
     const char *path = kept_path("n.json");
-    run_refused("usage", "expected greedy or guided", "search", "nano", "--target", "math", "-o",
-                path, "--method", "x", NULL);
+    run_refused("usage", "expected one of greedy guided", "search", "nano", "--target", "math",
+                "-o", path, "--method", "x", NULL);
     run_refused("usage", "expected row or group", "search", "nano", "--target", "math", "-o", path,
                 "--method", "guided", "--granularity", "x", NULL);
-    run_refused("usage", "only with --method guided", "search", "nano", "--target", "math", "-o",
+    run_refused("usage", "knows no flips of a group", "search", "nano", "--target", "math", "-o",
                 path, "--granularity", "group", NULL);
     run_refused("usage", "embed and head cannot be searched", "search", "nano", "--target", "math",
                 "-o", path, "--method", "guided", "--proj", "embed", NULL);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/search/guided.h"
+#include "engine/search/search.h"
 #include "tests/simple.h"
 #include "tests/t.h"
 #include "tests/tiny.h"

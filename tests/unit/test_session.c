@@ -205,6 +205,100 @@ static void session_add_event__odd_values__come_back(void **state)
     session_close(session);
 }
 
+/* ---- candidates of several flips ---------------------------------------------- */
+
+static const struct flip together[] = {
+    {2, PROJ_UP, 17, FLIP_WHOLE_ROW, {0, 0}},
+    {NO_LAYER, PROJ_EMBED, UINT32_MAX, FLIP_WHOLE_ROW, {0, 0}},
+    {0, PROJ_K, 3, 1, {1, UINT64_MAX}},
+};
+
+static bool check_together(void *user, const struct session_event *event)
+{
+    size_t *seen = user;
+    assert_true(flip_equal(&event->flip, &together[0]));
+    if (event->seq == 2) {
+        assert_int_equal(event->flip_count, countof(together));
+        for (size_t i = 0; i < countof(together); i++)
+            assert_true(flip_equal(&event->flips[i], &together[i]));
+    } else {
+        assert_null(event->flips);
+        assert_int_equal(event->flip_count, 0);
+    }
+    ++*seen;
+    return true;
+}
+
+static struct session_event together_event(size_t count)
+{
+    return (struct session_event){
+        .kind = EVENT_KIND_TRIED, .has_flip = true, .flip = together[0], .flips = together,
+        .flip_count = count, .fitness = 1,
+    };
+}
+
+static void session_add_event__several_flips__all_come_back(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    const char *path = fixture_path("-together.bankai");
+    struct session *session = fixture_new(path);
+    for (uint64_t number = 1; number <= 3; number++) {
+        struct session_event event = together_event(number == 2 ? countof(together) : 1);
+        event.number = number;
+        t_ok(session_add_event(session, &event, &err), &err);
+    }
+    session_close(session);
+    session = fixture_open(path, SESSION_READ);
+    size_t all = 0, brief = 0;
+    t_ok(session_each_event(session, 1, check_together, &all, &err), &err);
+    t_ok(session_each_briefly(session, 1, check_together, &brief, &err), &err);
+    assert_true(all == 3 && brief == 3);
+    fixture_verify(session);
+    session_close(session);
+}
+
+static void session_each_event__flips_that_are_none__refused(void **state)
+{
+    (void)state;
+    static const char *const data[] = {
+        "{\"flips\": []}",
+        "{\"flips\": 7}",
+        "{\"flips\": [{\"layer\": 2, \"proj\": \"up_proj\", \"row\": 17}]}",
+        "{\"flips\": [{\"layer\": 2, \"proj\": \"up_proj\", \"row\": 18}, {\"proj\": \"head\", "
+        "\"row\": 1}]}",
+        "{\"flips\": [{\"layer\": 2, \"proj\": \"up_proj\", \"row\": 17}, {\"proj\": \"up\", "
+        "\"layer\": 1, \"row\": 1}]}",
+        "{\"flips\": [{\"layer\": 2, \"proj\": \"up_proj\", \"row\": 17}, {\"proj\": \"head\", "
+        "\"row\": 1, \"grp\": 0}]}",
+        "{\"flips\": [{\"layer\": 2, \"proj\": \"up_proj\", \"row\": 17}, {\"proj\": \"head\", "
+        "\"row\": -1}]}",
+        "{\"flips\": [{\"layer\": 2, \"proj\": \"up_proj\", \"row\": 17}, {\"proj\": \"head\", "
+        "\"row\": 1, \"more\": 0}]}",
+    };
+    for (size_t i = 0; i < countof(data); i++) {
+        struct err err = {0};
+        size_t seen = 0;
+        struct buf sql = {0}, reasons = {0};
+        const char *path = fixture_path("-flips.bankai");
+        struct session *session = fixture_new(path);
+        struct session_event event = together_event(2);
+        event.number = 1;
+        t_ok(session_add_event(session, &event, &err), &err);
+        session_close(session);
+        buf_add_format(&sql, "UPDATE event SET data = '%s'", data[i]);
+        fixture_sql(path, sql.data);
+        session = fixture_open(path, SESSION_READ);
+        assert_false(session_each_event(session, 1, check_together, &seen, &err));
+        assert_int_equal(err.code, ERR_FORMAT);
+        assert_non_null(strstr(err.message, "expected two flips or more"));
+        assert_false(session_verify(session, &reasons, &err));
+        session_close(session);
+        buf_free(&sql);
+        buf_free(&reasons);
+    }
+}
+
 /* ---- the tree --------------------------------------------------------------- */
 
 static void check_step(struct session *session, int64_t id, int64_t parent, int64_t redo)
@@ -463,6 +557,8 @@ int main(void)
         cmocka_unit_test(session_origin__none__everything_else_refused),
         cmocka_unit_test(session_add_event__many__come_back_to_the_bit),
         cmocka_unit_test(session_add_event__odd_values__come_back),
+        cmocka_unit_test(session_add_event__several_flips__all_come_back),
+        cmocka_unit_test(session_each_event__flips_that_are_none__refused),
         cmocka_unit_test(session_add_step__one__comes_back_to_the_bit),
         cmocka_unit_test(session_move_head__undo_redo_branch__tree),
         cmocka_unit_test(session_name_step__again__moved),

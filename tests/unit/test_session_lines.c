@@ -50,6 +50,19 @@ static void add_odd_numbers(struct session *session)
     }
 }
 
+static void add_together(struct session *session)
+{
+    struct err err = {0};
+    static const struct flip flips[] = {
+        {3, PROJ_DOWN, 9, 0, {5, 0}}, {NO_LAYER, PROJ_HEAD, 1, FLIP_WHOLE_ROW, {0, 0}},
+    };
+    struct session_event event = {
+        .kind = EVENT_KIND_TRIED, .number = 24, .has_flip = true, .flip = flips[0],
+        .flips = flips, .flip_count = countof(flips), .fitness = 0.25,
+    };
+    t_ok(session_add_event(session, &event, &err), &err);
+}
+
 static void add_texts(struct session *session)
 {
     struct err err = {0};
@@ -84,6 +97,7 @@ static const char *rich_session(void)
     }
     t_ok(session_move_head(session, 1, "undo", &err), &err);
     add_odd_numbers(session);
+    add_together(session);
     add_texts(session);
     session_close(session);
     return path;

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The driver: a candidate of the method is measured (trial.c) and kept if that is wanted.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/search/method.h"
+
+enum { DEFAULT_ALL_LAYERS_MAX = 8 };
+
+struct search_options search_default_options(void)
+{
+    return (struct search_options){
+        .projs = 1u << PROJ_GATE | 1u << PROJ_UP,
+        .iterations = 200,
+        .penalty = 2.0,
+        .fitness = FITNESS_MEAN,
+        .metric = METRIC_SEQ_LOGPROB,
+        .control_metric = METRIC_SAME,
+        .seed = 42,
+        .keep_bytes = SEARCH_KEEP_DEFAULT,
+    };
+}
+
+size_t search_default_layers(const struct model *model, int32_t *out)
+{
+    uint32_t layers = model_shape(model)->layers;
+    size_t count = 0;
+    if (layers <= DEFAULT_ALL_LAYERS_MAX) {
+        for (uint32_t i = 0; i < layers; i++)
+            out[count++] = (int32_t)i;
+        return count;
+    }
+    for (int32_t i = 1; i <= 4; i++)
+        out[count++] = i;
+    out[count++] = (int32_t)layers - 2;
+    return count;
+}
+
+size_t search_layers(const struct model *model, const struct search_options *options,
+                     int32_t *out)
+{
+    if (options->layers) {
+        memcpy(out, options->layers, options->layer_count * sizeof *out);
+        return options->layer_count;
+    }
+    if (!search_methods[options->method]->whole_model)
+        return search_default_layers(model, out);
+    for (uint32_t i = 0; i < model_shape(model)->layers; i++)
+        out[i] = (int32_t)i;
+    return model_shape(model)->layers;
+}
+
+static bool layers_fit(const struct model *model, const struct search_options *options,
+                       struct err *err)
+{
+    for (size_t i = 0; i < options->layer_count; i++) {
+        int32_t layer = options->layers[i];
+        if (layer < 0 || (uint32_t)layer >= model_shape(model)->layers)
+            return err_set(err, ERR_RANGE, "layer %d is outside 0 .. %u", (int)layer,
+                           (unsigned)(model_shape(model)->layers - 1));
+        for (size_t j = 0; j < i; j++)
+            if (options->layers[j] == layer)
+                return err_set(err, ERR_USAGE, "layer %d is named twice", (int)layer);
+    }
+    return true;
+}
+
+/* ---- probes -------------------------------------------------------------------- */
+
+enum metric search_control_metric(const struct search_options *options)
+{
+    return options->control_metric == METRIC_SAME ? options->metric : options->control_metric;
+}
+
+/* Has every probe what the metric looks at? */
+static bool fit_metric(const struct probe_set *set, enum metric metric, const char *what,
+                       struct err *err)
+{
+    for (size_t i = 0; i < set->count && metric_needs_wrong(metric); i++)
+        if (set->probes[i].wrong[0] == '\0') {
+            (void)err_set(err, ERR_MISMATCH,
+                          "probe '%s' of the %s has no wrong answer, which a %s gap needs",
+                          set->probes[i].name, what, metric_name(metric));
+            return err_file(err, set->probes[i].set);
+        }
+    return true;
+}
+
+/* The targets with the smallest gaps; of equal ones the first. */
+void search_pick_worst(struct search *search)
+{
+    for (search->screen_count = 0; search->screen_count < SCREEN_COUNT; search->screen_count++) {
+        size_t best = SIZE_MAX;
+        for (size_t i = 0; i < search->target_count; i++) {
+            bool taken = search->screen_count > 0 && search->worst[0] == i;
+            if (!taken && (best == SIZE_MAX || search->before[i] < search->before[best]))
+                best = i;
+        }
+        if (best == SIZE_MAX)
+            return;
+        search->worst[search->screen_count] = best;
+    }
+}
+
+/* Targets, then controls, and room for their gaps; the caller frees the list. */
+const struct probe **search_take_probes(struct search *search, const struct probe_set *targets,
+                                        const struct probe_set *controls, struct err *err)
+{
+    if (targets->count == 0) {
+        (void)err_set(err, ERR_USAGE, "there are no targets to search for");
+        return NULL;
+    }
+    if (search->options.metric == METRIC_KL) {
+        (void)err_set(err, ERR_USAGE, "the metric kl is for controls: no flip brings a model "
+                                      "nearer to itself");
+        return NULL;
+    }
+    if (!fit_metric(targets, search->options.metric, "targets", err) ||
+        !fit_metric(controls, search_control_metric(&search->options), "controls", err))
+        return NULL;
+    size_t count = targets->count + controls->count;
+    const struct probe **probes = x_new(count, sizeof *probes);
+    for (size_t i = 0; i < count; i++)
+        probes[i] = i < targets->count ? &targets->probes[i]
+                                       : &controls->probes[i - targets->count];
+    search->target_count = targets->count;
+    search->probe_count = count;
+    search->before = x_new(count, sizeof *search->before);
+    search->now = x_new(count, sizeof *search->now);
+    search->trial = x_new(count, sizeof *search->trial);
+    return probes;
+}
+
+struct search *search_begin(struct model *model, const struct search_options *options,
+                            struct err *err)
+{
+    struct search *search = x_new(1, sizeof *search);
+    search->model = model;
+    search->options = *options;
+    search->options.layers = NULL;
+    search->method = search_methods[options->method];
+    search->last_at = NOT_ACCEPTED;
+    if (layers_fit(model, options, err) && search->method->begin(search, options, err))
+        return search;
+    search_free(search);
+    return NULL;
+}
+
+struct search *search_new(struct model *model, const struct probe_set *targets,
+                          const struct probe_set *controls, const struct search_options *options,
+                          cancel_flag *cancel, struct err *err)
+{
+    struct search *search = search_begin(model, options, err);
+    const struct probe **probes =
+        search ? search_take_probes(search, targets, controls, err) : NULL;
+    bool ok = probes && trial_prepare(search, probes, cancel, err) &&
+              trial_gaps(search, search->before, cancel, err);
+    if (ok) {
+        memcpy(search->now, search->before, search->probe_count * sizeof *search->now);
+        search_pick_worst(search);
+        ok = !search->method->screens || trial_prepare_screen(search, probes, err);
+    }
+    free(probes);
+    if (ok)
+        return search;
+    search_free(search);
+    return NULL;
+}
+
+void search_free(struct search *search)
+{
+    if (!search)
+        return;
+    trial_free(search);
+    if (search->plan)
+        search->method->free(search);
+    free(search->trying.flips);
+    free(search->tried_flips.flips);
+    free(search->before);
+    free(search->now);
+    free(search->trial);
+    free(search->accepted);
+    free(search->history);
+    free(search->level_first);
+    free(search->gaps_below);
+    free(search);
+}
+
+/* ---- one step --------------------------------------------------------------------- */
+
+void search_add(struct search *search, const struct flip *flip)
+{
+    struct flip_list *list = &search->trying;
+    if (list->count == list->capacity) {
+        list->capacity = 2 * list->capacity + 1;
+        list->flips = x_grow(list->flips, list->capacity, sizeof *list->flips);
+    }
+    list->flips[list->count++] = *flip;
+}
+
+/* The next candidate, not measured yet. */
+static enum search_status choose(struct search *search, struct search_try *out,
+                                 cancel_flag *cancel, struct err *err)
+{
+    *out = (struct search_try){.number = search->tried + 1};
+    if (search->tried >= search->options.iterations)
+        return SEARCH_FINISHED;
+    search->trying.count = 0;
+    enum search_status status = search->method->next(search, cancel, err);
+    BUG_ON(status == SEARCH_TRIED && search->trying.count == 0);
+    if (status != SEARCH_TRIED)
+        return status;
+    out->flip = search->trying.flips[0];
+    out->flips = search->trying.flips;
+    out->count = search->trying.count;
+    return SEARCH_TRIED;
+}
+
+/* Its flips stay until the next one is chosen. */
+static void keep_flips(struct search *search)
+{
+    struct flip_list before = search->tried_flips;
+    search->tried_flips = search->trying;
+    search->trying = before;
+}
+
+static void note_tried(struct search *search, const struct search_try *tried)
+{
+    keep_flips(search);
+    search->tried++;
+    search->screened += tried->screened;
+    search->last = *tried;
+    search->last_measured = !tried->screened && !tried->stopped;
+    search->last_below = model_state(search->model);
+    search->last_at = tried->accepted ? search->accepted_count : NOT_ACCEPTED;
+    search->method->tried(search, tried);
+}
+
+enum search_status search_step(struct search *search, struct search_try *out,
+                               cancel_flag *cancel, struct err *err)
+{
+    enum search_status status = choose(search, out, cancel, err);
+    if (status != SEARCH_TRIED)
+        return status;
+    if (!trial_candidate(search, out, cancel, err)) {
+        search->method->give_up(search);
+        search->last_measured = false; /* its gaps may have been written over [G2] */
+        return SEARCH_FAILED;
+    }
+    note_tried(search, out);
+    if (out->accepted) {
+        search_flip_all(search, out->flips, out->count);
+        search_push(search, out->flips, out->count, search->trial, out->fitness);
+    }
+    return SEARCH_TRIED;
+}
+
+void search_untry(struct search *search)
+{
+    BUG_ON(search->last.number != search->tried || search->tried == 0);
+    BUG_ON(search->last_at != NOT_ACCEPTED);
+    search->tried--;
+    search->screened -= search->last.screened;
+    search->method->untry(search, &search->last);
+    search->last = (struct search_try){0};
+    search->last_measured = false;
+}
+
+/* ---- questions --------------------------------------------------------------------- */
+
+void search_set_early_stop(struct search *search, bool early_stop)
+{
+    search->options.early_stop = early_stop;
+}
+
+double search_fitness(const struct search *search)
+{
+    return search->fitness;
+}
+
+uint64_t search_tried(const struct search *search)
+{
+    return search->tried;
+}
+
+uint64_t search_screened(const struct search *search)
+{
+    return search->screened;
+}
+
+uint64_t search_candidates(const struct search *search)
+{
+    return search->method->candidates(search);
+}
+
+size_t search_tokens(const struct search *search)
+{
+    return measure_tokens(search->targets) + measure_tokens(search->controls);
+}
+
+const double *search_gaps_before(const struct search *search)
+{
+    return search->before;
+}
+
+const double *search_gaps_now(const struct search *search)
+{
+    return search->now;
+}
