@@ -34,8 +34,11 @@ static bool read_words(const struct arguments *arguments, struct flip_map_option
         return err_set(err, ERR_USAGE,
                        "--what: '%s' is unknown, expected attribution, impact or scale", what);
     if (!granularity_parse(granularity, &options->units.granularity))
-        return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row or group",
+        return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row, group or bit",
                        granularity);
+    if (options->what == FLIP_MAP_SCALE && options->units.granularity == GRANULARITY_BIT)
+        return err_set(err, ERR_USAGE, "a bit has the scale of its group, expected --granularity "
+                                       "group with --what scale");
     return search_objective_read(arguments, &options->metric, &options->control_metric,
                                  &options->fitness, err) &&
            search_projs_parse(arguments_text(arguments, "proj", "q,k,v,o,gate,up,down"),
@@ -108,6 +111,9 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
         return false;
     if (arguments_json(arguments) && arguments_has(arguments, "csv"))
         return err_set(err, ERR_USAGE, "--json and --csv: expected one of them");
+    if (output && options->units.granularity == GRANULARITY_BIT)
+        return err_set(err, ERR_USAGE, "a file of every bit is too large, expected --granularity "
+                                       "row or group with -o");
     if (needs_probes(job) && !probes)
         return err_set(err, ERR_USAGE, "no probes given, expected --probes SET");
     job->targets = load_set(needs_probes(job) ? probes : NULL, err);
@@ -204,7 +210,7 @@ static const struct option_spec options[] = {
     {"control", 0, "SET", "probes that must not get worse"},
     {"what", 0, "W", "attribution (default): predicted change of the fitness; impact: its size; "
                      "scale"},
-    {"granularity", 0, "G", "row (default) or group of 128 weights"},
+    {"granularity", 0, "G", "row (default), group of 128 weights, or bit"},
     {"exact", 0, "N", "measure N units of every matrix, drawn at random, and the best (0)"},
     {"top", 0, "K", "show the best K (20)"},
     SEARCH_OBJECTIVE_OPTIONS,
@@ -223,8 +229,10 @@ const struct command command_map = {
     .summary = "Rank every flip of the model by one backward pass",
     .details = "The derivative of every probe's gap by every output of every matrix says what\n"
                "negating a row, or a group of 128 weights, does to each gap; the objective is\n"
-               "evaluated on the predicted gaps.  With --exact some units of every matrix and\n"
-               "the best are measured: the rank correlation tells how far to believe the rest.",
+               "evaluated on the predicted gaps.  Single bits are predicted by the objective's\n"
+               "slope; of them only the best and statistics are kept.  With --exact some units\n"
+               "of every matrix and the best are measured: the rank correlation tells how far\n"
+               "to believe the rest.",
     .options = options,
     .positional_min = 1,
     .positional_max = 1,

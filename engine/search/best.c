@@ -7,6 +7,17 @@
 
 #include "engine/search/predict.h"
 
+/* Lower bits first. */
+static int compare_masks(const uint64_t a[2], const uint64_t b[2])
+{
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t apart = a[i] ^ b[i];
+        if (apart)
+            return a[i] & (apart & (~apart + 1)) ? -1 : 1;
+    }
+    return 0;
+}
+
 static int sign(int64_t difference)
 {
     return difference < 0 ? -1 : difference > 0;
@@ -20,7 +31,8 @@ int promise_compare(const void *a, const void *b)
     int order = sign((int64_t)left->flip.layer - right->flip.layer);
     order = order ? order : sign((int64_t)left->flip.proj - (int64_t)right->flip.proj);
     order = order ? order : sign((int64_t)left->flip.row - right->flip.row);
-    return order ? order : sign((int64_t)left->flip.group - right->flip.group);
+    order = order ? order : sign((int64_t)left->flip.group - right->flip.group);
+    return order ? order : compare_masks(left->flip.mask, right->flip.mask);
 }
 
 void best_init(struct best *best, size_t capacity)

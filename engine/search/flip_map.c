@@ -1,35 +1,11 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later
- *
- * One pass predicts; then what was drawn, and the best, are measured beside the model.
- */
-#include "engine/search/flip_map.h"
-
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/statistics.h"
+#include "engine/search/flip_map_int.h"
 #include "src/base/clock.h"
-#include "src/base/rng.h"
-
-enum { MEASURED_MAX = 64 }; /* flips of one measure_try */
-
-const double flip_map_bin_edges[FLIP_MAP_BINS - 1] = {-1,   -1e-1, -1e-2, -1e-3, -1e-4,
-                                            1e-4, 1e-3,  1e-2,  1e-1,  1};
-
-struct mapping {
-    struct model *model;
-    const struct flip_map_options *options;
-    struct flip_map *map;
-    struct best best;
-    struct measure *targets, *controls;
-    struct judge judge;
-    double *before; /* [targets + controls] */
-    void (*each)(void *user, const struct predicted *values);
-    void *user;
-    const struct work_progress *progress;
-    size_t done, total;
-};
 
 static const char *const what_names[FLIP_MAP_WHAT_COUNT] = {"attribution", "impact", "scale"};
 
@@ -48,103 +24,16 @@ bool flip_map_what_parse(const char *name, enum flip_map_what *what)
     return false;
 }
 
-static void step(struct mapping *mapping, size_t n)
-{
-    mapping->done += n;
-    if (mapping->progress)
-        mapping->progress->report(mapping->progress->user, mapping->done, mapping->total);
-}
-
-/* ---- one matrix ------------------------------------------------------------------------ */
-
-static double value_of(const struct mapping *mapping, double change)
+double mapping_value(const struct mapping *mapping, double change)
 {
     return mapping->options->what == FLIP_MAP_IMPACT ? fabs(change) : change;
 }
 
-static void count_unit(struct flip_map_matrix *matrix, double value)
+void mapping_step(struct mapping *mapping, size_t n)
 {
-    size_t bin = 0;
-    while (bin < FLIP_MAP_BINS - 1 && value >= flip_map_bin_edges[bin])
-        bin++;
-    matrix->bins[bin]++;
-    matrix->positive += value > 0;
-    matrix->least = value < matrix->least ? value : matrix->least;
-    matrix->most = value > matrix->most ? value : matrix->most;
-    matrix->mean += value / (double)matrix->units;
-}
-
-/* Without replacement (R. W. Floyd); in ascending order. */
-static size_t draw_units(const struct mapping *mapping, const struct flip_map_matrix *matrix,
-                         uint8_t *drawn)
-{
-    uint64_t units = matrix->units;
-    size_t count = units < mapping->options->exact ? (size_t)units : mapping->options->exact;
-    uint64_t where = (uint64_t)matrix->layer * PROJ_COUNT + matrix->proj;
-    struct rng rng;
-    rng_seed(&rng, rng_mix(mapping->options->seed) ^ where);
-    for (uint64_t i = units - count; i < units; i++) {
-        uint64_t at = rng_below(&rng, i + 1);
-        drawn[drawn[at] ? i : at] = 1;
-    }
-    return count;
-}
-
-static void take_samples(struct mapping *mapping, struct flip_map_matrix *matrix,
-                         const double *values)
-{
-    struct flip_map *map = mapping->map;
-    uint8_t *drawn = x_new((size_t)matrix->units, 1);
-    matrix->sample_first = map->sample_count;
-    matrix->sample_count = draw_units(mapping, matrix, drawn);
-    map->samples = x_grow(map->samples, map->sample_count + matrix->sample_count + 1,
-                          sizeof *map->samples);
-    for (uint64_t unit = 0; unit < matrix->units; unit++)
-        if (drawn[unit])
-            map->samples[map->sample_count++] = (struct flip_map_unit){
-                .flip = predicted_flip(matrix->layer, matrix->proj, matrix->per_row, unit),
-                .value = value_of(mapping, values[unit]),
-                .measured = (double)NAN,
-            };
-    free(drawn);
-}
-
-static void take_matrix(void *user, const struct predicted *predicted)
-{
-    struct mapping *mapping = user;
-    struct flip_map *map = mapping->map;
-    struct flip_map_matrix matrix = {
-        .layer = predicted->layer,
-        .proj = predicted->proj,
-        .units = (uint64_t)predicted->rows * predicted->per_row,
-        .per_row = predicted->per_row,
-        .least = HUGE_VAL,
-        .most = -HUGE_VAL,
-        .spearman = (double)NAN,
-    };
-    for (uint64_t unit = 0; unit < matrix.units; unit++) {
-        double value = value_of(mapping, predicted->change[unit]);
-        count_unit(&matrix, value);
-        if (best_wants(&mapping->best, value))
-            best_offer(&mapping->best,
-                       &(struct promise){predicted_flip(matrix.layer, matrix.proj,
-                                                        matrix.per_row, unit), value});
-    }
-    take_samples(mapping, &matrix, predicted->change);
-    map->units += matrix.units;
-    map->matrices = x_grow(map->matrices, map->matrix_count + 1, sizeof *map->matrices);
-    map->matrices[map->matrix_count++] = matrix;
-    if (mapping->each)
-        mapping->each(mapping->user, predicted);
-    step(mapping, 1);
-}
-
-static int compare_matrices(const void *a, const void *b)
-{
-    const struct flip_map_matrix *left = a, *right = b;
-    if (left->layer != right->layer)
-        return left->layer < right->layer ? -1 : 1;
-    return (int)left->proj - (int)right->proj;
+    mapping->done += n;
+    if (mapping->progress)
+        mapping->progress->report(mapping->progress->user, mapping->done, mapping->total);
 }
 
 /* ---- scales ----------------------------------------------------------------------------- */
@@ -164,7 +53,13 @@ static void scale_matrix(struct mapping *mapping, int32_t layer, enum proj proj)
             values[(size_t)row * groups + group] =
                 (double)model_group_scale(mapping->model, layer, proj, row, group) / (1 << 24);
     }
-    take_matrix(mapping, &(struct predicted){layer, proj, rows, per_row, values});
+    mapping_take(mapping, &(struct predicted){.layer = layer,
+                                             .proj = proj,
+                                             .granularity = mapping->options->units.granularity,
+                                             .rows = rows,
+                                             .per_row = per_row,
+                                             .count = rows,
+                                             .change = values});
     free(values);
 }
 
@@ -178,92 +73,6 @@ static bool map_scales(struct mapping *mapping, cancel_flag *cancel, struct err 
             if (units->projs >> proj & 1)
                 scale_matrix(mapping, units->layers[i], proj);
         }
-    return true;
-}
-
-/* ---- measuring --------------------------------------------------------------------------- */
-
-static size_t at_once(const struct mapping *mapping)
-{
-    size_t most = measure_at_once(mapping->targets), other = measure_at_once(mapping->controls);
-    most = measure_count(mapping->controls) > 0 && other < most ? other : most;
-    return most < MEASURED_MAX ? most : MEASURED_MAX;
-}
-
-static bool measure_some(struct mapping *mapping, struct flip_map_unit *units, size_t count,
-                         cancel_flag *cancel, struct err *err)
-{
-    struct flip flips[MEASURED_MAX];
-    size_t targets = mapping->judge.target_count, controls = mapping->judge.control_count;
-    size_t probes = targets + controls;
-    double *apart = x_new(count * probes, sizeof *apart), *gaps = x_new(probes, sizeof *gaps);
-    for (size_t i = 0; i < count; i++)
-        flips[i] = units[i].flip;
-    bool ok = measure_try(mapping->targets, flips, count, apart, cancel, err) &&
-              measure_try(mapping->controls, flips, count, apart + count * targets, cancel, err);
-    for (size_t i = 0; ok && i < count; i++) {
-        memcpy(gaps, apart + i * targets, targets * sizeof *gaps);
-        memcpy(gaps + targets, apart + count * targets + i * controls, controls * sizeof *gaps);
-        units[i].measured = value_of(mapping, judge_fitness(&mapping->judge, gaps));
-    }
-    free(apart);
-    free(gaps);
-    return ok;
-}
-
-static bool measure_units(struct mapping *mapping, struct flip_map_unit *units, size_t count,
-                          cancel_flag *cancel, struct err *err)
-{
-    size_t most = at_once(mapping);
-    for (size_t i = 0; i < count; i += most) {
-        size_t left = count - i, n = left < most ? left : most;
-        if (!measure_some(mapping, units + i, n, cancel, err))
-            return false;
-        step(mapping, n);
-    }
-    return true;
-}
-
-static double correlate(const struct flip_map_unit *units, size_t count)
-{
-    double *value = x_new(count + 1, sizeof *value);
-    double *measured = x_new(count + 1, sizeof *measured);
-    for (size_t i = 0; i < count; i++) {
-        value[i] = units[i].value;
-        measured[i] = units[i].measured;
-    }
-    double spearman = statistics_spearman(value, measured, count);
-    free(value);
-    free(measured);
-    return spearman;
-}
-
-static void correlate_all(struct flip_map *map)
-{
-    struct flip_map_unit *together = x_new(map->sample_count + 1, sizeof *together);
-    for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++) {
-        size_t count = 0;
-        for (size_t i = 0; i < map->sample_count; i++)
-            if (map->samples[i].flip.proj == proj)
-                together[count++] = map->samples[i];
-        map->by_proj[proj] = correlate(together, count);
-    }
-    for (size_t i = 0; i < map->matrix_count; i++)
-        map->matrices[i].spearman = correlate(map->samples + map->matrices[i].sample_first,
-                                              map->matrices[i].sample_count);
-    free(together);
-}
-
-static bool measure_all(struct mapping *mapping, cancel_flag *cancel, struct err *err)
-{
-    struct flip_map *map = mapping->map;
-    if (mapping->options->exact == 0)
-        return true;
-    mapping->total = mapping->done + map->sample_count + map->top_count;
-    if (!measure_units(mapping, map->top, map->top_count, cancel, err) ||
-        !measure_units(mapping, map->samples, map->sample_count, cancel, err))
-        return false;
-    correlate_all(map);
     return true;
 }
 
@@ -320,11 +129,19 @@ static bool predict_all(struct mapping *mapping, cancel_flag *cancel, struct err
     double start = clock_seconds();
     struct predict *predict = predict_new(mapping->model, mapping->targets, mapping->controls,
                                           &mapping->options->units, err);
-    bool ok = predict && predict_run(predict, &mapping->judge, mapping->before, take_matrix,
+    bool ok = predict && predict_run(predict, &mapping->judge, mapping->before, mapping_take,
                                      mapping, cancel, err);
     predict_free(predict);
     mapping->map->seconds = clock_seconds() - start;
     return ok;
+}
+
+static int compare_matrices(const void *a, const void *b)
+{
+    const struct flip_map_matrix *left = a, *right = b;
+    if (left->layer != right->layer)
+        return left->layer < right->layer ? -1 : 1;
+    return (int)left->proj - (int)right->proj;
 }
 
 static void take_best(struct mapping *mapping)
@@ -355,8 +172,11 @@ struct flip_map *flip_map_new(struct model *model, const struct probe_set *targe
 {
     struct flip_map *map = x_new(1, sizeof *map);
     struct mapping mapping = {.model = model, .options = options, .map = map, .each = each,
-                              .user = user, .progress = progress};
-    for (size_t i = 0; i < PROJ_LAYER_COUNT; i++)
+                              .user = user, .progress = progress,
+                              .threads = options->units.threads};
+    if (mapping.threads <= 0)
+        mapping.threads = omp_get_max_threads();
+    for (size_t i = 0; i < PROJ_COUNT; i++)
         map->by_proj[i] = (double)NAN;
     mapping.total = options->units.layer_count * count_projs(options->units.projs);
     best_init(&mapping.best, options->top);
@@ -365,12 +185,14 @@ struct flip_map *flip_map_new(struct model *model, const struct probe_set *targe
                                           : predict_all(&mapping, cancel, err));
     if (ok) {
         take_best(&mapping);
-        ok = measure_all(&mapping, cancel, err);
+        ok = mapping_measure(&mapping, cancel, err);
     }
     best_free(&mapping.best);
     measure_free(mapping.targets);
     measure_free(mapping.controls);
     free(mapping.before);
+    free(mapping.row_counts);
+    free(mapping.drawn);
     if (ok)
         return map;
     flip_map_free(map);

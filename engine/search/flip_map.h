@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * engine/search/flip_map.h - what every row or group of a model is expected to do to an
- * objective when it is flipped, the best of them, and how far measuring agrees.
+ * engine/search/flip_map.h - what every row, group or bit of a model is expected to do to
+ * an objective when it is flipped, the best of them, and how far measuring agrees.
  *
  *   attribution  predicted change of the fitness (predict.h)
  *   impact       its size, whichever way it goes
@@ -35,7 +35,7 @@ struct flip_map_options {
     uint64_t seed;
 };
 
-enum { FLIP_MAP_BINS = 11 };
+enum { FLIP_MAP_BINS = 17 };
 /* Values below flip_map_bin_edges[0], from there to below the next, ... */
 extern const double flip_map_bin_edges[FLIP_MAP_BINS - 1];
 
@@ -63,7 +63,7 @@ struct flip_map {
     size_t sample_count;
     struct flip_map_unit *top; /* best first */
     size_t top_count;
-    double by_proj[PROJ_LAYER_COUNT]; /* rank correlation over all layers, NAN: none */
+    double by_proj[PROJ_COUNT]; /* rank correlation over all layers, NAN: none */
     uint64_t units;
     size_t tokens;  /* of the batch */
     double seconds; /* of the prediction */

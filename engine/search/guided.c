@@ -176,13 +176,11 @@ static uint64_t guided_left(const struct search *search)
 static void offer(void *user, const struct predicted *predicted)
 {
     struct guided *guided = user;
-    uint64_t units = (uint64_t)predicted->rows * predicted->per_row;
+    uint64_t units = (uint64_t)predicted->count * predicted->per_row;
     for (uint64_t unit = 0; unit < units; unit++) {
         if (!best_wants(&guided->list, predicted->change[unit]))
             continue;
-        struct promise promise = {
-            predicted_flip(predicted->layer, predicted->proj, predicted->per_row, unit),
-            predicted->change[unit]};
+        struct promise promise = {predicted_flip(predicted, unit), predicted->change[unit]};
         if (!was_tried(guided, &promise.flip))
             best_offer(&guided->list, &promise);
     }

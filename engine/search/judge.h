@@ -29,6 +29,14 @@ double judge_fitness(const struct judge *judge, const double *gaps);
 /* The targets' part alone; gaps: [target_count] */
 double judge_targets(const struct judge *judge, const double *gaps);
 
+/* d fitness / d gap of every probe, for what is linear in the gaps.  At a kink (a control that
+ * is as it was, a gap at its cap) the mean of both sides; of several targets that are the
+ * smallest gain each has its share.  That is the line nearest to the kink, in least squares,
+ * where changes are as likely up as down: a control that may lose counts, but no less does
+ * one that may gain, since which of them it is nobody can tell from a sum over all probes.
+ * slope: [target_count + control_count] */
+void judge_slope(const struct judge *judge, const double *gaps, double *slope);
+
 /* ---- objectives: a metric of targets and controls, and a fitness, by one name ---- */
 
 enum aim { AIM_GAP, AIM_MARGIN, AIM_LOGPROB, AIM_MIN, AIM_COUNT };

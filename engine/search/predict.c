@@ -10,7 +10,8 @@
 
 const char *granularity_name(enum granularity granularity)
 {
-    return granularity == GRANULARITY_ROW ? "row" : "group";
+    static const char *const names[GRANULARITY_COUNT] = {"row", "group", "bit"};
+    return names[granularity];
 }
 
 bool granularity_parse(const char *name, enum granularity *granularity)
@@ -23,11 +24,16 @@ bool granularity_parse(const char *name, enum granularity *granularity)
     return false;
 }
 
-struct flip predicted_flip(int32_t layer, enum proj proj, uint32_t per_row, uint64_t unit)
+struct flip predicted_flip(const struct predicted *predicted, uint64_t index)
 {
-    struct flip flip = {layer, proj, (uint32_t)(unit / per_row), FLIP_WHOLE_ROW, {0, 0}};
-    if (per_row > 1) {
-        flip.group = (int32_t)(unit % per_row);
+    uint32_t row = predicted->first + (uint32_t)(index / predicted->per_row);
+    uint32_t unit = (uint32_t)(index % predicted->per_row);
+    struct flip flip = {predicted->layer, predicted->proj, row, FLIP_WHOLE_ROW, {0, 0}};
+    if (predicted->granularity == GRANULARITY_BIT) {
+        flip.group = (int32_t)(unit / GROUP_WEIGHTS);
+        flip.mask[unit % GROUP_WEIGHTS / 64] = UINT64_C(1) << unit % 64;
+    } else if (predicted->per_row > 1) { /* the only group of a row is the row */
+        flip.group = (int32_t)unit;
         flip.mask[0] = flip_mask_all[0];
         flip.mask[1] = flip_mask_all[1];
     }
@@ -36,14 +42,24 @@ struct flip predicted_flip(int32_t layer, enum proj proj, uint32_t per_row, uint
 
 /* ---- making --------------------------------------------------------------------------- */
 
-static size_t largest_matrix(const struct predict *predict)
+static uint32_t units_of_row(enum granularity granularity, uint32_t columns)
 {
+    return granularity == GRANULARITY_ROW     ? 1
+           : granularity == GRANULARITY_GROUP ? columns / GROUP_WEIGHTS
+                                              : columns;
+}
+
+/* Units whose numbers are there at the same time, at most. */
+static size_t most_units(const struct predict *predict)
+{
+    enum granularity granularity = predict->options.granularity;
     size_t most = 0;
     for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++) {
         uint32_t rows = 0, columns = 0;
         (void)model_matrix_size(predict->model, 0, proj, &rows, &columns);
-        bool rows_only = predict->options.granularity == GRANULARITY_ROW;
-        size_t units = rows_only ? rows : (size_t)rows * (columns / GROUP_WEIGHTS);
+        if (granularity == GRANULARITY_BIT && rows > PREDICT_ROWS)
+            rows = PREDICT_ROWS;
+        size_t units = (size_t)rows * units_of_row(granularity, columns);
         most = units > most ? units : most;
     }
     return most;
@@ -55,8 +71,9 @@ static bool allocate(struct predict *predict, struct err *err)
     predict->owners = slope_owners(predict->slope);
     predict->sums = x_new(threads * predict->owners, PREDICT_ROWS * sizeof *predict->sums);
     predict->gaps = x_new(threads * predict->owners, sizeof *predict->gaps);
-    predict->change = x_new(largest_matrix(predict), sizeof *predict->change);
-    return predict->options.granularity == GRANULARITY_ROW ||
+    predict->slopes = x_new(predict->owners + 1, sizeof *predict->slopes);
+    predict->change = x_new(most_units(predict), sizeof *predict->change);
+    return predict->options.granularity != GRANULARITY_GROUP ||
            predict_groups_allocate(predict, err);
 }
 
@@ -89,6 +106,7 @@ void predict_free(struct predict *predict)
     slope_free(predict->slope);
     free(predict->sums);
     free(predict->gaps);
+    free(predict->slopes);
     free(predict->change);
     free(predict->share);
     free(predict->group_x);
@@ -148,22 +166,40 @@ static bool is_chosen(const struct predict *predict, const struct gradient_visit
     return false;
 }
 
-static void visit_matrix(void *user, const struct gradient_visit *visit)
+void predict_show(const struct predict *predict, const struct gradient_visit *visit, size_t first,
+                  size_t count)
 {
-    struct predict *predict = user;
-    bool by_group = predict->options.granularity == GRANULARITY_GROUP;
-    if (!is_chosen(predict, visit))
-        return;
-    if (by_group)
-        predict_groups(predict, visit);
-    else
-        predict_rows(predict, visit);
+    enum granularity granularity = predict->options.granularity;
     predict->visit(predict->user,
                    &(struct predicted){.layer = visit->layer,
                                        .proj = visit->proj,
+                                       .granularity = granularity,
                                        .rows = visit->rows,
-                                       .per_row = by_group ? visit->columns / GROUP_WEIGHTS : 1,
+                                       .per_row = units_of_row(granularity, visit->columns),
+                                       .first = (uint32_t)first,
+                                       .count = (uint32_t)count,
                                        .change = predict->change});
+}
+
+bool predict_is_cancelled(const struct predict *predict)
+{
+    return predict->cancel && *predict->cancel;
+}
+
+static void visit_matrix(void *user, const struct gradient_visit *visit)
+{
+    struct predict *predict = user;
+    if (!is_chosen(predict, visit))
+        return;
+    if (predict->options.granularity == GRANULARITY_BIT) {
+        predict_bits(predict, visit);
+        return;
+    }
+    if (predict->options.granularity == GRANULARITY_GROUP)
+        predict_groups(predict, visit);
+    else
+        predict_rows(predict, visit);
+    predict_show(predict, visit, 0, visit->rows);
 }
 
 bool predict_run(struct predict *predict, const struct judge *judge, const double *gaps,
@@ -175,5 +211,8 @@ bool predict_run(struct predict *predict, const struct judge *judge, const doubl
     predict->fitness_now = judge_fitness(judge, gaps);
     predict->visit = visit;
     predict->user = user;
-    return slope_run(predict->slope, visit_matrix, predict, cancel, err);
+    predict->cancel = cancel;
+    judge_slope(judge, gaps, predict->slopes);
+    return slope_run(predict->slope, visit_matrix, predict, cancel, err) &&
+           (!predict_is_cancelled(predict) || err_set(err, ERR_CANCELLED, "cancelled"));
 }

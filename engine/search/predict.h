@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * engine/search/predict.h - what every flip of a row, or of a group of 128 weights, is
- * expected to do to the fitness, from one backward pass.
+ * engine/search/predict.h - what every flip of a row, of a group of 128 weights, or of a
+ * single bit, is expected to do to the fitness, from one backward pass.
  *
  * A flip's effect on each probe's gap is the sum of its local effects over the probe's
  * tokens (gradient.h): that of a row the change when its output is negated; that of a
@@ -9,7 +9,11 @@
  * silu(g - 2 y) - silu(g) exactly.  The objective (judge.h) is then evaluated on the
  * predicted gaps, so that hinges and caps count which have no derivative.
  *
- * Matrices are passed on one by one, and nothing but the numbers of one is kept.
+ * Of single bits there are too many for that.  The objective is linearised (judge_slope says
+ * how at its kinks): a bit's effect is -2 w times the sum over all tokens of
+ * d fitness / d gap of the token's probe, times the output's derivative, times the input.
+ *
+ * Matrices are passed on one by one, of bits some rows at a time, and nothing else is kept.
  *
  * [P1] the same bits for every thread count and CPU level.
  * [P2] the model is not touched; flips that are on it count.
@@ -20,21 +24,25 @@
 #include "engine/search/judge.h"
 #include "engine/search/slope.h"
 
-enum granularity { GRANULARITY_ROW, GRANULARITY_GROUP, GRANULARITY_COUNT };
+enum granularity { GRANULARITY_ROW, GRANULARITY_GROUP, GRANULARITY_BIT, GRANULARITY_COUNT };
 
-const char *granularity_name(enum granularity granularity); /* "row", "group" */
+const char *granularity_name(enum granularity granularity); /* "row", "group", "bit" */
 bool granularity_parse(const char *name, enum granularity *granularity);
 
-/* A matrix of a layer and what its flips promise. */
+/* Some rows of a matrix and what their flips promise: all of them, or with bits as many as
+ * are kept at a time, in ascending order. */
 struct predicted {
     int32_t layer;
     enum proj proj;
-    uint32_t rows, per_row; /* units: [rows][per_row], 1 of a row or its groups */
-    const double *change;   /* [rows][per_row] of the fitness; valid during the call */
+    enum granularity granularity;
+    uint32_t rows, per_row; /* units of the matrix: [rows][per_row], 1 of a row, its groups or
+                             * its bits */
+    uint32_t first, count;  /* rows of this call; the last where they make up all rows */
+    const double *change;   /* [count][per_row] of the fitness; valid during the call */
 };
 
-/* The flip of unit `unit` of a matrix with so many units in a row. */
-struct flip predicted_flip(int32_t layer, enum proj proj, uint32_t per_row, uint64_t unit);
+/* The flip of change[index]. */
+struct flip predicted_flip(const struct predicted *predicted, uint64_t index);
 
 struct predict_options {
     const int32_t *layers; /* [layer_count], borrowed as long as the predict lives */
@@ -66,7 +74,7 @@ struct promise {
     double change; /* of the fitness, predicted */
 };
 
-/* Which of two comes first: the larger change, then layer, projection, row and group. */
+/* Which of two comes first: the larger change, then layer, projection, row, group and bit. */
 int promise_compare(const void *a, const void *b);
 
 /* The best so many that were offered. */

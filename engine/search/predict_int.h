@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * engine/search/predict_int.h - what predict.c (the pass) and predict_groups.c (shares of
- * groups in an output) have in common.
+ * engine/search/predict_int.h - the inside of struct predict.
+ *
+ *   predict.c         the pass, rows
+ *   predict_groups.c  shares of groups in an output
+ *   predict_bits.c    bits, some rows at a time
  */
 #ifndef ENGINE_SEARCH_PREDICT_INT_H
 #define ENGINE_SEARCH_PREDICT_INT_H
@@ -19,7 +22,8 @@ struct predict {
     size_t owners;
     double *sums;   /* [threads][owners][PREDICT_ROWS] of the gaps */
     double *gaps;   /* [threads][owners] predicted */
-    double *change; /* [units of the largest matrix] */
+    double *slopes; /* [owners] d fitness / d gap */
+    double *change; /* [units of the largest matrix], with bits of PREDICT_ROWS rows of it */
     float *share;   /* [threads][tokens][PREDICT_ROWS] groups: its part of the outputs */
     void *group_x;  /* groups: one group of the inputs, quantized */
     uint8_t *group_blocks; /* groups: [rows][18] */
@@ -30,11 +34,20 @@ struct predict {
     double fitness_now;
     void (*visit)(void *user, const struct predicted *predicted);
     void *user;
+    cancel_flag *cancel;
 };
 
 /* Fill change[row * groups + group]. */
 void predict_groups(struct predict *predict, const struct gradient_visit *visit);
 bool predict_groups_allocate(struct predict *predict, struct err *err);
+
+/* Fill and show PREDICT_ROWS rows after another. */
+void predict_bits(struct predict *predict, const struct gradient_visit *visit);
+
+/* Pass predict->change on: rows first to first + count - 1. */
+void predict_show(const struct predict *predict, const struct gradient_visit *visit, size_t first,
+                  size_t count);
+bool predict_is_cancelled(const struct predict *predict);
 
 /* change[(row + r) * stride] of rows row to row + n - 1 from a thread's sums. */
 void predict_judge(const struct predict *predict, int thread, size_t n, double *change,

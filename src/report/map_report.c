@@ -40,24 +40,31 @@ static void add_head(struct buf *out, const struct map_report *report)
     metrics_text(out, options->metric, control_metric(options));
 }
 
-static void add_measured(struct buf *out, double measured)
+/* Of fitness: what bits do is smaller. */
+static int digits_of(const struct map_report *report)
+{
+    return report->options->units.granularity == GRANULARITY_BIT ? 6 : 4;
+}
+
+static void add_measured(struct buf *out, double measured, int digits)
 {
     if (isnan(measured))
         buf_add_text(out, "          -");
     else
-        buf_add_format(out, "  %+9.4f", measured);
+        buf_add_format(out, "  %+9.*f", digits, measured);
 }
 
 static void add_top(struct buf *out, const struct map_report *report)
 {
     const struct flip_map *map = report->map;
+    int digits = digits_of(report);
     buf_add_format(out, "\n rank  flip                                 %9s   measured\n",
                    column_name(report->options->what));
     for (size_t i = 0; i < map->top_count; i++) {
         struct buf flip = {0};
         report_flip_text(&flip, &map->top[i].flip);
-        buf_add_format(out, "%5zu  %-36s %+9.4f", i + 1, flip.data, map->top[i].value);
-        add_measured(out, map->top[i].measured);
+        buf_add_format(out, "%5zu  %-36s %+9.*f", i + 1, flip.data, digits, map->top[i].value);
+        add_measured(out, map->top[i].measured, digits);
         buf_add_text(out, "\n");
         buf_free(&flip);
     }
@@ -74,15 +81,16 @@ static void add_rank(struct buf *out, double spearman)
 static void add_matrices(struct buf *out, const struct map_report *report)
 {
     const struct flip_map *map = report->map;
+    int digits = digits_of(report);
     buf_add_text(out, "\nmatrix              units  positive      least       mean       most  "
                       "measured   rank\n");
     for (size_t i = 0; i < map->matrix_count; i++) {
         const struct flip_map_matrix *matrix = &map->matrices[i];
         char name[32];
         (void)snprintf(name, sizeof name, "L%d %s", (int)matrix->layer, proj_name(matrix->proj));
-        buf_add_format(out, "%-14s %10" PRIu64 " %9" PRIu64 "  %+9.4f  %+9.4f  %+9.4f  %8zu", name,
-                       matrix->units, matrix->positive, matrix->least, matrix->mean, matrix->most,
-                       matrix->sample_count);
+        buf_add_format(out, "%-14s %10" PRIu64 " %9" PRIu64 "  %+9.*f  %+9.*f  %+9.*f  %8zu", name,
+                       matrix->units, matrix->positive, digits, matrix->least, digits,
+                       matrix->mean, digits, matrix->most, matrix->sample_count);
         add_rank(out, matrix->spearman);
         buf_add_text(out, "\n");
     }
@@ -93,7 +101,7 @@ static void add_projs(struct buf *out, const struct map_report *report)
     if (report->options->exact == 0)
         return;
     buf_add_text(out, "\nrank correlation (Spearman) with what was measured, all layers:");
-    for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++)
+    for (enum proj proj = 0; proj < PROJ_COUNT; proj++)
         if (!isnan(report->map->by_proj[proj]))
             buf_add_format(out, "  %s %.3f", proj_name(proj), report->map->by_proj[proj]);
     buf_add_text(out, "\n");
@@ -146,7 +154,7 @@ static json_t *matrix_json(const struct map_report *report, const struct flip_ma
 static json_t *projs_json(const struct flip_map *map)
 {
     json_t *object = json_object();
-    for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++)
+    for (enum proj proj = 0; proj < PROJ_COUNT; proj++)
         if (!isnan(map->by_proj[proj]))
             (void)json_object_set_new(object, proj_name(proj), json_real(map->by_proj[proj]));
     return object;
@@ -179,19 +187,31 @@ json_t *map_report_json(const struct map_report *report)
 
 /* ---- CSV ------------------------------------------------------------------------------- */
 
-static void add_flip_cells(struct buf *out, const struct flip *flip)
+/* The only one of its mask. */
+static int bit_of(const struct flip *flip)
+{
+    int bit = 0;
+    while (bit < GROUP_WEIGHTS - 1 && !(flip->mask[bit / 64] >> (bit % 64) & 1))
+        bit++;
+    return bit;
+}
+
+static void add_flip_cells(struct buf *out, const struct flip *flip, enum granularity granularity)
 {
     buf_add_format(out, "%d,%s,%" PRIu32 ",", (int)flip->layer, proj_name(flip->proj), flip->row);
     if (flip->group != FLIP_WHOLE_ROW)
         buf_add_format(out, "%d", (int)flip->group);
+    buf_add_text(out, ",");
+    if (granularity == GRANULARITY_BIT)
+        buf_add_format(out, "%d", bit_of(flip));
 }
 
 void map_report_csv(struct buf *out, const struct map_report *report)
 {
-    buf_add_text(out, "layer,proj,row,group,value,measured\n");
+    buf_add_text(out, "layer,proj,row,group,bit,value,measured\n");
     for (size_t i = 0; i < report->map->top_count; i++) {
         const struct flip_map_unit *unit = &report->map->top[i];
-        add_flip_cells(out, &unit->flip);
+        add_flip_cells(out, &unit->flip, report->options->units.granularity);
         buf_add_format(out, ",%.9g,", unit->value);
         if (!isnan(unit->measured))
             buf_add_format(out, "%.9g", unit->measured);
@@ -201,16 +221,16 @@ void map_report_csv(struct buf *out, const struct map_report *report)
 
 void map_csv_head(struct buf *out)
 {
-    buf_add_text(out, "layer,proj,row,group,value\n");
+    buf_add_text(out, "layer,proj,row,group,bit,value\n");
 }
 
 void map_csv_matrix(struct buf *out, const struct predicted *values, enum flip_map_what what)
 {
-    uint64_t units = (uint64_t)values->rows * values->per_row;
+    uint64_t units = (uint64_t)values->count * values->per_row;
     for (uint64_t unit = 0; unit < units; unit++) {
-        struct flip flip = predicted_flip(values->layer, values->proj, values->per_row, unit);
+        struct flip flip = predicted_flip(values, unit);
         double value = values->change[unit];
-        add_flip_cells(out, &flip);
+        add_flip_cells(out, &flip, values->granularity);
         buf_add_format(out, ",%.9g\n", what == FLIP_MAP_IMPACT ? fabs(value) : value);
     }
 }

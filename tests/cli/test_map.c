@@ -62,7 +62,7 @@ static void map__groups_and_scales__csv_text_and_file(void **state)
                              "--layers", "2", "--proj", "k,down", "--objective", "margin", "--top",
                              "3", "--csv", "-o", path, NULL);
     assert_int_equal(count_lines(run->out.data), 4);
-    assert_memory_equal(run->out.data, "layer,proj,row,group,value,measured\n2,", 38);
+    assert_memory_equal(run->out.data, "layer,proj,row,group,bit,value,measured\n2,", 42);
     run_free(run);
     struct err err;
     struct buf file = {0};
@@ -79,14 +79,54 @@ static void map__groups_and_scales__csv_text_and_file(void **state)
     run_free(run);
 }
 
+/* Whatever is asked: the best and statistics, never all. */
+static void map__bits__best_statistics_and_measured(void **state)
+{
+    (void)state;
+    struct run *run = run_ok("map", "nano", "--probes", "calculus-heldout", "--granularity",
+                             "bit", "--layers", "2,4", "--proj", "v,up", "--exact", "12",
+                             "--top", "6", "--json", NULL);
+    json_t *out = run_json(run), *matrix, *unit;
+    json_t *ranks = look(out, "spearman", JSON_OBJECT);
+    size_t i, better = 0;
+    assert_int_equal(look_int(out, "units"), 2 * (128 + 768) * 256);
+    assert_true(look_real(ranks, "v_proj") >= 0.8);
+    assert_true(look_real(ranks, "up_proj") >= 0.8);
+    json_array_foreach(look(out, "matrices", JSON_ARRAY), i, matrix) {
+        json_t *bin;
+        size_t b;
+        int64_t sum = 0;
+        json_array_foreach(look(matrix, "histogram", JSON_ARRAY), b, bin)
+            sum += json_integer_value(bin);
+        assert_int_equal(sum, look_int(matrix, "units"));
+        assert_int_equal(json_array_size(look(matrix, "samples", JSON_ARRAY)), 12);
+    }
+    assert_int_equal(json_array_size(look(out, "histogram_edges", JSON_ARRAY)), 16);
+    assert_int_equal(json_array_size(look(out, "top", JSON_ARRAY)), 6);
+    json_array_foreach(look(out, "top", JSON_ARRAY), i, unit) {
+        int64_t bit = look_int(unit, "bit");
+        assert_true(bit >= 0 && bit < 128 && look_int(unit, "group") < 2);
+        better += look_real(unit, "measured") > 0;
+    }
+    assert_true(better >= 4);
+    json_decref(out);
+    run_free(run);
+    run = run_ok("map", "nano", "--probes", "math", "--granularity", "bit", "--layers", "0",
+                 "--proj", "q", "--top", "1", "--csv", NULL);
+    assert_memory_equal(run->out.data, "layer,proj,row,group,bit,value,measured\n0,q_proj,", 49);
+    run_free(run);
+}
+
 static void map__bad_words__refused(void **state)
 {
     (void)state;
     run_refused("usage", "expected --probes", "map", "nano", NULL);
     run_refused("usage", "expected attribution, impact or scale", "map", "nano", "--probes", "math",
                 "--what", "x", NULL);
-    run_refused("usage", "expected row or group", "map", "nano", "--probes", "math",
+    run_refused("usage", "expected row, group or bit", "map", "nano", "--probes", "math",
                 "--granularity", "x", NULL);
+    run_refused("usage", "a bit has the scale of its group", "map", "nano", "--what", "scale",
+                "--granularity", "bit", NULL);
     run_refused("usage", "expected gap, margin, logprob or min", "map", "nano", "--probes", "math",
                 "--objective", "x", NULL);
     run_refused("usage", "a metric of its own", "map", "nano", "--probes", "math", "--objective",
@@ -102,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map__nano_measured__ranks_agree),
         cmocka_unit_test(map__groups_and_scales__csv_text_and_file),
+        cmocka_unit_test(map__bits__best_statistics_and_measured),
         cmocka_unit_test(map__bad_words__refused),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);

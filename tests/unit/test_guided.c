@@ -92,7 +92,7 @@ static void run(struct search *search, struct log *log, size_t from)
 static void search_step__guided__each_once_and_the_fitness_rises(void **state)
 {
     (void)state;
-    for (int g = 0; g < GRANULARITY_COUNT; g++) {
+    for (int g = 0; g <= GRANULARITY_GROUP; g++) {
         struct search_options options =
             guided_options((enum granularity)g, METRIC_SOFT_MARGIN);
         struct model *model = simple_model(&tiny_default);
@@ -175,7 +175,7 @@ static void search_resume__guided__as_never_stopped(void **state)
 {
     (void)state;
     struct err err;
-    for (int g = 0; g < GRANULARITY_COUNT; g++) {
+    for (int g = 0; g <= GRANULARITY_GROUP; g++) {
         struct search_options options = guided_options((enum granularity)g, METRIC_SEQ_LOGPROB);
         struct model *model = simple_model(&tiny_default);
         struct search *search = begin(model, &options);

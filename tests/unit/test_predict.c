@@ -289,12 +289,210 @@ static void predict__rows_and_groups__as_computed_slowly(void **state)
     }
 }
 
+/* ---- bits ---------------------------------------------------------------------------------- */
+
+enum { SOME_BITS = 8, MEASURED_BITS = 60 };
+
+struct bits_checked {
+    const struct all_shown *all;
+    const double *slopes; /* [2 * PROBES] expected */
+    struct model *model;
+    struct measure *targets;
+    double before[PROBES];
+    size_t matrix, rows; /* seen of it */
+    double *groups;      /* [rows][groups] sums of each group's bits, of all matrices */
+    size_t group_count;
+    struct rng rng;
+    double predicted[MEASURED_BITS], measured[MEASURED_BITS];
+    size_t measured_count;
+};
+
+static double slow_bit(const struct bits_checked *checked, const struct gradient_visit *visit,
+                       size_t row, size_t column)
+{
+    double sum = 0;
+    for (size_t t = 0; t < visit->tokens; t++)
+        sum += checked->slopes[visit->owners[t]] * (double)visit->dy[t * visit->rows + row] *
+               (double)visit->x[t * visit->columns + column];
+    return -2 * weight(visit, row, column) * sum;
+}
+
+static void check_some_bits(struct bits_checked *checked, const struct gradient_visit *visit,
+                            const struct predicted *predicted)
+{
+    double largest = 0;
+    size_t units = (size_t)predicted->count * predicted->per_row;
+    for (size_t i = 0; i < units; i++)
+        largest = fmax(largest, fabs(predicted->change[i]));
+    for (size_t i = 0; i < SOME_BITS; i++) {
+        size_t at = (size_t)rng_below(&checked->rng, units);
+        size_t row = predicted->first + at / visit->columns, column = at % visit->columns;
+        struct flip flip = predicted_flip(predicted, at);
+        assert_int_equal(flip.row, row);
+        assert_int_equal(flip.group, column / 128);
+        assert_true(flip.mask[column / 64 % 2] == UINT64_C(1) << column % 64);
+        assert_true(flip.mask[1 - column / 64 % 2] == 0);
+        assert_true(fabs(slow_bit(checked, visit, row, column) - predicted->change[at]) <
+                    1e-5 * largest);
+    }
+}
+
+static void take_bits(void *user, const struct predicted *predicted)
+{
+    struct bits_checked *checked = user;
+    const struct gradient_visit *visit = &checked->all->list[checked->matrix].visit;
+    assert_int_equal(predicted->layer, visit->layer);
+    assert_int_equal(predicted->proj, visit->proj);
+    assert_int_equal(predicted->first, checked->rows);
+    assert_int_equal(predicted->per_row, visit->columns);
+    assert_true(predicted->count <= 64);
+    check_some_bits(checked, visit, predicted);
+    for (size_t i = 0; i < (size_t)predicted->count * predicted->per_row; i++)
+        checked->groups[checked->group_count + i / 128] += predicted->change[i];
+    checked->group_count += (size_t)predicted->count * predicted->per_row / 128;
+    checked->rows += predicted->count;
+    if (checked->rows == visit->rows) {
+        checked->rows = 0;
+        checked->matrix++;
+    }
+}
+
+struct groups_checked {
+    const struct bits_checked *bits;
+    size_t count;
+};
+
+/* A group's share of an output is the sum of what its weights give. */
+static void compare_groups(void *user, const struct predicted *predicted)
+{
+    struct groups_checked *checked = user;
+    size_t units = (size_t)predicted->count * predicted->per_row;
+    double largest = 0;
+    for (size_t i = 0; i < units; i++)
+        largest = fmax(largest, fabs(predicted->change[i]));
+    for (size_t i = 0; i < units && predicted->proj != PROJ_GATE; i++) /* gate is not linear */
+        assert_true(fabs(checked->bits->groups[checked->count + i] - predicted->change[i]) <
+                    1e-3 * largest);
+    checked->count += units;
+}
+
+/* Of one measure, whose fitness is the plain mean: what single flips measure. */
+static void measure_bits(struct bits_checked *checked)
+{
+    double gaps[PROBES];
+    for (size_t i = 0; i < MEASURED_BITS; i++) {
+        const struct gradient_visit *visit = &checked->all->list[i % checked->all->count].visit;
+        size_t row = (size_t)rng_below(&checked->rng, visit->rows);
+        size_t column = (size_t)rng_below(&checked->rng, visit->columns);
+        struct flip flip = {visit->layer, visit->proj, (uint32_t)row, (int32_t)(column / 128),
+                            {0, 0}};
+        flip.mask[column % 128 / 64] = UINT64_C(1) << column % 64;
+        model_flip(checked->model, &flip);
+        gaps_of(checked->targets, gaps);
+        model_flip(checked->model, &flip);
+        checked->predicted[i] = slow_bit(checked, visit, row, column);
+        checked->measured[i] = 0;
+        for (size_t p = 0; p < PROBES; p++)
+            checked->measured[i] += (gaps[p] - checked->before[p]) / PROBES;
+    }
+}
+
+static void run_predict(struct model *model, const struct measure *targets,
+                        const struct measure *controls, enum granularity granularity,
+                        const struct judge *judge, const double *now,
+                        void (*visit)(void *user, const struct predicted *predicted), void *user)
+{
+    struct err err;
+    static const int32_t layers[] = {0, 1};
+    struct predict_options options = {layers, 2, (1u << PROJ_LAYER_COUNT) - 1, granularity, 2};
+    struct predict *predict = predict_new(model, targets, controls, &options, &err);
+    t_ok(predict != NULL, &err);
+    t_ok(predict_run(predict, judge, now, visit, user, NULL, &err), &err);
+    predict_free(predict);
+}
+
+static void predict__bits__by_formula_by_groups_and_measured(void **state)
+{
+    (void)state;
+    struct err err;
+    struct probe probes[PROBES];
+    byte_probes(probes);
+    struct model *model = simple_model(&shape);
+    struct measure *targets = measure_of(model, probes, PROBES, METRIC_SEQ_LOGPROB);
+    struct measure *none = measure_of(model, probes, 0, METRIC_SEQ_LOGPROB);
+    double now[PROBES], slopes[PROBES];
+    gaps_of(targets, now);
+    for (size_t i = 0; i < PROBES; i++)
+        slopes[i] = 1.0 / PROBES;
+    struct judge judge = {now, PROBES, 0, 2, FITNESS_MEAN, HUGE_VAL, HUGE_VAL};
+    struct all_shown all = {0};
+    const struct measure *measures[] = {targets};
+    struct slope *slope = slope_new(model, measures, 1, 1, &err);
+    t_ok(slope && slope_run(slope, keep, &all, NULL, &err), &err);
+    struct bits_checked checked = {.all = &all, .slopes = slopes, .model = model,
+                                   .targets = targets,
+                                   .groups = x_new(1 << 16, sizeof(double))};
+    memcpy(checked.before, now, sizeof now);
+    rng_seed(&checked.rng, 12);
+    run_predict(model, targets, none, GRANULARITY_BIT, &judge, now, take_bits, &checked);
+    assert_int_equal(checked.matrix, 14);
+    struct groups_checked groups = {&checked, 0};
+    run_predict(model, targets, none, GRANULARITY_GROUP, &judge, now, compare_groups, &groups);
+    assert_int_equal(groups.count, checked.group_count);
+    measure_bits(&checked);
+    assert_true(pearson(checked.predicted, checked.measured, MEASURED_BITS) > 0.98);
+    free(checked.groups);
+    forget(&all);
+    slope_free(slope);
+    measure_free(targets);
+    measure_free(none);
+    model_free(model);
+}
+
+/* Hinges and caps: each probe's tokens count by the slope of the objective. */
+static void predict__bits_with_controls__weighted_by_slope(void **state)
+{
+    (void)state;
+    struct err err;
+    struct probe probes[PROBES];
+    byte_probes(probes);
+    struct model *model = simple_model(&shape);
+    struct measure *targets = measure_of(model, probes, PROBES, METRIC_LOGPROB);
+    struct measure *controls = measure_of(model, probes, PROBES, METRIC_LOGPROB);
+    double now[2 * PROBES], before[2 * PROBES], slopes[2 * PROBES];
+    gaps_of(targets, now);
+    gaps_of(controls, now + PROBES);
+    memcpy(before, now, sizeof now);
+    before[PROBES] += 1;     /* lost since */
+    before[PROBES + 1] -= 1; /* gained since */
+    struct judge judge = {before, PROBES, PROBES, 3, FITNESS_MEAN, now[2], HUGE_VAL};
+    for (size_t i = 0; i < PROBES; i++) {
+        slopes[i] = now[i] < now[2] ? 0.2 : now[i] > now[2] ? 0 : 0.1;
+        slopes[PROBES + i] = i == 0 ? 0.6 : i == 1 ? 0 : 0.3;
+    }
+    struct all_shown all = {0};
+    const struct measure *measures[] = {targets, controls};
+    struct slope *slope = slope_new(model, measures, 2, 1, &err);
+    t_ok(slope && slope_run(slope, keep, &all, NULL, &err), &err);
+    struct bits_checked checked = {.all = &all, .slopes = slopes,
+                                   .groups = x_new(1 << 16, sizeof(double))};
+    rng_seed(&checked.rng, 13);
+    run_predict(model, targets, controls, GRANULARITY_BIT, &judge, now, take_bits, &checked);
+    assert_int_equal(checked.matrix, 14);
+    free(checked.groups);
+    forget(&all);
+    slope_free(slope);
+    measure_free(targets);
+    measure_free(controls);
+    model_free(model);
+}
+
 /* ---- threads, cancelling, refusing ----------------------------------------------------- */
 
 static void add_change(void *user, const struct predicted *predicted)
 {
     uint64_t *hash = user;
-    for (size_t i = 0; i < (size_t)predicted->rows * predicted->per_row; i++) {
+    for (size_t i = 0; i < (size_t)predicted->count * predicted->per_row; i++) {
         uint64_t bits = 0;
         memcpy(&bits, &predicted->change[i], sizeof bits);
         *hash = rng_mix(*hash ^ bits);
@@ -379,6 +577,17 @@ static void judge__caps_and_hinge__by_hand(void **state)
     assert_true(fabs(judge_fitness(&judge, now) - (1.5 / 2 - 2 * 1.25 / 2)) < 1e-15);
     judge.fitness = FITNESS_MIN;
     assert_true(fabs(judge_fitness(&judge, now) - (0.5 - 1.25)) < 1e-15);
+    double slope[4]; /* the first target alone is the smallest gain, and above its cap */
+    judge_slope(&judge, now, slope);
+    assert_true(slope[0] == 0 && slope[1] == 0 && slope[2] == 1 && slope[3] == 1);
+    judge.fitness = FITNESS_MEAN;
+    judge_slope(&judge, now, slope);
+    assert_true(slope[0] == 0 && slope[1] == 0.5 && slope[2] == 1 && slope[3] == 1);
+    judge_slope(&judge, before, slope); /* controls: 3 is above its cap, 1 where it was */
+    assert_true(slope[0] == 0.5 && slope[1] == 0.5 && slope[2] == 0 && slope[3] == 0.5);
+    judge.fitness = FITNESS_MIN; /* both gained nothing */
+    judge_slope(&judge, before, slope);
+    assert_true(slope[0] == 0.5 && slope[1] == 0.5);
     judge.target_cap = judge.control_cap = HUGE_VAL;
     assert_true(fabs(judge_fitness(&judge, now) - (1 - 2.75)) < 1e-15);
     assert_true(fabs(logits_soft_min(1, 1, 0.3) - (1 - 0.3 * log(2))) < 1e-15);
@@ -390,6 +599,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slope__every_metric__what_single_bits_do),
         cmocka_unit_test(predict__rows_and_groups__as_computed_slowly),
+        cmocka_unit_test(predict__bits__by_formula_by_groups_and_measured),
+        cmocka_unit_test(predict__bits_with_controls__weighted_by_slope),
         cmocka_unit_test(predict__any_threads__same_bits),
         cmocka_unit_test(best__random_offers__as_sorted),
         cmocka_unit_test(judge__caps_and_hinge__by_hand),
