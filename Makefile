@@ -13,7 +13,7 @@ PREFIX  ?= /usr/local
 # ---- what it is made of -----------------------------------------------------
 
 SOURCES := $(sort $(wildcard src/*.c src/*/*.c engine/*.c engine/*/*.c patches/*.c probes/*.c \
-             ui/*.c))
+             probes/*/*.c ui/*.c))
 TESTS   := $(sort $(wildcard tests/unit/test_*.c tests/cli/test_*.c))
 TOOLS   := $(sort $(filter-out tests/unit/test_%,$(wildcard tests/*.c tests/unit/*.c)) \
              $(filter-out tests/cli/test_%,$(wildcard tests/cli/*.c)))

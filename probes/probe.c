@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probes/maker/maker.h"
 #include "probes/probe_int.h"
 #include "src/base/buf.h"
 #include "src/base/json_field.h"
@@ -282,7 +283,7 @@ static bool refuse_unknown(const char *name, struct err *err)
     for (const char *const *builtin = probe_set_builtin_names(); *builtin; builtin++)
         buf_add_format(&known, "%s%s", known.len ? ", " : "", *builtin);
     (void)err_set(err, ERR_USAGE, "there is no built-in probe set '%.60s', expected one of %s, "
-                  "or a path with / or .", name, known.data);
+                  "gen:FAMILY, or a path with / or .", name, known.data);
     buf_free(&known);
     return false;
 }
@@ -291,6 +292,8 @@ static struct probe_set *load_one(const char *name, struct err *err)
 {
     const char *text = NULL;
     size_t len = 0;
+    if (maker_is_spec(name))
+        return maker_load(name, err);
     if (strpbrk(name, "/."))
         return set_of_root(json_read(name, err), name, err);
     if (probe_builtin_text(name, &text, &len))

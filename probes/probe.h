@@ -30,9 +30,9 @@ struct probe_set {
     size_t count;
 };
 
-/* spec is a comma-separated list of built-in names and paths; several sets are
- * joined into one, each probe keeping its set's name.  A name with '/' or '.'
- * is a path. */
+/* spec is a comma-separated list of built-in names, generated sets (maker/maker.h) and
+ * paths; several sets are joined into one, each probe keeping its set's name.  A name that
+ * begins with "gen:" is generated, else one with '/' or '.' is a path. */
 struct probe_set *probe_set_load(const char *spec, struct err *err);
 struct probe_set *probe_set_parse(const char *text, size_t len, const char *name, struct err *err);
 void probe_set_free(struct probe_set *set);

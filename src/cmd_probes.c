@@ -8,6 +8,7 @@
 #include "src/base/file.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
+#include "src/maker/make_probes.h"
 #include "src/task/probes_from_task.h"
 
 extern const struct command command_probes;
@@ -266,6 +267,9 @@ static const struct {
 } actions[] = {
     {"list", "list", 1, run_list},
     {"show", "show SET", 2, run_show},
+    {"families", "families", 1, families_run},
+    {"make", "make FAMILY [--count N] [--seed N] [--split heldout] [-o FILE.jsonl]", 2,
+     make_probes_run},
     {"from-task", "from-task MODEL FILE.jsonl -o SET.json", 3, run_from_task},
 };
 
@@ -281,12 +285,15 @@ static int run(struct arguments *arguments, struct err *err)
                       arguments_positional_count(arguments), actions[i].usage);
         return cli_fail(err);
     }
-    (void)err_set(err, ERR_USAGE, "unknown action '%s', expected list, show or from-task", action);
+    (void)err_set(err, ERR_USAGE,
+                  "unknown action '%s', expected list, show, families, make or from-task", action);
     return cli_fail(err);
 }
 
 static const struct option_spec options[] = {
-    {"output", 'o', "SET.json", "from-task: the targets"},
+    {"output", 'o', "SET", "from-task: the targets, SET.json; make: SET.json or SET.jsonl "
+                           "(standard output)"},
+    MAKE_PROBES_OPTIONS,
     {"controls", 0, "SET.json", "from-task: the controls (not written)"},
     {"results", 0, "RESULTS", "from-task: as task -o has written it, or will be gone on with"},
     TASK_OPTIONS,
@@ -295,14 +302,18 @@ static const struct option_spec options[] = {
 
 const struct command command_probes = {
     .name = "probes",
-    .synopsis = "list | show SET | from-task MODEL FILE.jsonl -o SET.json [--controls SET.json]",
-    .summary = "List and show probe sets, or make them from a task",
-    .details = "show --json prints a set as a probe file.  from-task puts a task's questions to\n"
+    .synopsis = "list | show SET | families | make FAMILY [--count N] [-o SET.jsonl] | "
+                "from-task MODEL FILE.jsonl -o SET.json [--controls SET.json]",
+    .summary = "List and show probe sets, or make them from templates or a task",
+    .details = "show --json prints a set as a probe file.  make writes further probes of a family\n"
+               "(families lists them), the same for the same seed; where a set is named they go\n"
+               "by gen:FAMILY[:N[:SEED[:train|heldout]]].  None has a prompt of nano-heldout or\n"
+               "calculus-heldout.  from-task puts a task's questions to\n"
                "the model (see task; without a chat template, which a probe cannot have) and\n"
                "makes targets of what it gets wrong, with what it said as the wrong answer, and\n"
                "controls of what it gets right, with another item's answer as the wrong one.\n"
                "Each is asked again as a probe and left out if the verdict is another.  Exit\n"
-               "status 1: there are no targets.",
+               "status 1: there are no targets, or not so many probes of a family.",
     .options = options,
     .positional_min = 1,
     .positional_max = 3,

@@ -127,16 +127,90 @@ static void probes__list_and_show__sets(void **state)
     run_free(run);
 }
 
+static void probes__families__have_an_example(void **state)
+{
+    (void)state;
+    struct run *run = run_ok("probes", "families", "--json", NULL);
+    json_t *out = run_json(run);
+    assert_true(json_array_size(out) >= 7);
+    for (size_t i = 0; i < json_array_size(out); i++) {
+        const json_t *family = json_array_get(out, i);
+        const json_t *example = look(family, "example", JSON_OBJECT);
+        assert_string_equal(look_text(example, "category"), look_text(family, "name"));
+        assert_true(strlen(look_text(family, "what")) > 5);
+    }
+    json_decref(out);
+    run_free(run);
+    run = run_ok("probes", "families", NULL);
+    run_expect_out(run, "\nsecond_deriv  second derivatives of polynomials");
+    run_free(run);
+}
+
+/* What is written is what the spec names, as lines and as a set. */
+static void probes__make__the_set_of_the_spec(void **state)
+{
+    (void)state;
+    const char *paths[] = {run_path("gen.jsonl"), run_path("gen.json")};
+    struct run *shown = run_ok("probes", "show", "gen:trig:30:4", "--json", NULL);
+    json_t *spec = run_json(shown);
+    assert_int_equal(json_array_size(spec), 30);
+    for (size_t i = 0; i < 2; i++) {
+        run_free(run_ok("probes", "make", "trig", "--count", "30", "--seed", "4", "-o", paths[i],
+                        NULL));
+        struct run *run = run_ok("probes", "show", paths[i], "--json", NULL);
+        json_t *read = run_json(run);
+        assert_true(json_equal(read, spec));
+        json_decref(read);
+        run_free(run);
+    }
+    struct run *run = run_ok("probes", "make", "trig", "--count", "30", "--seed", "4", NULL);
+    json_t *lines = run_json_lines(run);
+    assert_true(json_equal(lines, spec));
+    json_decref(lines);
+    json_decref(spec);
+    run_free(run);
+    run_free(shown);
+}
+
+static void probes__make_more_than_there_are__all_and_no(void **state)
+{
+    (void)state;
+    const char *path = run_path("all.jsonl");
+    struct run *run = run_bankai(NULL, "probes", "make", "trig", "--count", "5000", "-o", path,
+                                 "--json", NULL);
+    run_expect_status(run, 1);
+    run_expect_err(run, "different prompts on this side");
+    json_t *out = run_json(run);
+    json_int_t made = look_int(out, "probes");
+    assert_int_equal(look_int(out, "asked"), 5000);
+    assert_true(made > 100 && made < 5000);
+    json_decref(out);
+    run_free(run);
+    run = run_ok("probes", "show", path, "--json", NULL);
+    out = run_json(run);
+    assert_int_equal(json_array_size(out), made);
+    json_decref(out);
+    run_free(run);
+}
+
 static void probes__bad_calls__refused(void **state)
 {
     (void)state;
-    run_refused("usage", "unknown action 'x', expected list, show or from-task", "probes", "x",
-                NULL);
+    run_refused("usage", "unknown action 'x', expected list, show, families, make or from-task",
+                "probes", "x", NULL);
     run_refused("usage", "found 1 arguments, expected: bankai probes show SET", "probes", "show",
                 NULL);
     run_refused("usage", "found 2 arguments, expected: bankai probes list", "probes", "list", "a",
                 NULL);
     run_refused("usage", "there is no built-in probe set 'nix'", "probes", "show", "nix", NULL);
+    run_refused("usage", "gen:trig:0: the number of probes is '0', expected a whole number",
+                "probes", "show", "math,gen:trig:0", NULL);
+    run_refused("range", "gen:prime:9999:1:train: prime has only ", "eval", "nano", "--probes",
+                "gen:prime:9999", NULL);
+    run_refused("usage", "there is no family 'x', expected one of poly_deriv", "probes", "make",
+                "x", NULL);
+    run_refused("usage", "--split: 'both' is unknown, expected train or heldout", "probes", "make",
+                "trig", "--split", "both", NULL);
     run_refused("usage", "no output given, expected -o SET.json", "probes", "from-task", "nano",
                 run_write_text("task.jsonl", task), NULL);
     const char *path = run_write_text("task.jsonl", task), *both = run_path("both.json");
@@ -163,6 +237,9 @@ int main(void)
         cmocka_unit_test(probes__from_task__targets_and_controls_by_hand),
         cmocka_unit_test(probes__from_task_without_failures__no_and_no_file),
         cmocka_unit_test(probes__list_and_show__sets),
+        cmocka_unit_test(probes__families__have_an_example),
+        cmocka_unit_test(probes__make__the_set_of_the_spec),
+        cmocka_unit_test(probes__make_more_than_there_are__all_and_no),
         cmocka_unit_test(probes__bad_calls__refused),
     };
     return cmocka_run_group_tests_name("probes", tests, NULL, NULL);

@@ -177,7 +177,8 @@ static void probe_set_load__bad_specs__refused(void **state)
         {"math,,code", "the list of probe sets has an empty name"},
         {"maths",
          "there is no built-in probe set 'maths', expected one of math, code, knowledge, "
-         "calculus-train, calculus-heldout, nano-train, nano-heldout, or a path with / or ."},
+         "calculus-train, calculus-heldout, nano-train, nano-heldout, "
+         "gen:FAMILY, or a path with / or ."},
         {"math,code,math", "there are two probe sets named 'math', expected one"},
         {"math,probes/sets/math.json", "there are two probe sets named 'math', expected one"},
         {"./no-such-file", "cannot open: No such file or directory"},
