@@ -67,8 +67,9 @@ const struct command command_search = {
     .synopsis = "MODEL --target SET --control SET [--heldout SET] [-s SESSION] -o PATCH",
     .summary = "Search for row flips that help the targets",
     .details = "Rows are drawn by their mean scale, flipped, measured, and kept if the fitness\n"
-               "rises.  With --method guided candidates come in the order of what one backward\n"
-               "pass promises instead, of all layers and projections (no seed has a say).  A\n"
+               "rises; with --order attribution they come in the order of what one backward\n"
+               "pass before the search promises.  With --method guided the pass is repeated as\n"
+               "flips are accepted, over all layers and projections (no seed has a say).  A\n"
                "candidate is measured from its own layer on, and no further than its targets\n"
                "allow; --plain-eval computes everything, for comparison.  Every accepted flip is\n"
                "in the patch file before it is printed.  With -s every step is in a session\n"

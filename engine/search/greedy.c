@@ -5,6 +5,9 @@
  *
  * Which row is drawn depends on the seed and on how many were drawn, not on what became of
  * them: drawing as many again leaves the same random numbers and the same rows.
+ *
+ * With order ORDER_ATTRIBUTION rows are not drawn but sorted once, by what a backward pass
+ * through the model without flips predicts: whoever goes on with a search sorts them again.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,8 +18,12 @@
 enum { WEIGHT_BITS_MAX = 36 };
 
 struct greedy {
+    int32_t *layers;
+    size_t layer_count;
     struct flip *rows;
     size_t row_count;
+    bool sorts, sorted; /* by attribution; then no rows are drawn, but the next is: */
+    size_t at;
     struct draw *draw;
     struct rng rng, rng_before; /* the newest draw */
     size_t drawn;               /* by it: index in rows */
@@ -36,13 +43,12 @@ static void add_rows(struct greedy *greedy, const struct model *model, int32_t l
             (struct flip){layer, proj, row, FLIP_WHOLE_ROW, {0, 0}};
 }
 
-static void collect(struct greedy *greedy, const struct model *model, uint32_t projs,
-                    const int32_t *layers, size_t layer_count)
+static void collect(struct greedy *greedy, const struct model *model, uint32_t projs)
 {
-    for (size_t i = 0; i < layer_count; i++)
+    for (size_t i = 0; i < greedy->layer_count; i++)
         for (int proj = 0; proj < PROJ_LAYER_COUNT; proj++)
             if (projs >> proj & 1)
-                add_rows(greedy, model, layers[i], (enum proj)proj);
+                add_rows(greedy, model, greedy->layers[i], (enum proj)proj);
     bool embed = projs >> PROJ_EMBED & 1;
     bool head = projs >> PROJ_HEAD & 1;
     if (embed || (head && model_shape(model)->tied)) /* tied: the same rows */
@@ -79,6 +85,7 @@ static void greedy_free(struct search *search)
     struct greedy *greedy = search->plan;
     draw_free(greedy->draw);
     free(greedy->rows);
+    free(greedy->layers);
     free(greedy);
 }
 
@@ -89,15 +96,85 @@ static bool greedy_begin(struct search *search, const struct search_options *opt
     struct greedy *greedy = search->plan = x_new(1, sizeof *greedy);
     size_t room = model_shape(model)->layers;
     room = room > options->layer_count ? room : options->layer_count;
-    int32_t *layers = x_new(room, sizeof *layers);
-    size_t layer_count = search_layers(model, options, layers);
-    collect(greedy, model, options->projs, layers, layer_count);
-    free(layers);
+    greedy->sorts = options->order == ORDER_ATTRIBUTION;
+    if (greedy->sorts && options->projs >> PROJ_LAYER_COUNT)
+        return err_set(err, ERR_USAGE, "nothing is predicted of embed and head, expected --order "
+                                       "attribution with q, k, v, o, gate, up, down");
+    greedy->layers = x_new(room, sizeof *greedy->layers);
+    greedy->layer_count = search_layers(model, options, greedy->layers);
+    collect(greedy, model, options->projs);
     if (greedy->row_count == 0)
         return err_set(err, ERR_USAGE, "no layers or projections are left to draw rows from");
     greedy->draw = draw_of(model, greedy);
     rng_seed(&greedy->rng, options->seed);
     return true;
+}
+
+/* ---- by attribution --------------------------------------------------------------- */
+
+static void offer(void *user, const struct predicted *predicted)
+{
+    struct best *best = user;
+    for (uint32_t row = 0; row < predicted->count; row++) {
+        struct promise promise = {predicted_flip(predicted, row), predicted->change[row]};
+        best_offer(best, &promise);
+    }
+}
+
+/* Of the model as it was before the search. */
+static bool predict_all(struct search *search, struct best *best, cancel_flag *cancel,
+                        struct err *err)
+{
+    const struct greedy *greedy = search->plan;
+    struct predict_options options = {greedy->layers, greedy->layer_count, search->options.projs,
+                                      GRANULARITY_ROW, search->options.threads};
+    struct judge judge = search_judge_of(search);
+    struct predict *predict =
+        predict_new(search->model, search->targets, search->controls, &options, err);
+    if (!predict)
+        return false;
+    search_flip_all(search, search->accepted, search->accepted_count);
+    bool ok = predict_run(predict, &judge, search->before, offer, best, cancel, err);
+    search_flip_all(search, search->accepted, search->accepted_count);
+    predict_free(predict);
+    return ok;
+}
+
+static bool sort_rows(struct search *search, cancel_flag *cancel, struct err *err)
+{
+    struct greedy *greedy = search->plan;
+    struct best best;
+    best_init(&best, greedy->row_count);
+    greedy->sorted = predict_all(search, &best, cancel, err);
+    if (greedy->sorted) {
+        best_sort(&best);
+        BUG_ON(best.count != greedy->row_count);
+        for (size_t i = 0; i < best.count; i++)
+            greedy->rows[i] = best.heap[i].flip;
+    }
+    best_free(&best);
+    return greedy->sorted;
+}
+
+static enum search_status next_sorted(struct search *search, cancel_flag *cancel,
+                                      struct err *err)
+{
+    struct greedy *greedy = search->plan;
+    if (greedy->at == greedy->row_count)
+        return SEARCH_FINISHED;
+    if (!greedy->sorted && !sort_rows(search, cancel, err))
+        return SEARCH_FAILED;
+    search_add(search, &greedy->rows[greedy->at++]);
+    return SEARCH_TRIED;
+}
+
+static size_t peek_sorted(const struct greedy *greedy, size_t count, struct flip *out)
+{
+    size_t left = greedy->sorted ? greedy->row_count - greedy->at : 0;
+    count = count < left ? count : left;
+    for (size_t i = 0; i < count; i++)
+        out[i] = greedy->rows[greedy->at + i];
+    return count;
 }
 
 /* ---- steps ---------------------------------------------------------------------- */
@@ -106,8 +183,8 @@ static enum search_status greedy_next(struct search *search, cancel_flag *cancel
                                       struct err *err)
 {
     struct greedy *greedy = search->plan;
-    (void)cancel;
-    (void)err;
+    if (greedy->sorts)
+        return next_sorted(search, cancel, err);
     greedy->rng_before = greedy->rng; /* a step that fails can be repeated [S2] */
     if (!draw_next(greedy->draw, &greedy->rng, &greedy->drawn))
         return SEARCH_FINISHED;
@@ -125,6 +202,10 @@ static void greedy_tried(struct search *search, const struct search_try *tried)
 static void greedy_give_up(struct search *search)
 {
     struct greedy *greedy = search->plan;
+    if (greedy->sorts) {
+        greedy->at--;
+        return;
+    }
     draw_return(greedy->draw, greedy->drawn,
                 row_weight(search->model, &greedy->rows[greedy->drawn]));
     greedy->rng = greedy->rng_before;
@@ -141,6 +222,8 @@ static void greedy_untry(struct search *search, const struct search_try *tried)
 static size_t greedy_peek(const struct search *search, size_t count, struct flip *out)
 {
     const struct greedy *greedy = search->plan;
+    if (greedy->sorts)
+        return peek_sorted(greedy, count, out);
     struct rng rng = greedy->rng;
     size_t *items = x_new(count, sizeof *items), drawn = 0;
     while (drawn < count && draw_next(greedy->draw, &rng, &items[drawn]))
@@ -156,7 +239,7 @@ static size_t greedy_peek(const struct search *search, size_t count, struct flip
 static uint64_t greedy_left(const struct search *search)
 {
     const struct greedy *greedy = search->plan;
-    return draw_left(greedy->draw);
+    return greedy->sorts ? greedy->row_count - greedy->at : draw_left(greedy->draw);
 }
 
 static uint64_t greedy_candidates(const struct search *search)
@@ -169,6 +252,10 @@ static bool greedy_resume(struct search *search, const struct search_past *past,
                           struct err *err)
 {
     struct greedy *greedy = search->plan;
+    if (greedy->sorts) {
+        greedy->at = past->tried < greedy->row_count ? (size_t)past->tried : greedy->row_count;
+        return true;
+    }
     for (uint64_t i = 0; i < past->tried; i++)
         if (!draw_next(greedy->draw, &greedy->rng, &greedy->drawn))
             return err_set(err, ERR_MISMATCH,

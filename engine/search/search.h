@@ -6,7 +6,8 @@
  * Method `greedy`, as first published for row flips of 1-bit models:
  *
  *   candidates  rows of the chosen layers and projections, drawn without
- *               replacement, each with probability proportional to its mean |scale|
+ *               replacement, each with probability proportional to its mean |scale|; or,
+ *               with order ORDER_ATTRIBUTION, in the order of what is predicted of them
  *   screening   the two targets with the worst gap before the search are measured
  *               first; if neither is above that gap, the candidate is rejected
  *   fitness     mean gain of the targets (now minus before the search) minus
@@ -59,6 +60,10 @@ bool search_method_knows(enum search_method method, enum granularity granularity
 /* Does going on with it want search_past.tries? */
 bool search_method_replays(enum search_method method);
 
+/* In which greedy tries rows: drawn by their scale, or by what one backward pass before the
+ * search promises, the best first. */
+enum search_order { ORDER_SCALE, ORDER_ATTRIBUTION };
+
 struct search_options {
     enum search_method method;
     enum granularity granularity; /* that the method knows */
@@ -74,6 +79,9 @@ struct search_options {
     uint64_t seed;
     int threads;
     uint64_t keep_bytes; /* of evaluations, to shorten the next; SEARCH_KEEP_DEFAULT */
+    /* Of one method or few: setting.h */
+    int order;         /* enum search_order */
+
     bool early_stop; /* do not measure controls where the targets do not reach the fitness */
     bool plain;      /* flip in place and compute everything: the same, slower */
 };

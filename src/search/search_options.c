@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/search/setting.h"
 #include "src/base/buf.h"
 #include "src/base/num.h"
 #include "src/cli/metric_option.h"
@@ -147,6 +148,49 @@ static bool read_numbers(const struct arguments *arguments, struct search_option
     return true;
 }
 
+static bool refuse_setting(const struct setting *setting, const char *given, struct err *err)
+{
+    struct buf choices = {0};
+    setting_choices(setting, &choices);
+    (void)err_set(err, ERR_USAGE, "--%s: '%s' is unknown, expected %s", setting->name, given,
+                  choices.data);
+    buf_free(&choices);
+    return false;
+}
+
+static bool read_setting(const struct arguments *arguments, const struct setting *setting,
+                         struct search_options *options, struct err *err)
+{
+    const char *given = arguments_text(arguments, setting->name, NULL);
+    double value = setting_get(setting, options);
+    int64_t count = 0;
+    if (!given)
+        return true;
+    if (!setting_applies(setting, options))
+        return err_set(err, ERR_USAGE, "method %s has no --%s",
+                       search_method_name(options->method), setting->name);
+    if (setting->kind == SETTING_WORD && (value = setting_word(setting, given)) < 0)
+        return refuse_setting(setting, given, err);
+    if (setting->kind == SETTING_NUMBER &&
+        !arguments_double(arguments, setting->name, setting->min, setting->max, 0, &value, err))
+        return false;
+    if (setting->kind == SETTING_COUNT &&
+        !arguments_int(arguments, setting->name, (int64_t)setting->min, (int64_t)setting->max, 0,
+                       &count, err))
+        return false;
+    setting_set(setting, options, setting->kind == SETTING_COUNT ? (double)count : value);
+    return true;
+}
+
+static bool read_settings(const struct arguments *arguments, struct search_options *options,
+                          struct err *err)
+{
+    for (size_t i = 0; i < search_setting_count; i++)
+        if (!read_setting(arguments, &search_settings[i], options, err))
+            return false;
+    return true;
+}
+
 bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH_LAYERS_MAX],
                         size_t *count, struct err *err)
 {
@@ -161,6 +205,7 @@ bool search_options_read(const struct arguments *arguments, struct search_option
     options->layer_count = 0;
     options->layers = list ? layers : NULL;
     return read_words(arguments, options, err) && read_numbers(arguments, options, err) &&
+           read_settings(arguments, options, err) &&
            parse_layers(list, layers, &options->layer_count, err);
 }
 
@@ -186,5 +231,10 @@ bool search_options_leave_session(const struct arguments *arguments, struct err 
             return err_set(err, ERR_USAGE,
                            "--%s is decided by the session, expected it only for a new one",
                            decided[i]);
+    for (size_t i = 0; i < search_setting_count; i++)
+        if (arguments_has(arguments, search_settings[i].name))
+            return err_set(err, ERR_USAGE,
+                           "--%s is decided by the session, expected it only for a new one",
+                           search_settings[i].name);
     return true;
 }

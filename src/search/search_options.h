@@ -35,6 +35,8 @@ enum {
     {"method", 0, "M",                                                                        \
      "greedy (default), as first published, or guided: by what one backward pass promises"},  \
     {"granularity", 0, "G", "of guided: row (default) or group of 128 weights"},              \
+    {"order", 0, "O",                                                                         \
+     "of greedy: scale (default), drawn by it; attribution: best predicted row first"},       \
     {"layers", 0, "LIST",                                                                     \
      "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \
     {"proj", 0, "LIST",                                                                       \

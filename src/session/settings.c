@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/json_field.h"
+#include "engine/search/setting.h"
 #include "src/session/journal.h"
 
 /* ---- to JSON --------------------------------------------------------------------- */
@@ -28,6 +29,25 @@ static json_t *projs_json(uint32_t projs)
     return array;
 }
 
+static json_t *setting_json(const struct setting *setting, const struct search_options *options)
+{
+    double value = setting_get(setting, options);
+    switch (setting->kind) {
+    case SETTING_COUNT: return json_integer((json_int_t)value);
+    case SETTING_NUMBER: return json_real(value);
+    case SETTING_WORD: return json_string(setting->words[(int)value]);
+    }
+    return NULL;
+}
+
+static void add_settings(json_t *object, const struct search_options *options)
+{
+    for (size_t i = 0; i < search_setting_count; i++)
+        if (setting_applies(&search_settings[i], options))
+            (void)json_object_set_new(object, search_settings[i].name,
+                                      setting_json(&search_settings[i], options));
+}
+
 json_t *journal_settings(const struct search_options *options)
 {
     json_t *object = json_object();
@@ -49,6 +69,7 @@ json_t *journal_settings(const struct search_options *options)
     (void)json_object_set_new(object, "control_metric",
                               json_string(metric_name(search_control_metric(options))));
     (void)json_object_set_new(object, "seed", json_integer((json_int_t)options->seed));
+    add_settings(object, options);
     return object;
 }
 
@@ -143,6 +164,46 @@ static bool read_iterations(const json_t *settings, struct search_options *optio
     return true;
 }
 
+/* A number in its range or one of the words; *out is what stands for it. */
+static bool setting_value(const struct setting *setting, const json_t *value, double *out)
+{
+    if (setting->kind == SETTING_WORD) {
+        int word = json_is_string(value) ? setting_word(setting, json_string_value(value)) : -1;
+        *out = word;
+        return word >= 0;
+    }
+    *out = json_number_value(value);
+    return (setting->kind == SETTING_COUNT ? json_is_integer(value) : json_is_number(value)) &&
+           *out >= setting->min && *out <= setting->max;
+}
+
+static bool read_setting(const struct setting *setting, const json_t *settings,
+                         struct search_options *options, struct err *err)
+{
+    const json_t *value = json_object_get(settings, setting->name);
+    struct buf choices = {0};
+    double number = setting->absent;
+    bool ok = !value || setting_value(setting, value, &number);
+    if (ok) {
+        setting_set(setting, options, number);
+        return true;
+    }
+    setting_choices(setting, &choices);
+    (void)json_refuse(value, "settings", setting->name, choices.data, err);
+    buf_free(&choices);
+    return false;
+}
+
+static bool read_settings(const json_t *settings, struct search_options *options,
+                          struct err *err)
+{
+    for (size_t i = 0; i < search_setting_count; i++)
+        if (setting_applies(&search_settings[i], options) &&
+            !read_setting(&search_settings[i], settings, options, err))
+            return false;
+    return true;
+}
+
 bool journal_options(const json_t *settings, struct search_options *options,
                      int32_t layers[SESSION_LAYERS_MAX], struct err *err)
 {
@@ -150,7 +211,7 @@ bool journal_options(const json_t *settings, struct search_options *options,
     const json_t *penalty = json_object_get(settings, "penalty");
     if (!read_layers(settings, options, layers, err) || !read_projs(settings, options, err) ||
         !read_words(settings, options, err) || !read_granularity(settings, options, err) ||
-        !read_iterations(settings, options, err) ||
+        !read_iterations(settings, options, err) || !read_settings(settings, options, err) ||
         !json_field_int(settings, "settings", "seed", 0, INT64_MAX, &seed, err))
         return false;
     if (!json_is_number(penalty) || !(json_number_value(penalty) >= 0))

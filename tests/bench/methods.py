@@ -19,11 +19,13 @@ PROBES = ["--target", "calculus-train", "--control", "math,code,knowledge",
 GUIDED = ["--method", "guided"]
 RUNS = [
     *((f"greedy, gap, seed {seed}", ["--seed", str(seed)]) for seed in (6, 42, 1)),
+    ("greedy, gap, `--order attribution`", ["--order", "attribution"]),
     ("guided rows, gap", GUIDED),
     ("guided rows of gate and up, gap", GUIDED + ["--proj", "gate,up"]),
     ("guided groups, gap", GUIDED + ["--granularity", "group"]),
     *((f"greedy, margin, seed {seed}", ["--objective", "margin", "--seed", str(seed)])
       for seed in (6, 42, 1)),
+    ("greedy, margin, `--order attribution`", ["--objective", "margin", "--order", "attribution"]),
     ("guided rows, margin", GUIDED + ["--objective", "margin"]),
     ("guided rows of gate and up, margin",
      GUIDED + ["--objective", "margin", "--proj", "gate,up"]),

@@ -52,6 +52,35 @@ static void guided__stopped_and_resumed__as_never_stopped(void **state)
     run_free(all);
 }
 
+static void greedy__by_attribution__stopped_and_resumed(void **state)
+{
+    (void)state;
+    const char *session = kept_path("o.session"), *parts = kept_path("o-parts.json");
+    const char *whole = kept_path("o-whole.json");
+    struct run *first = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
+                               "math", "--order", "attribution", "--iters", "9", "-s", session,
+                               "-o", parts, "--json", NULL);
+    struct run *rest = run_ok("search", "-s", session, "--iters", "20", "-o", parts, "--json",
+                              NULL);
+    struct run *all = run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+                             "--order", "attribution", "--iters", "20", "-o", whole, "--json",
+                             NULL);
+    json_t *a = end_of(rest), *b = end_of(all);
+    assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
+    assert_true(json_array_size(json_object_get(b, "flips")) >= 5);
+    json_decref(a);
+    json_decref(b);
+    run_free(first);
+    run_free(rest);
+    run_free(all);
+    run_refused("usage", "is decided by the session", "search", "-s", session, "--order", "scale",
+                NULL);
+    run_refused("usage", "method guided has no --order", "search", "nano", "--target", "math",
+                "--method", "guided", "--order", "scale", NULL);
+    run_refused("usage", "expected scale or attribution", "search", "nano", "--target", "math",
+                "--order", "x", NULL);
+}
+
 static void guided__few_candidates__more_than_greedy_of_many(void **state)
 {
     (void)state;
@@ -88,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(guided__stopped_and_resumed__as_never_stopped),
+        cmocka_unit_test(greedy__by_attribution__stopped_and_resumed),
         cmocka_unit_test(guided__few_candidates__more_than_greedy_of_many),
         cmocka_unit_test(guided__bad_words__refused),
     };

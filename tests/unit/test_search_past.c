@@ -2,6 +2,7 @@
  *
  * A search that is stopped and resumed is, to the bit, one that never stopped [S1].
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "engine/search/search.h"
@@ -116,6 +117,101 @@ static void search_resume__after_every_step__as_never_stopped(void **state)
     resume_after_every_step(options);
 }
 
+static void search_resume__by_attribution__as_never_stopped(void **state)
+{
+    (void)state;
+    struct search_options options = search_default_options();
+    options.order = ORDER_ATTRIBUTION;
+    resume_after_every_step(options);
+    options.metric = METRIC_SOFT_MARGIN;
+    resume_after_every_step(options);
+}
+
+struct promised {
+    struct flip flips[1000];
+    double change[1000];
+    size_t count;
+};
+
+static void take_promises(void *user, const struct predicted *predicted)
+{
+    struct promised *all = user;
+    for (uint32_t row = 0; row < predicted->count; row++) {
+        all->flips[all->count] = predicted_flip(predicted, row);
+        all->change[all->count++] = predicted->change[row];
+    }
+}
+
+/* What is predicted of the model before the search, asked of it here. */
+static void predict_here(struct model *model, struct search *search, struct promised *out)
+{
+    struct err err;
+    static const int32_t layers[] = {0, 1};
+    struct predict_options options = {layers, 2, 1u << PROJ_UP, GRANULARITY_ROW, 1};
+    struct measure_options measured = {.metric = METRIC_SEQ_LOGPROB, .threads = 1};
+    const struct probe *list[PROBES];
+    for (size_t i = 0; i < PROBES; i++)
+        list[i] = &probes[i];
+    struct measure *parts[] = {measure_new(model, list, TARGETS, &measured, &err),
+                               measure_new(model, list + TARGETS, CONTROLS, &measured, &err)};
+    struct predict *predict = predict_new(model, parts[0], parts[1], &options, &err);
+    const double *before = search_gaps_before(search);
+    struct judge judge = {
+        .before = before, .target_count = TARGETS, .control_count = CONTROLS, .penalty = 2,
+        .target_cap = HUGE_VAL, .control_cap = HUGE_VAL,
+    };
+    t_ok(predict_run(predict, &judge, before, take_promises, out, NULL, &err), &err);
+    predict_free(predict);
+    measure_free(parts[0]);
+    measure_free(parts[1]);
+}
+
+static double promise_of(const struct promised *all, const struct flip *flip)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (flip_equal(&all->flips[i], flip))
+            return all->change[i];
+    fail_msg("a row that was not predicted");
+    return 0;
+}
+
+static void search_step__by_attribution__best_first_and_each_once(void **state)
+{
+    (void)state;
+    struct err err;
+    static struct promised all;
+    struct search_options options = search_default_options();
+    options.order = ORDER_ATTRIBUTION;
+    options.projs = 1u << PROJ_UP;
+    options.iterations = UINT64_MAX;
+    struct model *model = simple_model(&tiny_default);
+    struct search *search = search_new(model, &targets, &controls, &options, NULL, &err);
+    t_ok(search != NULL, &err);
+    all.count = 0;
+    predict_here(model, search, &all);
+    assert_int_equal(search_candidates(search), all.count);
+    struct search_try tried;
+    double last = HUGE_VAL;
+    size_t count = 0;
+    for (; search_step(search, &tried, NULL, &err) == SEARCH_TRIED; count++) {
+        double promise = promise_of(&all, &tried.flip);
+        assert_true(promise <= last);
+        last = promise;
+        if (count == 3) { /* as if it had not been */
+            struct flip first = tried.flip, undone;
+            if (tried.accepted)
+                assert_true(search_undo(search, &undone));
+            search_untry(search);
+            assert_int_equal(search_step(search, &tried, NULL, &err), SEARCH_TRIED);
+            assert_true(flip_equal(&tried.flip, &first));
+        }
+    }
+    assert_int_equal(count, all.count);
+    assert_int_equal(search_left(search), 0);
+    search_free(search);
+    model_free(model);
+}
+
 static void search__margin_and_kl__plain_evaluation_and_threads_change_nothing(void **state)
 {
     (void)state;
@@ -225,6 +321,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_resume__after_every_step__as_never_stopped),
+        cmocka_unit_test(search_resume__by_attribution__as_never_stopped),
+        cmocka_unit_test(search_step__by_attribution__best_first_and_each_once),
         cmocka_unit_test(search__margin_and_kl__plain_evaluation_and_threads_change_nothing),
         cmocka_unit_test(search_redo__after_undo__same_gaps_and_bytes),
         cmocka_unit_test(search_redo__last_candidate__accepted_again),
