@@ -21,6 +21,23 @@ enum role { ROLE_TARGET, ROLE_CONTROL, ROLE_HELDOUT };
 
 enum row_mark { ROW_TRIED = 1, ROW_REJECTED = 2, ROW_ACCEPTED = 4 /* on now */ };
 
+/* What the map's colours say. */
+enum map_colour {
+    MAP_SCALE,      /* mean |scale| */
+    MAP_PREDICTED,  /* change of the fitness that a flip promises; cells: the best row */
+    MAP_IMPACT,     /* its size, whichever way */
+    MAP_MEASURED,   /* what was measured, if it was; cells: the best */
+    MAP_DIFFERENCE, /* measured minus predicted, of the same flips; cells: the mean */
+    MAP_COLOUR_COUNT,
+};
+
+/* What a flip of a row (or of one of its groups) did when it was measured last. */
+struct row_measured {
+    float effect;  /* on the fitness, NAN: it was not */
+    int32_t group; /* or FLIP_WHOLE_ROW */
+    int64_t step;  /* of the session, whose flips were on; -1: not known */
+};
+
 /* One matrix of the map. */
 struct map_matrix {
     int32_t layer;
@@ -30,6 +47,11 @@ struct map_matrix {
     float low, high, average; /* of mean */
     uint8_t *marks; /* [rows] enum row_mark bits */
     uint32_t tried, accepted, rejected; /* rows with that mark */
+    const struct predicted_matrix *predicted; /* of map.predictions, or NULL */
+    struct row_measured *measured; /* [rows], NULL: none was */
+    uint32_t measured_count, compared; /* rows that were; that can be compared */
+    float measured_most;    /* of them */
+    float difference;       /* mean of those compared */
 };
 
 struct map_state {
@@ -40,6 +62,21 @@ struct map_state {
     int column;         /* cursor: 0 .. 6, or 0 .. 1 in the last row */
     bool zoomed;        /* into the matrix under the cursor */
     uint32_t row;       /* cursor in the matrix */
+    enum map_colour colour;
+    enum granularity granularity;    /* of the next predictions */
+    struct predictions *predictions; /* NULL until they are made */
+    struct flip *flips; /* [flip_count] that were on when they were */
+    size_t flip_count;
+    size_t best;        /* cursor in the list of the best */
+};
+
+/* All that is known of flipping a row or a group. */
+struct flip_known {
+    double predicted;     /* NAN: it was not */
+    uint64_t rank;        /* of its row among all rows, from 1 */
+    double measured;      /* NAN: it was not */
+    bool measured_before; /* with other flips than are on now */
+    double difference;    /* NAN: they are not of the same flips */
 };
 
 struct answer {
@@ -101,6 +138,7 @@ struct search_state {
     struct flip *next; /* next candidates, best guess of the draw */
     float *next_scales;
     size_t next_count;
+    bool small; /* what is cheap to know need not be asked for */
     bool has_last;
     struct event_tried last; /* gaps not kept here: see probe_state.candidate */
     size_t last_flips;       /* accepted flips it was tried with, SIZE_MAX: others than now */
@@ -143,7 +181,7 @@ struct diff_state {
 };
 
 /* A list over the views, which has the keys while it is open. */
-enum overlay { OVERLAY_NONE, OVERLAY_PATCHES, OVERLAY_DIFF };
+enum overlay { OVERLAY_NONE, OVERLAY_PATCHES, OVERLAY_DIFF, OVERLAY_BEST };
 
 enum view_id { VIEW_MAP, VIEW_SEARCH, VIEW_PROBES, VIEW_COMPARE, VIEW_COUNT };
 
@@ -238,6 +276,13 @@ struct map_matrix *app_matrix(struct app *app, int32_t layer, enum proj proj); /
 struct map_matrix *app_matrix_at_cursor(struct app *app);
 /* The flip of the row under the map's cursor (zoomed), else false. */
 bool app_row_at_cursor(struct app *app, struct flip *flip);
+/* What a hand flips there: that row or, where the map shows groups, the best of them. */
+bool app_unit_at_cursor(struct app *app, struct flip *flip);
+/* All that is known of a flip. */
+struct flip_known app_known(struct app *app, const struct flip *flip);
+/* How many flips are on that were not when the predictions were made, or the other way
+ * round; 0: they hold. */
+size_t app_predictions_age(const struct app *app);
 /* Rows of the matrix with a larger mean scale. */
 uint32_t app_row_rank(const struct map_matrix *matrix, uint32_t row);
 struct probe_state *app_selected_probe(struct app *app); /* or NULL */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ui/command_int.h"
+#include "ui/view_int.h"
 
 struct found {
     char **items; /* [count], one more for the NULL at the end */
@@ -188,6 +189,12 @@ static void add_patch_words(struct found *found, const char *line)
         add_words(found, command_patch_words);
 }
 
+/* Behind `colour` what the colours may say. */
+static void add_map_words(struct found *found, const char *line)
+{
+    add_words(found, strstr(line, "colour ") ? map_colour_names : command_map_words);
+}
+
 static void add_arguments(struct found *found, const struct app *app, const char *name,
                           const char *line)
 {
@@ -207,6 +214,8 @@ static void add_arguments(struct found *found, const struct app *app, const char
         add_states(found, app, "");
     else if (strcmp(name, "patch") == 0)
         add_patch_words(found, line);
+    else if (strcmp(name, "map") == 0)
+        add_map_words(found, line);
     else if (strcmp(name, "move") == 0)
         add_words(found, command_motions);
     else if (strcmp(name, "probe") == 0)

@@ -31,7 +31,8 @@ command_function command_diff, command_edit, command_go_to_step, command_name, c
 command_function command_ids, command_run_audit, command_run_detail, command_sort, command_tab;
 
 /* commands_map.c */
-command_function command_goto, command_layer, command_proj;
+command_function command_best, command_goto, command_layer, command_of_map, command_measure,
+    command_proj;
 
 /* commands_file.c */
 command_function command_screen, command_source, command_write, command_write_over;
@@ -59,6 +60,7 @@ extern const char *const command_themes[];
 extern const char *const command_orders[]; /* by enum probe_order, then "reverse" */
 extern const char *const command_tabs[];   /* by enum role, then next and previous */
 extern const char *const command_patch_words[];
+extern const char *const command_map_words[];
 extern const char *const command_projections[]; /* by enum proj, short names */
 
 /* Index of a word, or -1 after complaining with the words that it may be. */

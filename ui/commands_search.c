@@ -92,17 +92,12 @@ void command_cancel(struct app *app, const struct command_call *call)
 
 /* ---- the last candidate ----------------------------------------------------------- */
 
-static bool same_row(const struct flip *a, const struct flip *b)
-{
-    return a->layer == b->layer && a->proj == b->proj && a->row == b->row;
-}
-
-/* Keeping a row that is on takes it off: it is then among them twice. */
+/* Keeping a flip that is on takes it off: it is then among them twice. */
 static bool is_accepted(const struct app *app, const struct flip *flip)
 {
     bool on = false;
     for (size_t i = 0; i < app->search.accepted_count; i++)
-        on ^= same_row(&app->search.accepted[i], flip);
+        on ^= flip_equal(&app->search.accepted[i], flip);
     return on;
 }
 
@@ -190,11 +185,13 @@ static bool pointed_row(struct app *app, const struct command_call *call, struct
                          call->argument[0]);
         return place.has_row;
     }
-    if (from_list && search->cursor < search->next_count) {
+    if (app->overlay != OVERLAY_BEST && from_list && search->cursor < search->next_count) {
         *flip = search->next[search->cursor];
         return true;
     }
-    if (!from_list && app_row_at_cursor(app, flip))
+    if (app->overlay == OVERLAY_BEST && best_at_cursor(app, flip))
+        return true;
+    if (!from_list && app_unit_at_cursor(app, flip))
         return true;
     app_complain(app, from_list ? "%s needs a candidate, and none is left"
                                 : "%s needs a row: zoom into a matrix with Enter",

@@ -124,6 +124,11 @@ static void on_steps(void *user, const char *line)
     run_with(user, "step", line);
 }
 
+static void on_measure(void *user, const char *line)
+{
+    run_with(user, "measure", line);
+}
+
 static void on_text(void *user, const char *line)
 {
     run_with(user, "gen", line);
@@ -138,11 +143,14 @@ void command_prompt(struct app *app, const struct command_call *call)
         app_complain(app, "no command '%s' to type for; ? lists them", name);
         return;
     }
-    bool asks_model = strcmp(name, "step") == 0 || strcmp(name, "gen") == 0;
+    bool asks_model = strcmp(name, "step") == 0 || strcmp(name, "gen") == 0 ||
+                      strcmp(name, "measure") == 0;
     if (asks_model && !command_needs_model(app, &(struct command_call){.name = name}))
         return;
     if (strcmp(name, "step") == 0) {
         prompt_open(PROMPT_NUMBER, "steps: ", "", NULL, on_steps, app);
+    } else if (strcmp(name, "measure") == 0) {
+        prompt_open(PROMPT_NUMBER, "measure the best: ", "", NULL, on_measure, app);
     } else if (strcmp(name, "gen") == 0) {
         prompt_open(PROMPT_TEXT, "text: ", "", NULL, on_text, app);
     } else {

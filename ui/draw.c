@@ -81,6 +81,7 @@ static const char *job_word(enum job_type type)
         [JOB_REDO] = "redo",       [JOB_GOTO] = "go to step",
         [JOB_PATCH] = "open patch", [JOB_NAME] = "name",       [JOB_DIFF] = "compare",
         [JOB_ANSWERS] = "answers", [JOB_HELDOUT] = "held-out", [JOB_AUDIT] = "audit",
+        [JOB_MAP] = "ranking all rows", [JOB_MEASURE] = "measuring the best",
         [JOB_PROBE] = "probe",     [JOB_TEXT] = "text",       [JOB_WRITE] = "write",
         [JOB_NOTE] = "note",       [JOB_NOTES] = "notes",
         [JOB_SHELL] = "shell",     [JOB_ABOUT] = "session",    [JOB_RENAME] = "session name",

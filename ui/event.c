@@ -80,6 +80,8 @@ static void free_measured(struct event *event)
         probe_detail_free(event->probe.now);
     } else if (event->type == EVENT_AUDIT) {
         audit_free(event->audit);
+    } else if (event->type == EVENT_PREDICTED) {
+        predictions_free(event->predictions);
     } else if (event->type == EVENT_TEXT) {
         free(event->text.prompt);
         generation_free(&event->text.base);
@@ -96,7 +98,7 @@ static void free_parts(struct event *event)
         free(event->opened.view);
         break;
     case EVENT_SCALES: case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_PROBE:
-    case EVENT_TEXT:
+    case EVENT_TEXT: case EVENT_PREDICTED:
         free_measured(event);
         break;
     case EVENT_TRIED:

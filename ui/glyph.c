@@ -40,13 +40,21 @@ static uint32_t as_ascii(uint32_t point)
 /* Something on heat: black or white, whatever can be read there. */
 static struct look look_on(struct look heat, enum colour_mode mode)
 {
-    if (mode == COLOUR_MONO)
-        return heat;
+    if (mode == COLOUR_MONO || heat.background == COLOUR_DEFAULT)
+        return (struct look){COLOUR_DEFAULT, COLOUR_DEFAULT, 0};
     bool light = palette_lightness(heat.background) > 50;
     int black = mode == COLOUR_256 ? BLACK_256 : BLACK_16;
     int white = mode == COLOUR_256 ? WHITE_256 : WHITE_16;
     heat.foreground = light ? black : white;
     return heat;
+}
+
+/* One level for two: that of the one that is known, or between them. */
+static int both(int top, int bottom)
+{
+    if (top == HEAT_NONE || bottom == HEAT_NONE)
+        return top == HEAT_NONE ? bottom : top;
+    return (top + bottom + 1) / 2;
 }
 
 static uint32_t heat_of(struct cell cell, const struct theme *theme, enum colour_mode mode,
@@ -58,7 +66,7 @@ static uint32_t heat_of(struct cell cell, const struct theme *theme, enum colour
         *look = look_on(*look, mode);
         return utf8 ? cell.point : as_ascii(cell.point);
     }
-    int level = cell.point == ' ' ? bottom : (top + bottom + 1) / 2;
+    int level = cell.point == ' ' ? bottom : both(top, bottom);
     if (mode == COLOUR_MONO)
         return theme_heat_glyph(level);
     if (utf8)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A list over the views: the patches that are open, or two states compared.  It has
- * the keys that move, Enter and those that close; all others do what they always do.
+ * A list over the views: the patches that are open, two states compared, the flips that
+ * promise most.  It has the keys that move, Enter and those that close; all others do what they always do.
  */
+#include "ui/command.h"
 #include "ui/view_int.h"
 
 enum { FRAME_ROWS = 2, EVERYTHING = 1000000 };
@@ -15,13 +16,16 @@ static int page_rows(const struct app *app)
 
 void overlay_draw(struct app *app, struct rect area)
 {
-    bool patches = app->overlay == OVERLAY_PATCHES;
+    static const char *const titles[] = {[OVERLAY_PATCHES] = "Patches",
+                                         [OVERLAY_DIFF] = "Two states compared",
+                                         [OVERLAY_BEST] = "Best"};
     grid_fill(app->grid, area, (struct rect){0, 0, area.rows, area.columns}, ' ', STYLE_TEXT);
     app->grid->cursor_shown = false;
-    struct rect inside =
-        grid_frame(app->grid, area, patches ? "Patches" : "Two states compared", true);
-    if (patches)
+    struct rect inside = grid_frame(app->grid, area, titles[app->overlay], true);
+    if (app->overlay == OVERLAY_PATCHES)
         patches_draw(app, inside);
+    else if (app->overlay == OVERLAY_BEST)
+        best_draw(app, inside);
     else
         diff_draw(app, inside);
 }
@@ -38,6 +42,8 @@ static void move_by(struct app *app, int by)
     if (app->overlay == OVERLAY_PATCHES) {
         int last = (int)patches_count(app) - 1;
         app->states.cursor = (size_t)clamp((int)app->states.cursor + by, last);
+    } else if (app->overlay == OVERLAY_BEST) {
+        app->map.best = (size_t)clamp((int)app->map.best + by, (int)best_count(app) - 1);
     } else {
         int last = (int)diff_count(app) - page_rows(app);
         app->diff.scroll = clamp(clamp(app->diff.scroll, last) + by, last);
@@ -74,8 +80,22 @@ static bool motion_of(const struct app *app, key_code key, int *by)
     return false;
 }
 
+/* The row on the map, coloured by what is known of it. */
+static void go_to_best(struct app *app)
+{
+    struct flip flip;
+    if (!best_at_cursor(app, &flip) || !map_go(app, &flip))
+        return;
+    app->overlay = OVERLAY_NONE;
+    if (app->map.colour == MAP_SCALE)
+        app->map.colour = MAP_PREDICTED;
+    app->screen = app->focus = VIEW_MAP;
+}
+
 static void go_to_line(struct app *app)
 {
+    if (app->overlay == OVERLAY_BEST)
+        go_to_best(app);
     if (app->overlay != OVERLAY_PATCHES || app->states.cursor >= patches_count(app))
         return;
     int64_t step = patches_step(app, app->states.cursor);
@@ -86,11 +106,27 @@ static void go_to_line(struct app *app)
         app->post(app, &(struct job){.type = JOB_GOTO, .count = (uint64_t)step});
 }
 
+/* Keys of the list that are of no view, or of another one. */
+static const char *line_of(const struct app *app, key_code key)
+{
+    static const struct {
+        key_code key;
+        const char *line;
+    } lines[] = {{'f', "try"}, {'F', "keep"}, {'E', "prompt measure"}, {'R', "map"}};
+    for (size_t i = 0; app->overlay == OVERLAY_BEST && i < sizeof lines / sizeof *lines; i++)
+        if (lines[i].key == key)
+            return lines[i].line;
+    return NULL;
+}
+
 bool overlay_key(struct app *app, key_code key)
 {
     int by = 0;
+    const char *line = line_of(app, key);
     if (motion_of(app, key, &by))
         move_by(app, by);
+    else if (line)
+        command_run(app, line);
     else if (key == KEY_CODE_ENTER)
         go_to_line(app);
     else if (key == KEY_CODE_ESC || key == 'q' || key == KEY_CODE_BACKSPACE)

@@ -229,6 +229,9 @@ static void take_said(struct app *app, struct event *event)
             said_audit(app, event->audit);
     } else if (event->type == EVENT_TEXT) {
         take_text(app, &event->text);
+    } else if (event->type == EVENT_PREDICTED) {
+        map_take_predictions(app, event);
+        said_predictions(app);
     }
 }
 
@@ -242,7 +245,7 @@ void app_event(struct app *app, struct event *event)
         map_take_scales(app, &event->scales);
         break;
     case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_PROBE:
-    case EVENT_TEXT:
+    case EVENT_TEXT: case EVENT_PREDICTED:
         take_said(app, event);
         break;
     case EVENT_TRIED:

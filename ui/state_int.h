@@ -16,6 +16,11 @@ void map_take_scales(struct app *app, const struct event_scales *scales);
 void map_mark(struct app *app, const struct flip *flip, enum row_mark mark, bool on);
 void map_free(struct map_state *map);
 
+/* state_predicted.c: what flips promise, and what measuring them found. */
+void map_take_predictions(struct app *app, struct event *event);
+void map_take_measured(struct app *app, const struct flip *flip, double effect, int64_t step);
+void map_free_predictions(struct map_state *map);
+
 /* state_search.c: what was tried and what is on. */
 void search_take_tried(struct app *app, const struct event_tried *tried, enum job_type job);
 void search_take_flips(struct app *app, const struct event_flips *flips, enum job_type job);
@@ -49,6 +54,7 @@ void said_tried(struct app *app, const struct event_tried *tried, enum job_type 
 void said_flips(struct app *app, const struct event_flips *flips, enum job_type job);
 void said_answers(struct app *app, bool heldout);
 void said_audit(struct app *app, const struct audit *audit);
+void said_predictions(struct app *app);
 void said_written(struct app *app, const char *path);
 void said_finished(struct app *app, const char *message);
 

@@ -54,7 +54,9 @@ void map_free(struct map_state *map)
     for (size_t i = 0; i < map->matrix_count; i++) {
         free(map->matrices[i].mean);
         free(map->matrices[i].marks);
+        free(map->matrices[i].measured);
     }
+    map_free_predictions(map);
     free(map->matrices);
     *map = (struct map_state){0};
 }

@@ -52,6 +52,9 @@ void search_take_tried(struct app *app, const struct event_tried *tried, enum jo
     for (size_t i = 0; i < tried->flip_count; i++)
         mark_tried(app, tried->flips ? &tried->flips[i] : &tried->flip,
                    !tried->by_hand && !tried->accepted);
+    if (tried->flip_count < 2 && tried->has_gaps && !tried->stopped && !taken_back)
+        map_take_measured(app, &tried->flip, tried->fitness - tried->fitness_before,
+                          search->step);
     probes_take_candidate(app, tried->has_gaps ? tried->gaps : NULL);
 }
 
@@ -118,6 +121,7 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
     search->fitness = flips->fitness;
     search->step = flips->step;
     search->can_redo = flips->can_redo;
+    search->small = flips->small;
     search->tried = flips->tried;
     search->screened = flips->screened;
     if (search->has_last)
@@ -130,8 +134,11 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
 void search_take_past(struct app *app, const struct event_past *past)
 {
     struct search_state *search = &app->search;
-    for (size_t i = 0; i < past->count; i++)
+    for (size_t i = 0; i < past->count; i++) {
         mark_tried(app, &past->tried[i].flip, past->tried[i].rejected);
+        map_take_measured(app, &past->tried[i].flip,
+                          past->tried[i].fitness - past->tried[i].before, past->tried[i].step);
+    }
     if (past->history_count == 0)
         return;
     search->history = x_grow(search->history, past->history_count, sizeof(*search->history));

@@ -12,12 +12,13 @@
 char *app_view_text(const struct app *app)
 {
     const struct map_state *map = &app->map;
-    json_t *view = json_pack("{s:s, s:s, s:b, s:i, s:i, s:I, s:b, s:I, s:I}", "screen",
+    json_t *view = json_pack("{s:s, s:s, s:b, s:i, s:i, s:I, s:b, s:I, s:I, s:s}", "screen",
                              view_of(app->screen)->name, "focus", view_of(app->focus)->name,
                              "maximised", (int)app->maximised, "layer", map->layer, "column",
                              map->column, "row", (json_int_t)map->row, "zoomed", (int)map->zoomed,
                              "probe", (json_int_t)app->probe_cursor, "next",
-                             (json_int_t)app->search.cursor);
+                             (json_int_t)app->search.cursor, "colour",
+                             map_colour_names[map->colour]);
     char *text = json_dumps(view, JSON_COMPACT | JSON_SORT_KEYS);
     char *copy = x_copy(text ? text : "", text ? strlen(text) : 0);
     json_decref(view);
@@ -48,6 +49,10 @@ static void take_map(struct app *app, const json_t *view)
     map->column = (int)take_number(view, "column", columns);
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
     map->row = (uint32_t)take_number(view, "row", matrix ? matrix->rows : 0);
+    const char *colour = json_string_value(json_object_get(view, "colour"));
+    for (int i = 0; colour && map_colour_names[i]; i++)
+        if (strcmp(map_colour_names[i], colour) == 0)
+            map->colour = (enum map_colour)i;
     map->zoomed = matrix && json_is_true(json_object_get(view, "zoomed"));
 }
 

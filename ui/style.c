@@ -22,8 +22,8 @@ char style_letter(style_id style)
         return letters[style];
     }
     int top = style_heat_top(style);
-    BUG_ON(top >= HEAT_LEVELS);
-    return "0123456789ABCDEF"[top];
+    BUG_ON(top >= HEAT_ALL);
+    return "0123456789ABCDEFcfgijlnoquvwxyz_"[top];
 }
 
 const char *style_name(enum style style)

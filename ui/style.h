@@ -44,16 +44,26 @@ enum style {
     STYLE_COUNT,
 };
 
-/* Heat: a half block '▀' whose upper half has level `top` and lower half
- * `bottom`, 0 (least) to HEAT_LEVELS - 1.  A heat cell drawn with a space shows
+/* Heat: numbers as colours.  Levels 0 to HEAT_LEVELS - 1 go from little to much; the
+ * DIVERGE_LEVELS from DIVERGE_FIRST on from loss over none (the middle one) to gain; NONE
+ * is where nothing is known, and has no colour. */
+enum {
+    HEAT_LEVELS = 16,
+    DIVERGE_FIRST = HEAT_LEVELS,
+    DIVERGE_LEVELS = 15,
+    HEAT_NONE = DIVERGE_FIRST + DIVERGE_LEVELS,
+    HEAT_ALL, /* levels there are */
+    STYLE_HEAT = 0x1000,
+};
+
+/* A half block '▀' whose upper half has level `top` and lower half
+ * `bottom`.  A heat cell drawn with a space shows
  * `bottom` only as background; other block elements (U+2580 to U+259F) have `top`
  * as foreground; any other character is drawn on `bottom` in black or white,
  * whatever can be read. */
-enum { HEAT_LEVELS = 16, STYLE_HEAT = 0x1000 };
-
 static inline style_id style_heat(int top, int bottom)
 {
-    return (style_id)(STYLE_HEAT + top * HEAT_LEVELS + bottom);
+    return (style_id)(STYLE_HEAT + top * HEAT_ALL + bottom);
 }
 
 static inline int style_is_heat(style_id style)
@@ -63,16 +73,17 @@ static inline int style_is_heat(style_id style)
 
 static inline int style_heat_top(style_id style)
 {
-    return (style - STYLE_HEAT) / HEAT_LEVELS;
+    return (style - STYLE_HEAT) / HEAT_ALL;
 }
 
 static inline int style_heat_bottom(style_id style)
 {
-    return (style - STYLE_HEAT) % HEAT_LEVELS;
+    return (style - STYLE_HEAT) % HEAT_ALL;
 }
 
-/* Letter of the style plane of a dump; heat styles are '0'-'9', 'A'-'F' by
- * the level of the upper half. */
+/* Letter of the style plane of a dump; heat styles are by the level of the
+ * upper half: '0'-'9', 'A'-'F'; of those that diverge the 15 lower-case letters that no
+ * other style has, from 'c' (loss) over 'o' (none) to 'z' (gain); NONE is '_'. */
 char style_letter(style_id style);
 const char *style_name(enum style style);
 

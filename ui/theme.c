@@ -16,6 +16,9 @@
 
 enum { MODES = COLOUR_256 + 1, THEME_BYTES_MAX = 1 << 16 };
 
+/* Ladders, counted behind the styles. */
+enum { LADDER_HEAT, LADDER_DIVERGE, LADDER_COUNT };
+
 struct ladder {
     int colours[HEAT_COLOURS_MAX];
     int count;
@@ -25,11 +28,18 @@ struct theme {
     char *name;
     unsigned number;
     struct look looks[MODES][STYLE_COUNT];
-    struct ladder heat[MODES];
+    struct ladder ladders[MODES][LADDER_COUNT];
 };
 
+static const char *const ladder_names[LADDER_COUNT] = {"heat", "diverge"};
 static const char heat_glyphs[] = " .:-=+*#%@";
-enum { HEAT_GLYPHS = sizeof heat_glyphs - 1 };
+/* Bars below for a loss, what reaches up for a gain. */
+static const char diverge_glyphs[] = "=-,.'+#";
+enum { HEAT_GLYPHS = sizeof heat_glyphs - 1, DIVERGE_GLYPHS = sizeof diverge_glyphs - 1 };
+
+/* Of themes that have none. */
+static const struct ladder usual_diverge = {
+    {214, 208, 172, 166, 130, 94, 52, 234, 18, 20, 25, 32, 33, 75, 117}, 15};
 
 /* ---- words ------------------------------------------------------------------------ */
 
@@ -169,24 +179,30 @@ static bool parse_look(struct word text, enum colour_mode mode, struct look *loo
     return true;
 }
 
-static bool parse_ladder(struct word text, enum colour_mode mode, struct ladder *ladder,
-                         struct err *err)
+static bool parse_ladder(struct word text, enum colour_mode mode, int which,
+                         struct ladder *ladder, struct err *err)
 {
+    const char *name = ladder_names[which];
     if (mode == COLOUR_MONO)
-        return err_set(err, ERR_FORMAT, "mono has no heat, expected heat or 16:heat");
+        return err_set(err, ERR_FORMAT, "mono has no %s, expected %s or 16:%s", name, name, name);
     ladder->count = 0;
     for (struct word word = next_word(&text); word.len > 0; word = next_word(&text)) {
         int colour = 0;
         if (!check_colour(word, mode, &colour, err))
             return false;
         if (colour == COLOUR_DEFAULT)
-            return err_set(err, ERR_FORMAT, "default is no colour of heat, expected 0 to 255");
+            return err_set(err, ERR_FORMAT, "default is no colour of %s, expected 0 to 255",
+                           name);
         if (ladder->count == HEAT_COLOURS_MAX)
-            return err_set(err, ERR_FORMAT, "heat has more than %d colours", HEAT_COLOURS_MAX);
+            return err_set(err, ERR_FORMAT, "%s has more than %d colours", name,
+                           HEAT_COLOURS_MAX);
         ladder->colours[ladder->count++] = colour;
     }
     if (ladder->count < 2)
-        return err_set(err, ERR_FORMAT, "heat has %d colours, expected at least 2",
+        return err_set(err, ERR_FORMAT, "%s has %d colours, expected at least 2", name,
+                       ladder->count);
+    if (which == LADDER_DIVERGE && ladder->count % 2 == 0)
+        return err_set(err, ERR_FORMAT, "diverge has %d colours, expected an odd number",
                        ladder->count);
     return true;
 }
@@ -195,7 +211,7 @@ static bool parse_ladder(struct word text, enum colour_mode mode, struct ladder 
 
 struct reader {
     struct theme *theme;
-    bool given[MODES][STYLE_COUNT + 1]; /* the last is heat */
+    bool given[MODES][STYLE_COUNT + LADDER_COUNT]; /* ladders at the end */
 };
 
 static enum colour_mode cut_mode(struct word *name)
@@ -211,13 +227,16 @@ static enum colour_mode cut_mode(struct word *name)
     return COLOUR_256;
 }
 
-/* STYLE_COUNT stands for heat, -1 for a name that is none. */
+/* From STYLE_COUNT on a ladder, -1 for a name that is none. */
 static int style_of(struct word name)
 {
     for (int i = 0; i < STYLE_COUNT; i++)
         if (word_is(name, style_name((enum style)i)))
             return i;
-    return word_is(name, "heat") ? STYLE_COUNT : -1;
+    for (int i = 0; i < LADDER_COUNT; i++)
+        if (word_is(name, ladder_names[i]))
+            return STYLE_COUNT + i;
+    return -1;
 }
 
 static bool parse_line(struct reader *reader, struct word line, struct err *err)
@@ -237,8 +256,9 @@ static bool parse_line(struct reader *reader, struct word line, struct err *err)
     if (reader->given[mode][style])
         return err_set(err, ERR_FORMAT, "'%.*s' was given before", len, name.text);
     reader->given[mode][style] = true;
-    if (style == STYLE_COUNT)
-        return parse_ladder(line, mode, &reader->theme->heat[mode], err);
+    int ladder = style - STYLE_COUNT;
+    if (ladder >= 0)
+        return parse_ladder(line, mode, ladder, &reader->theme->ladders[mode][ladder], err);
     return parse_look(line, mode, &reader->theme->looks[mode][style], err);
 }
 
@@ -259,6 +279,15 @@ static struct ladder ladder_as_16(const struct ladder *from)
     return to;
 }
 
+/* Its middle must stay in the middle: colour by colour. */
+static struct ladder diverge_as_16(const struct ladder *from)
+{
+    struct ladder to = {.count = from->count};
+    for (int i = 0; i < from->count; i++)
+        to.colours[i] = as_16(from->colours[i]);
+    return to;
+}
+
 /* Entries left out; [T1] for those that may not be. */
 static bool complete(struct reader *reader, struct err *err)
 {
@@ -274,10 +303,16 @@ static bool complete(struct reader *reader, struct err *err)
             theme->looks[COLOUR_MONO][i] =
                 (struct look){COLOUR_DEFAULT, COLOUR_DEFAULT, look.attributes};
     }
-    if (!reader->given[COLOUR_256][STYLE_COUNT])
+    if (!reader->given[COLOUR_256][STYLE_COUNT + LADDER_HEAT])
         return err_set(err, ERR_FORMAT, "heat is missing");
-    if (!reader->given[COLOUR_16][STYLE_COUNT])
-        theme->heat[COLOUR_16] = ladder_as_16(&theme->heat[COLOUR_256]);
+    if (!reader->given[COLOUR_16][STYLE_COUNT + LADDER_HEAT])
+        theme->ladders[COLOUR_16][LADDER_HEAT] =
+            ladder_as_16(&theme->ladders[COLOUR_256][LADDER_HEAT]);
+    if (!reader->given[COLOUR_256][STYLE_COUNT + LADDER_DIVERGE])
+        theme->ladders[COLOUR_256][LADDER_DIVERGE] = usual_diverge;
+    if (!reader->given[COLOUR_16][STYLE_COUNT + LADDER_DIVERGE])
+        theme->ladders[COLOUR_16][LADDER_DIVERGE] =
+            diverge_as_16(&theme->ladders[COLOUR_256][LADDER_DIVERGE]);
     return true;
 }
 
@@ -357,9 +392,14 @@ unsigned theme_number(const struct theme *theme)
     return theme->number;
 }
 
-static int heat_colour(const struct ladder *ladder, int level)
+static int heat_colour(const struct theme *theme, enum colour_mode mode, int level)
 {
-    int top = HEAT_LEVELS - 1;
+    bool diverges = level >= DIVERGE_FIRST;
+    const struct ladder *ladder = &theme->ladders[mode][diverges ? LADDER_DIVERGE : LADDER_HEAT];
+    int top = diverges ? DIVERGE_LEVELS - 1 : HEAT_LEVELS - 1;
+    if (level >= HEAT_NONE)
+        return COLOUR_DEFAULT;
+    level -= diverges ? DIVERGE_FIRST : 0;
     return ladder->colours[(level * (ladder->count - 1) + top / 2) / top];
 }
 
@@ -371,13 +411,18 @@ struct look theme_look(const struct theme *theme, style_id style, enum colour_mo
     }
     if (mode == COLOUR_MONO)
         return (struct look){COLOUR_DEFAULT, COLOUR_DEFAULT, 0};
-    return (struct look){heat_colour(&theme->heat[mode], style_heat_top(style)),
-                         heat_colour(&theme->heat[mode], style_heat_bottom(style)), 0};
+    return (struct look){heat_colour(theme, mode, style_heat_top(style)),
+                         heat_colour(theme, mode, style_heat_bottom(style)), 0};
 }
 
 uint32_t theme_heat_glyph(int level)
 {
-    BUG_ON(level < 0 || level >= HEAT_LEVELS);
+    BUG_ON(level < 0 || level >= HEAT_ALL);
+    if (level == HEAT_NONE)
+        return ' ';
+    if (level >= DIVERGE_FIRST)
+        return (unsigned char)diverge_glyphs[((level - DIVERGE_FIRST) * (DIVERGE_GLYPHS - 1) +
+                                              DIVERGE_LEVELS / 2) / (DIVERGE_LEVELS - 1)];
     return (unsigned char)heat_glyphs[level * HEAT_GLYPHS / HEAT_LEVELS];
 }
 
@@ -385,6 +430,14 @@ int theme_heat_steps(const struct theme *theme, enum colour_mode mode)
 {
     if (mode == COLOUR_MONO)
         return HEAT_GLYPHS;
-    int count = theme->heat[mode].count;
+    int count = theme->ladders[mode][LADDER_HEAT].count;
     return count < HEAT_LEVELS ? count : HEAT_LEVELS;
+}
+
+int theme_diverge_steps(const struct theme *theme, enum colour_mode mode)
+{
+    if (mode == COLOUR_MONO)
+        return DIVERGE_GLYPHS;
+    int count = theme->ladders[mode][LADDER_DIVERGE].count;
+    return count < DIVERGE_LEVELS ? count : DIVERGE_LEVELS;
 }

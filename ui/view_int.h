@@ -83,6 +83,36 @@ void view_heat_fill(struct app *app, struct rect clip, struct rect part, int lev
 void view_legend(struct app *app, struct rect area, int row, float low, float high,
                  const char *what);
 
+/* ---- what the map's colours say (map_values.c) ---------------------------------- */
+
+extern const char *const map_colour_names[]; /* by enum map_colour, NULL at the end */
+
+/* Values that are seen together. */
+struct map_range {
+    float low, high;
+    bool diverges; /* they have a sign */
+    bool any;      /* false: none is known */
+};
+
+/* NAN: not known. */
+float map_cell_value(const struct app *app, const struct map_matrix *matrix);
+float map_row_value(const struct app *app, const struct map_matrix *matrix, uint32_t row);
+/* Measured minus predicted (state_predicted.c), NAN unless both are of the same flips. */
+float map_difference(const struct map_state *map, const struct map_matrix *matrix, uint32_t row);
+/* Rows that promise a gain, that were measured, or can be compared. */
+uint64_t map_cell_count(const struct app *app, const struct map_matrix *matrix);
+bool map_diverges(enum map_colour colour);
+struct map_range map_range_of_cells(const struct app *app);
+struct map_range map_range_of_rows(const struct app *app, const struct map_matrix *matrix);
+/* Level of heat (style.h); HEAT_NONE where the value is not known. */
+int map_level(float value, const struct map_range *range);
+void map_colour_text(const struct app *app, struct buf *out);
+void map_legend(struct app *app, struct rect area, int row, const struct map_range *range,
+                const char *what);
+/* "+0.0123 rank 12/15 360  measured +0.0110 (-0.0013)" of a flip, as far as it is known; ""
+ * if nothing is. */
+void map_known_text(const struct flip_known *known, uint64_t rows, struct buf *out);
+
 /* ---- one matrix (view_matrix.c) ----------------------------------------------- */
 
 /* How the rows of a matrix lie in an area: row = base + y * stride + x. */
@@ -102,13 +132,17 @@ void matrix_draw(struct app *app, struct rect area, bool focused);
 void matrix_move(struct app *app, enum motion motion);
 void matrix_readout(struct app *app, struct buf *out);
 
-/* ---- lists over the views: view_patches.c, view_diff.c -------------------------- */
+/* ---- lists over the views: view_patches.c, view_diff.c, view_best.c -------------------------- */
 
 /* Lines of the list, the line of its cursor (or -1: it scrolls), and drawing one. */
 size_t patches_count(const struct app *app);
 /* The step that a line goes to. */
 int64_t patches_step(const struct app *app, size_t line);
 void patches_draw(struct app *app, struct rect inside);
+/* view_best.c: the flips that promise most. */
+size_t best_count(const struct app *app);
+bool best_at_cursor(const struct app *app, struct flip *flip);
+void best_draw(struct app *app, struct rect inside);
 size_t diff_count(const struct app *app);
 void diff_draw(struct app *app, struct rect inside);
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The map: layers x projections, coloured by mean row scale, and below them the
- * embedding and the head.  Enter zooms into the matrix under the cursor
+ * The map: layers x projections, coloured by mean row scale or by what flips promise or
+ * did (map_values.c), and below them the embedding and the head.  Enter zooms into the matrix under the cursor
  * (view_matrix.c).
  *
  * A cell is as wide and as high as there is room for; from 6 columns it prints
- * its mean scale, from 3 the number of accepted flips.  More layers than rows:
+ * its value, from 3 how many rows promise a gain, and the number of accepted flips.  More layers than rows:
  * two layers share a text row by half blocks; more than that scrolls.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct plan {
     int first;    /* first layer shown */
     int extra;    /* text row of embed and head, -1 if there is no room */
     int legend;   /* text row of the legend, -1 if there is no room */
+    struct map_range range; /* of what the colours say */
 };
 
 static int clamp(int value, int low, int high)
@@ -55,6 +57,7 @@ static struct plan plan_of(const struct app *app, struct rect inside)
         plan.extra = 1 + plan.rows;
     if (others >= 3)
         plan.legend = inside.rows - 1;
+    plan.range = map_range_of_cells(app);
     return plan;
 }
 
@@ -66,9 +69,10 @@ static struct rect cell_rect(const struct plan *plan, int row, int column)
                          .columns = plan->slot - 1};
 }
 
-static int level_of(const struct app *app, const struct map_matrix *matrix)
+static int level_of(const struct app *app, const struct plan *plan,
+                    const struct map_matrix *matrix)
 {
-    return view_heat_level(matrix->average, app->map.low, app->map.high);
+    return matrix ? map_level(map_cell_value(app, matrix), &plan->range) : HEAT_NONE;
 }
 
 /* ---- one cell ---------------------------------------------------------------------- */
@@ -106,9 +110,30 @@ static void draw_number(struct app *app, struct rect inside, struct rect cell,
         room -= 1 + marks_text(matrix, room, text, sizeof(text));
     if (room < NUMBER_COLUMNS)
         return;
-    (void)snprintf(text, sizeof(text), "%.4f", (double)matrix->average);
+    bool sign = map_diverges(app->map.colour);
+    (void)snprintf(text, sizeof(text), sign ? "%+.3f" : "%.4f",
+                   (double)map_cell_value(app, matrix));
     (void)view_cell(app, inside, cell.row, cell.column + (room > NUMBER_COLUMNS + 1 ? 1 : 0),
                     NUMBER_COLUMNS, view_heat_text(level), text);
+}
+
+/* How many rows: in the last row of a cell that is high, or instead of a value that is too
+ * wide. */
+static void draw_count(struct app *app, struct rect inside, struct rect cell,
+                       const struct map_matrix *matrix, int level)
+{
+    char text[32], marks[32];
+    bool has_number = cell.columns >= NUMBER_COLUMNS;
+    int row = has_number ? cell.rows - 1 : 0, room = cell.columns;
+    if (app->map.colour == MAP_SCALE || (has_number && cell.rows == 1))
+        return;
+    if (row == cell.rows - 1 && matrix->accepted > 0)
+        room -= 1 + marks_text(matrix, room, marks, sizeof(marks));
+    int used = snprintf(text, sizeof(text), "%" PRIu64, map_cell_count(app, matrix));
+    if (used <= room)
+        (void)view_cell(app, inside, cell.row + row,
+                        cell.column + (room > NUMBER_COLUMNS + 1 ? 1 : 0), used,
+                        view_heat_text(level), text);
 }
 
 /* The cursor is told by brackets, not by colour. */
@@ -124,26 +149,27 @@ static void draw_brackets(struct app *app, struct rect inside, struct rect cell,
 }
 
 static void draw_cell(struct app *app, struct rect inside, struct rect cell,
-                      const struct map_matrix *matrix)
+                      const struct plan *plan, const struct map_matrix *matrix)
 {
     if (!matrix)
         return;
-    if (!matrix->mean) {
+    int level = level_of(app, plan, matrix);
+    if (level == HEAT_NONE) {
         grid_fill(app->grid, inside, cell, '.', STYLE_DIM);
     } else {
-        int level = level_of(app, matrix);
         view_heat_fill(app, inside, cell, level);
         draw_number(app, inside, cell, matrix, level);
+        draw_count(app, inside, cell, matrix, level);
     }
     draw_marks(app, inside, cell, matrix);
 }
 
 /* Two layers in one text row: the upper half is the first of them. */
 static void draw_halves(struct app *app, struct rect inside, struct rect cell,
-                        const struct map_matrix *upper, const struct map_matrix *lower)
+                        const struct plan *plan, const struct map_matrix *upper,
+                        const struct map_matrix *lower)
 {
-    int top = upper && upper->mean ? level_of(app, upper) : 0;
-    int bottom = lower && lower->mean ? level_of(app, lower) : top;
+    int top = level_of(app, plan, upper), bottom = level_of(app, plan, lower);
     grid_fill(app->grid, inside, cell, 0x2580, style_heat(top, bottom));
     if ((upper && upper->accepted) || (lower && lower->accepted))
         grid_put(app->grid, inside, cell.row, cell.column + cell.columns - 1, MARK_ACCEPTED,
@@ -179,9 +205,10 @@ static void draw_layers(struct app *app, struct rect inside, const struct plan *
             struct rect cell = cell_rect(plan, 1 + row, i);
             const struct map_matrix *matrix = app_matrix(app, layer, (enum proj)i);
             if (plan->together == 2)
-                draw_halves(app, inside, cell, matrix, app_matrix(app, layer + 1, (enum proj)i));
+                draw_halves(app, inside, cell, plan, matrix,
+                            app_matrix(app, layer + 1, (enum proj)i));
             else
-                draw_cell(app, inside, cell, matrix);
+                draw_cell(app, inside, cell, plan, matrix);
         }
     }
 }
@@ -192,7 +219,8 @@ static void extra_name(const struct app *app, const struct map_matrix *matrix, i
                        char out[16])
 {
     const char *name = proj_name(matrix->proj);
-    const char *sign = !matrix->mean                       ? ""
+    bool scale = app->map.colour == MAP_SCALE;
+    const char *sign = !matrix->mean || !scale             ? ""
                        : matrix->average > app->map.high ? " \u25B2"
                        : matrix->average < app->map.low  ? " \u25BC"
                                                          : "";
@@ -212,7 +240,7 @@ static void draw_extra(struct app *app, struct rect inside, const struct plan *p
         bool at = app->map.layer == map_layers(app) && app->map.column == i;
         char name[16];
         cell.rows = 1;
-        draw_cell(app, inside, cell, matrix);
+        draw_cell(app, inside, cell, plan, matrix);
         extra_name(app, matrix, 2 * plan->slot - 1, name);
         (void)view_cell(app, inside, cell.row, cell.column + cell.columns + 1,
                         2 * plan->slot - 1, at ? STYLE_TITLE : STYLE_DIM, name);
@@ -238,15 +266,18 @@ static void map_draw(struct app *app, struct rect area, bool focused)
         matrix_draw(app, area, focused);
         return;
     }
-    struct rect inside = view_frame(app, area, "Map: mean row scale", focused);
+    struct buf title = {0};
+    buf_add_text(&title, "Map: ");
+    map_colour_text(app, &title);
+    struct rect inside = view_frame(app, area, title.data, focused);
+    buf_free(&title);
     struct plan plan = plan_of(app, inside);
     draw_header(app, inside, &plan);
     draw_layers(app, inside, &plan);
     draw_extra(app, inside, &plan);
     draw_cursor(app, inside, &plan, focused);
     if (plan.legend >= 0)
-        view_legend(app, inside, plan.legend, app->map.low, app->map.high,
-                    "\u25C6 accepted flips");
+        map_legend(app, inside, plan.legend, &plan.range, "\u25C6 accepted flips");
 }
 
 /* ---- keys ----------------------------------------------------------------------------- */
@@ -297,11 +328,28 @@ static bool map_has_back(const struct app *app)
     return app->map.zoomed;
 }
 
+/* "  best +0.1722, 31 promise a gain", "  4 measured, best +0.1234" */
+static void add_values(const struct app *app, const struct map_matrix *matrix, struct buf *out)
+{
+    float value = map_cell_value(app, matrix);
+    uint64_t count = map_cell_count(app, matrix);
+    if (app->map.colour == MAP_SCALE || isnan(value))
+        return;
+    if (app->map.colour == MAP_PREDICTED)
+        buf_add_format(out, "  best %+.4f, %" PRIu64 " promise a gain", (double)value, count);
+    else if (app->map.colour == MAP_IMPACT)
+        buf_add_format(out, "  most impact %.4f, %" PRIu64 " promise a gain", (double)value, count);
+    else if (app->map.colour == MAP_MEASURED)
+        buf_add_format(out, "  %" PRIu64 " measured, best %+.4f", count, (double)value);
+    else
+        buf_add_format(out, "  difference %+.4f, mean of %" PRIu64, (double)value, count);
+}
+
 /* "L12 gate_proj  768 rows  scale 0.0213 (0.0101-0.0340)  9 tried  2 accepted  ..." */
 static void map_readout(struct app *app, struct buf *out)
 {
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
-    char rejected[32];
+    char scale[64], tried[64], rejected[32];
     if (app->map.zoomed) {
         matrix_readout(app, out);
         return;
@@ -311,13 +359,16 @@ static void map_readout(struct app *app, struct buf *out)
     if (matrix->layer != NO_LAYER)
         buf_add_format(out, "L%d ", (int)matrix->layer);
     buf_add_format(out, "%s  %" PRIu32 " rows", proj_name(matrix->proj), matrix->rows);
+    add_values(app, matrix, out);
     if (matrix->mean)
-        buf_add_format(out, "  scale %.4f (%.4f-%.4f)", (double)matrix->average,
+        (void)snprintf(scale, sizeof(scale), "  scale %.4f (%.4f-%.4f)", (double)matrix->average,
                        (double)matrix->low, (double)matrix->high);
     else
-        buf_add_text(out, "  scales not read yet");
-    buf_add_format(out, "  %" PRIu32 " tried  %" PRIu32 " accepted", matrix->tried,
-                   matrix->accepted);
+        (void)snprintf(scale, sizeof(scale), "  scales not read yet");
+    (void)view_readout_add(app, out, scale);
+    (void)snprintf(tried, sizeof(tried), "  %" PRIu32 " tried  %" PRIu32 " accepted",
+                   matrix->tried, matrix->accepted);
+    (void)view_readout_add(app, out, tried);
     (void)snprintf(rejected, sizeof(rejected), "  %" PRIu32 " rejected", matrix->rejected);
     (void)view_readout_add(app, out, rejected);
 }

@@ -73,6 +73,15 @@ struct raster raster_of(const struct app *app, const struct map_matrix *matrix,
 
 /* ---- drawing ------------------------------------------------------------------------- */
 
+/* What all rows have in common. */
+struct picture {
+    struct app *app;
+    const struct map_matrix *matrix;
+    struct raster raster;
+    struct map_range range;
+    bool focused;
+};
+
 /* A column of one text row: up to two rows of the matrix. */
 struct pixel {
     bool has[2];
@@ -87,9 +96,10 @@ static uint8_t strongest(uint8_t marks)
     return marks & ROW_ACCEPTED ? ROW_ACCEPTED : marks & ROW_REJECTED ? ROW_REJECTED : marks;
 }
 
-static struct pixel pixel_at(const struct map_matrix *matrix, const struct raster *raster, int y,
-                             uint32_t x)
+static struct pixel pixel_at(const struct picture *picture, int y, uint32_t x)
 {
+    const struct map_matrix *matrix = picture->matrix;
+    const struct raster *raster = &picture->raster;
     struct pixel pixel = {0};
     for (int half = 0; half < raster->lines_per_text_row; half++) {
         uint32_t line = (uint32_t)(y * raster->lines_per_text_row + half);
@@ -98,8 +108,7 @@ static struct pixel pixel_at(const struct map_matrix *matrix, const struct raste
             break;
         pixel.has[half] = true;
         pixel.row[half] = row;
-        if (matrix->mean)
-            pixel.level[half] = view_heat_level(matrix->mean[row], matrix->low, matrix->high);
+        pixel.level[half] = map_level(map_row_value(picture->app, matrix, row), &picture->range);
         if (strongest(matrix->marks[row]) > pixel.marks) {
             pixel.marks = strongest(matrix->marks[row]);
             pixel.marked = half;
@@ -150,24 +159,38 @@ static void draw_cursor(struct app *app, struct rect cells, struct rect place,
         grid_cursor(app->grid, cells, place.row, place.column);
 }
 
-static void draw_pixel(struct app *app, const struct map_matrix *matrix,
-                       const struct raster *raster, int y, uint32_t x, bool focused)
+/* Where the colours say what was measured, marks of what was tried would say it again and
+ * hide it. */
+static bool shows_mark(const struct app *app, uint8_t marks)
 {
-    struct pixel pixel = pixel_at(matrix, raster, y, x);
+    bool measured = app->map.colour == MAP_MEASURED || app->map.colour == MAP_DIFFERENCE;
+    return marks == ROW_ACCEPTED || (marks != 0 && !measured);
+}
+
+static bool is_known(const struct pixel *pixel)
+{
+    return pixel->level[0] != HEAT_NONE || (pixel->has[1] && pixel->level[1] != HEAT_NONE);
+}
+
+static void draw_pixel(const struct picture *picture, int y, uint32_t x)
+{
+    struct app *app = picture->app;
+    const struct raster *raster = &picture->raster;
+    struct pixel pixel = pixel_at(picture, y, x);
     struct rect place = {.row = y,
                          .column = (int)x * raster->width,
                          .rows = 1,
                          .columns = raster->width};
     if (!pixel.has[0])
         return;
-    if (matrix->mean)
+    if (is_known(&pixel))
         draw_heat(app, raster->cells, place, &pixel);
     else
         grid_fill(app->grid, raster->cells, place, '.', STYLE_DIM);
     bool here = pixel.row[0] == app->map.row || (pixel.has[1] && pixel.row[1] == app->map.row);
     if (here)
-        draw_cursor(app, raster->cells, place, &pixel, focused);
-    if (pixel.marks && (!here || raster->width >= 3))
+        draw_cursor(app, raster->cells, place, &pixel, picture->focused);
+    if (shows_mark(app, pixel.marks) && (!here || raster->width >= 3))
         draw_mark(app, raster->cells, place, &pixel);
 }
 
@@ -183,8 +206,9 @@ static void draw_axis(struct app *app, struct rect inside, const struct map_matr
                           row);
 }
 
-/* "L12 gate_proj: rows 0-4095 of 12288, 64 a line", shorter in narrow frames. */
-static void format_title(const struct map_matrix *matrix, const struct raster *raster, int room,
+/* "L12 gate_proj: rows 0-4095 of 12288, 64 a line", shorter in narrow frames; with what the
+ * colours say where that is not the scale. */
+static void format_title(const struct app *app, const struct map_matrix *matrix, const struct raster *raster, int room,
                          struct buf *title)
 {
     uint32_t first = raster->base;
@@ -194,6 +218,11 @@ static void format_title(const struct map_matrix *matrix, const struct raster *r
     if (matrix->layer != NO_LAYER)
         buf_add_format(title, "L%d ", (int)matrix->layer);
     buf_add_text(title, proj_name(matrix->proj));
+    if (app->map.colour != MAP_SCALE) {
+        buf_add_text(title, ": ");
+        map_colour_text(app, title);
+        return;
+    }
     size_t len = title->len;
     buf_add_format(title, ": rows %" PRIu32 "-%" PRIu32 " of %" PRIu32 ", %" PRIu32 " a line",
                    first, last ? last - 1 : 0, matrix->rows, raster->stride);
@@ -208,19 +237,21 @@ void matrix_draw(struct app *app, struct rect area, bool focused)
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
     if (!matrix)
         return;
-    struct raster raster = raster_of(app, matrix, view_inside(app, area));
+    struct picture picture = {app, matrix, raster_of(app, matrix, view_inside(app, area)),
+                              map_range_of_rows(app, matrix), focused};
+    const struct raster *raster = &picture.raster;
     struct buf title = {0};
-    format_title(matrix, &raster, area.columns - 4, &title);
+    format_title(app, matrix, raster, area.columns - 4, &title);
     struct rect inside = view_frame(app, area, title.data, focused);
     buf_free(&title);
-    for (int y = 0; y < raster.cells.rows; y++) {
-        draw_axis(app, inside, matrix, &raster, y);
-        for (uint32_t x = 0; x < raster.stride; x++)
-            draw_pixel(app, matrix, &raster, y, x, focused);
+    for (int y = 0; y < raster->cells.rows; y++) {
+        draw_axis(app, inside, matrix, raster, y);
+        for (uint32_t x = 0; x < raster->stride; x++)
+            draw_pixel(&picture, y, x);
     }
-    if (raster.cells.rows < inside.rows)
-        view_legend(app, inside, inside.rows - 1, matrix->low, matrix->high,
-                    "\u00B7tried \u00D7rejected \u25C6accepted");
+    if (raster->cells.rows < inside.rows)
+        map_legend(app, inside, inside.rows - 1, &picture.range,
+                   "\u00B7tried \u00D7rejected \u25C6accepted");
 }
 
 /* ---- keys ------------------------------------------------------------------------------- */
@@ -285,23 +316,54 @@ static void add_marks(const struct app *app, struct buf *out, uint8_t marks)
     char text[48];
     (void)snprintf(text, sizeof(text), "  %s, %s",
                    marks & ROW_ACCEPTED ? "in patch" : "not in patch", how);
-    if (!view_readout_add(app, out, text))
-        buf_add_format(out, "  %s", how);
+    if (view_readout_add(app, out, text))
+        return;
+    (void)snprintf(text, sizeof(text), "  %s", how);
+    if (app->map.colour == MAP_SCALE)
+        buf_add_text(out, text);
+    else
+        (void)view_readout_add(app, out, text);
 }
 
-/* "L12 gate_proj row 5414  scale 0.0213 p98.7 rank 41/12288  not in patch, tried" */
+static void add_scale(const struct app *app, const struct map_matrix *matrix, uint32_t row,
+                      struct buf *out)
+{
+    char value[32], place[64];
+    if (!matrix->mean)
+        return;
+    uint32_t rank = app_row_rank(matrix, row);
+    double share = 1 - ((double)rank + 0.5) / (double)matrix->rows;
+    (void)snprintf(value, sizeof(value), "  scale %.4f", (double)matrix->mean[row]);
+    (void)snprintf(place, sizeof(place), " p%.1f rank %" PRIu32 "/%" PRIu32, 100 * share,
+                   rank + 1, matrix->rows);
+    if (app->map.colour == MAP_SCALE)
+        buf_add_format(out, "%s%s", value, place);
+    else if (view_readout_add(app, out, value))
+        (void)view_readout_add(app, out, place);
+}
+
+/* "L12 gate_proj row 5414  scale 0.0213 p98.7 rank 41/12288  not in patch, tried"; what is
+ * known of the flip comes first where the colours say that. */
 void matrix_readout(struct app *app, struct buf *out)
 {
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
+    const struct predictions *made = app->map.predictions;
     struct flip flip;
-    if (!matrix || !app_row_at_cursor(app, &flip))
+    struct buf known = {0};
+    if (!matrix || !app_unit_at_cursor(app, &flip))
         return;
+    struct flip_known what = app_known(app, &flip);
+    map_known_text(&what, made ? made->rows : 0, &known);
     view_flip_text(out, &flip);
-    if (matrix->mean) {
-        uint32_t rank = app_row_rank(matrix, flip.row);
-        double share = 1 - ((double)rank + 0.5) / (double)matrix->rows;
-        buf_add_format(out, "  scale %.4f p%.1f rank %" PRIu32 "/%" PRIu32,
-                       (double)matrix->mean[flip.row], 100 * share, rank + 1, matrix->rows);
-    }
+    if (known.len > 0 && app->map.colour != MAP_SCALE)
+        buf_add_format(out, "  %s", known.data);
+    add_scale(app, matrix, flip.row, out);
     add_marks(app, out, matrix->marks[flip.row]);
+    if (known.len > 0 && app->map.colour == MAP_SCALE) {
+        buf_clear(&known);
+        buf_add_text(&known, "  ");
+        map_known_text(&what, made ? made->rows : 0, &known);
+        (void)view_readout_add(app, out, known.data);
+    }
+    buf_free(&known);
 }

@@ -31,6 +31,7 @@
 #include "probes/detail.h"
 #include "probes/evaluate.h"
 #include "src/session/state.h"
+#include "ui/predictions.h"
 
 struct worker_options {
     const char *model;   /* NULL: that of the session, or nano */
@@ -65,6 +66,10 @@ enum job_type {
     JOB_PROBE,    /* probe `count` token by token, base and now; of a held-out one the
                      answers of its set are asked for with it: that is a look */
     JOB_TEXT,     /* continue `text` greedily, base and now */
+    JOB_MAP,      /* what every row promises (`count`: enum granularity), as the model is:
+                     EVENT_PREDICTED */
+    JOB_MEASURE,  /* measure the best `count` of the last map, which is made if there is none;
+                     each as JOB_TRY does */
     JOB_WRITE,    /* write the accepted flips to file `text` */
     JOB_NOTE,     /* write `text` into the session */
     JOB_NOTES,    /* list the notes: EVENT_NOTES */
@@ -90,6 +95,7 @@ enum event_type {
     EVENT_ANSWERS,  /* answers */
     EVENT_AUDIT,    /* audit */
     EVENT_PROBE,    /* probe */
+    EVENT_PREDICTED, /* predictions */
     EVENT_TEXT,     /* text */
     EVENT_STATES,   /* the named states: states */
     EVENT_DIFF,     /* two states compared: diff */
@@ -132,6 +138,7 @@ struct event_tried {
     size_t flip_count;  /* at least 1 */
     bool by_hand;  /* JOB_TRY or JOB_KEEP, not drawn by the search */
     bool screened, accepted;
+    bool stopped;  /* the targets alone said no: fitness is at most this */
     bool has_gaps; /* false: screened out, gaps not measured */
     double fitness, fitness_before;
     uint64_t tried, screened_total;
@@ -147,6 +154,7 @@ struct event_flips {
     int64_t step; /* of the session */
     bool can_redo;
     uint64_t tried, screened;
+    bool small; /* the model [W5]: what is cheap to know need not be asked for */
 };
 
 /* In the order of the events; the accepted flips come with EVENT_FLIPS. */
@@ -154,7 +162,10 @@ struct event_past {
     struct {
         struct flip flip;
         bool rejected; /* by the search */
-    } *tried;          /* [count] */
+        double fitness; /* NAN: not measured */
+        double before;  /* without it; NAN: not known */
+        int64_t step;   /* it was tried on */
+    } *tried;           /* [count] */
     size_t count;
     double *history;   /* [history_count] fitness after each accepted flip */
     size_t history_count;
@@ -229,6 +240,7 @@ struct event {
         struct event_diff diff;
         struct event_probe probe;
         struct audit *audit; /* of opened.probes */
+        struct predictions *predictions; /* whoever takes it puts NULL here */
         double *gaps; /* EVENT_GAPS: [targets + controls] */
     };
 };

@@ -99,14 +99,19 @@ static bool answer_now(struct worker *worker, bool heldout, struct share *share,
     return true;
 }
 
+bool worker_is_small(const struct worker *worker)
+{
+    double tokens = (double)search_tokens(worker->search);
+    return worker->options.answers_unasked &&
+           tokens * (double)model_file_bytes(worker->model) <= worker_unasked_max;
+}
+
 bool worker_unasked_job(const struct worker *worker, struct job *job)
 {
     struct state_name state = model_state(worker->model);
     const struct worker_answers *answers = &worker->answers[0];
-    double work = (double)search_tokens(worker->search) * (double)model_file_bytes(worker->model);
     bool given_up = worker->has_given_up && state_name_equal(worker->given_up, state);
-    bool wanted = worker->options.answers_unasked && !worker->options.read_only && !given_up;
-    if (!wanted || work > worker_unasked_max)
+    if (!worker_is_small(worker) || worker->options.read_only || given_up)
         return false;
     if (worker->text_prompt && !state_name_equal(worker->text_state, state)) {
         *job = (struct job){.type = JOB_TEXT, .text = worker->text_prompt};

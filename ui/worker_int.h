@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * ui/worker_int.h - the inside of the worker: worker.c (thread and queues),
- * worker_open.c, worker_jobs.c, worker_answers.c, worker_audit.c and worker_detail.c (what
- * the thread does),
+ * worker_open.c, worker_jobs.c, worker_answers.c, worker_audit.c, worker_map.c and
+ * worker_detail.c (what the thread does),
  * worker_session.c, worker_past.c and worker_note.c (with the session).
  */
 #ifndef UI_WORKER_INT_H
@@ -93,6 +93,9 @@ struct worker {
     double next_at, progress_at; /* when the last one was posted */
     enum job_type job;           /* that is running */
     struct worker_hand hand;
+    struct promise *best; /* [best_count] of the last map, NULL: none was made */
+    size_t best_count, best_measured; /* the first of them, */
+    int64_t best_step;                /* on this step */
     struct worker_answers answers[2]; /* [held-out] */
     size_t detail_told;               /* probe whose detail was told last, */
     struct state_name detail_state;   /* and of which flips */
@@ -176,11 +179,18 @@ void worker_emit_states(struct worker *worker);
 bool worker_name_state(struct worker *worker, const char *name, struct err *err);
 bool worker_diff(struct worker *worker, const char *states, struct err *err);
 
+/* ---- worker_map.c ----------------------------------------------------------------------- */
+
+bool worker_map(struct worker *worker, enum granularity granularity, struct err *err);
+bool worker_measure(struct worker *worker, uint64_t count, struct err *err);
+
 /* ---- worker_jobs.c, worker_answers.c ---------------------------------------------- */
 
 /* The numbers of a try; gaps may be NULL and are copied. */
 void worker_emit_tried(struct worker *worker, const struct search_try *tried,
                        double fitness_before, const double *gaps);
+/* Measure a flip, which is not kept, and tell it. */
+bool worker_try(struct worker *worker, const struct flip *flip, struct err *err);
 /* Returns a message for EVENT_FINISHED or NULL; err->code says whether it failed. */
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err);
 
@@ -189,6 +199,8 @@ size_t worker_flips_on(struct worker *worker);
 /* Take the accepted flips off the model, or put them on again. */
 void worker_toggle_accepted(struct worker *worker);
 bool worker_answer(struct worker *worker, bool heldout, struct err *err);
+/* Are answers and maps cheap enough not to wait until they are asked for? */
+bool worker_is_small(const struct worker *worker);
 /* What should be asked for again without being told to [W5]; false: nothing. */
 bool worker_unasked_job(const struct worker *worker, struct job *job);
 bool worker_text(struct worker *worker, const char *prompt, struct err *err);

@@ -91,6 +91,7 @@ void worker_emit_tried(struct worker *worker, const struct search_try *tried,
         .by_hand = tried->number == 0,
         .screened = tried->screened,
         .accepted = tried->accepted,
+        .stopped = tried->stopped,
         .has_gaps = gaps != NULL,
         .fitness = tried->fitness,
         .fitness_before = fitness_before,
@@ -156,7 +157,7 @@ static const char *run_steps(struct worker *worker, uint64_t count, struct err *
 
 /* ---- by hand -------------------------------------------------------------------------- */
 
-static bool try_flip(struct worker *worker, const struct flip *flip, struct err *err)
+bool worker_try(struct worker *worker, const struct flip *flip, struct err *err)
 {
     double *gaps = x_new(worker_searched(worker), sizeof *gaps);
     struct search_try tried = {.flip = *flip};
@@ -356,7 +357,7 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
     const char *text = job->text ? job->text : "";
     switch (job->type) {
     case JOB_STEP: return run_steps(worker, job->count, err);
-    case JOB_TRY: (void)try_flip(worker, &job->flip, err); break;
+    case JOB_TRY: (void)worker_try(worker, &job->flip, err); break;
     case JOB_KEEP: (void)keep_flip(worker, &job->flip, err); break;
     case JOB_ACCEPT: (void)accept(worker, err); break;
     case JOB_REJECT: (void)reject(worker, err); break;
@@ -371,6 +372,8 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
     case JOB_AUDIT: (void)worker_audit(worker, err); break;
     case JOB_PROBE: (void)worker_detail(worker, job->count, err); break;
     case JOB_TEXT: (void)worker_text(worker, text, err); break;
+    case JOB_MAP: (void)worker_map(worker, (enum granularity)job->count, err); break;
+    case JOB_MEASURE: (void)worker_measure(worker, job->count, err); break;
     case JOB_WRITE: (void)write_to(worker, text, err); break;
     case JOB_NOTE: (void)worker_note(worker, text, err); break;
     case JOB_NOTES: (void)worker_notes(worker, err); break;
@@ -385,7 +388,7 @@ static const char *run_one(struct worker *worker, const struct job *job, struct 
 static bool only_looks(enum job_type type)
 {
     return type == JOB_WRITE || type == JOB_NOTES || type == JOB_ABOUT || type == JOB_DIFF ||
-           type == JOB_AUDIT || type == JOB_PROBE;
+           type == JOB_AUDIT || type == JOB_PROBE || type == JOB_MAP;
 }
 
 static bool catch_up(struct worker *worker, struct err *err)

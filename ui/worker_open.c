@@ -121,6 +121,7 @@ void worker_emit_flips(struct worker *worker)
     flips->can_redo = journal_can_redo(worker->journal);
     flips->tried = search_tried(worker->search); /* the session's too [N1] */
     flips->screened = search_screened(worker->search);
+    flips->small = worker_is_small(worker);
     worker_emit(worker, event);
 }
 
@@ -176,6 +177,7 @@ void worker_close(struct worker *worker)
     }
     worker_details_free(worker);
     free(worker->past.tried);
+    free(worker->best);
     free(worker->text_prompt);
     generation_free(&worker->text_base);
     named_states_free(&worker->states);

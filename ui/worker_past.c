@@ -12,21 +12,25 @@
 
 /* ---- what was tried ------------------------------------------------------------------ */
 
-static void add_flip(struct event_past *past, const struct flip *flip, bool rejected)
+/* What it did is known of a flip that was measured, and alone. */
+static void add_flip(struct event_past *past, const struct flip *flip,
+                     const struct session_event *event)
 {
+    bool alone = event->flip_count < 2 && !event->screened && !event->stopped;
     if ((past->count & (past->count + 1)) == 0) /* 0, 1, 3, 7, ...: room for as many again */
         past->tried = x_grow(past->tried, 2 * past->count + 1, sizeof *past->tried);
     past->tried[past->count].flip = *flip;
-    past->tried[past->count++].rejected = rejected;
+    past->tried[past->count].fitness = alone ? event->fitness : (double)NAN;
+    past->tried[past->count].step = event->step;
+    past->tried[past->count++].rejected = event->kind == EVENT_KIND_TRIED && !event->accepted;
 }
 
 static void add_try(struct event_past *past, const struct session_event *event)
 {
-    bool rejected = event->kind == EVENT_KIND_TRIED && !event->accepted;
     for (size_t i = 0; i < event->flip_count; i++)
-        add_flip(past, &event->flips[i], rejected);
+        add_flip(past, &event->flips[i], event);
     if (!event->flips)
-        add_flip(past, &event->flip, rejected);
+        add_flip(past, &event->flip, event);
 }
 
 static bool take_event(void *user, const struct session_event *event)
@@ -61,11 +65,29 @@ static void add_history(struct worker *worker, struct event_past *past)
     past->history_count = count;
 }
 
+/* What the search had reached where each was tried; most are of the step of the one before. */
+static void add_before(struct worker *worker, struct event_past *past)
+{
+    int64_t known = -1;
+    double before = 0;
+    for (size_t i = 0; i < past->count; i++) {
+        struct session_step step;
+        struct err ignored;
+        if (past->tried[i].step != known) {
+            bool ok = session_step(worker->session, past->tried[i].step, &step, &ignored);
+            before = !ok ? (double)NAN : isfinite(step.fitness) ? step.fitness : 0;
+            known = past->tried[i].step;
+        }
+        past->tried[i].before = before;
+    }
+}
+
 void worker_past_tries(struct worker *worker)
 {
     struct event *event = event_new(EVENT_PAST, worker->job);
     event->past = worker->past; /* moved */
     worker->past = (struct event_past){0};
+    add_before(worker, &event->past);
     add_history(worker, &event->past);
     if (event->past.count > 0 || event->past.history_count > 0)
         worker_emit(worker, event);

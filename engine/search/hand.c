@@ -239,6 +239,21 @@ bool search_reject(struct search *search, struct search_try *out, struct err *er
     return true;
 }
 
+/* ---- promises ------------------------------------------------------------------------- */
+
+bool search_predict(struct search *search, const struct predict_options *options,
+                    void (*visit)(void *user, const struct predicted *predicted), void *user,
+                    cancel_flag *cancel, struct err *err)
+{
+    struct judge judge = search_judge_of(search);
+    struct predict *predict =
+        predict_new(search->model, search->targets, search->controls, options, err);
+    bool ok = predict &&
+              predict_run(predict, &judge, search->now, visit, user, cancel, err);
+    predict_free(predict);
+    return ok;
+}
+
 /* ---- questions ------------------------------------------------------------------------ */
 
 const double *search_gaps_last(const struct search *search)

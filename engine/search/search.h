@@ -248,6 +248,12 @@ bool search_can_reject(const struct search *search, struct err *err);
  * there is none. */
 bool search_undo(struct search *search, struct flip *which);
 
+/* What every row or group promises on top of the accepted flips, for the search's own
+ * probes and objective (predict.h); nothing of the search changes. */
+bool search_predict(struct search *search, const struct predict_options *options,
+                    void (*visit)(void *user, const struct predicted *predicted), void *user,
+                    cancel_flag *cancel, struct err *err);
+
 /* What flips do together on a model without the accepted ones, which stay as they are;
  * nothing is kept. */
 bool search_measure_alone(struct search *search, const struct flip *flips, size_t count,
