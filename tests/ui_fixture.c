@@ -234,6 +234,75 @@ void ui_fixture_next(struct ui_fixture *fixture, size_t count, uint64_t left)
     free(scales);
 }
 
+/* ---- predictions --------------------------------------------------------------------------- */
+
+/* Most flips harm; a few of attention's help most. */
+static double promised(unsigned layer, unsigned proj, unsigned row)
+{
+    double luck = 2 * made_up(layer + 10 * proj, row, 21) - 1.35;
+    return luck * luck * luck * (proj < PROJ_GATE ? 0.4 : 0.04);
+}
+
+static int more_first(const void *a, const void *b)
+{
+    float left = *(const float *)a, right = *(const float *)b;
+    return (left < right) - (left > right);
+}
+
+static void predict_matrix(struct predicted_matrix *matrix, struct best *best, bool groups)
+{
+    matrix->change = x_new(matrix->rows, sizeof *matrix->change);
+    matrix->impact = x_new(matrix->rows, sizeof *matrix->impact);
+    if (groups)
+        matrix->group = x_new(matrix->rows, sizeof *matrix->group);
+    for (uint32_t row = 0; row < matrix->rows; row++) {
+        double value = promised((unsigned)matrix->layer, (unsigned)matrix->proj, row);
+        struct promise promise = {ui_row(matrix->layer, matrix->proj, row), value};
+        if (groups) {
+            matrix->group[row] = (uint16_t)(row % 2);
+            promise.flip = predicted_flip(matrix->layer, matrix->proj, 2, 2 * row + row % 2);
+        }
+        matrix->change[row] = (float)value;
+        matrix->impact[row] = (float)fabs(value);
+        matrix->least = row ? fminf(matrix->least, (float)value) : (float)value;
+        matrix->most = row ? fmaxf(matrix->most, (float)value) : (float)value;
+        matrix->strongest = fmaxf(matrix->strongest, (float)fabs(value));
+        matrix->promising += value > 0;
+        best_offer(best, &promise);
+    }
+}
+
+void ui_fixture_predictions(struct ui_fixture *fixture, enum granularity granularity)
+{
+    const struct map_state *map = &fixture->app->map;
+    struct predictions *made = x_new(1, sizeof *made);
+    struct best best;
+    best_init(&best, 40);
+    made->granularity = granularity;
+    made->step = fixture->app->search.step;
+    made->seconds = 0.73;
+    made->matrices = x_new(map->matrix_count, sizeof *made->matrices);
+    for (size_t i = 0; i < map->matrix_count && map->matrices[i].layer != NO_LAYER; i++) {
+        struct predicted_matrix *matrix = &made->matrices[made->matrix_count++];
+        *matrix = (struct predicted_matrix){.layer = map->matrices[i].layer,
+                                            .proj = map->matrices[i].proj,
+                                            .rows = map->matrices[i].rows};
+        predict_matrix(matrix, &best, granularity != GRANULARITY_ROW);
+        made->sorted = x_grow(made->sorted, made->rows + matrix->rows, sizeof *made->sorted);
+        memcpy(made->sorted + made->rows, matrix->change, matrix->rows * sizeof *made->sorted);
+        made->rows += matrix->rows;
+        made->promising += matrix->promising;
+    }
+    qsort(made->sorted, made->rows, sizeof *made->sorted, more_first);
+    best_sort(&best);
+    made->best_count = best.count;
+    made->best = x_new(best.count, sizeof *made->best);
+    memcpy(made->best, best.heap, best.count * sizeof *made->best);
+    best_free(&best);
+    struct event event = {.type = EVENT_PREDICTED, .job = JOB_MAP, .predictions = made};
+    app_event(fixture->app, &event);
+}
+
 /* ---- texts -------------------------------------------------------------------------------- */
 
 static void fill_evaluation(struct ui_fixture *fixture, struct evaluation *evaluation, size_t first,

@@ -55,6 +55,8 @@ void ui_fixture_next(struct ui_fixture *fixture, size_t count, uint64_t left);
 void ui_fixture_detail(struct ui_fixture *fixture, size_t probe);
 /* Findings of every severity, of six probes. */
 void ui_fixture_audit(struct ui_fixture *fixture);
+/* What every row, or the best group of every row, promises, for the flips that are on. */
+void ui_fixture_predictions(struct ui_fixture *fixture, enum granularity granularity);
 void ui_fixture_answers(struct ui_fixture *fixture, bool heldout);
 void ui_fixture_text(struct ui_fixture *fixture, const char *prompt, const char *base,
                      const char *now);

@@ -166,16 +166,17 @@ void map_legend(struct app *app, struct rect area, int row, const struct map_ran
     (void)view_piece(app, area, row, column + 2, STYLE_DIM, what);
 }
 
-void map_known_text(const struct flip_known *known, uint64_t rows, struct buf *out)
+void map_known_text(const struct flip_known *known, uint64_t rows, bool shorter, struct buf *out)
 {
-    if (!isnan(known->predicted))
-        buf_add_format(out, "predicted %+.4f #%" PRIu64 "/%" PRIu64 "  ", known->predicted,
-                       known->rank, rows);
+    const char *gap = "";
+    if (!isnan(known->predicted)) {
+        buf_add_format(out, "%s%s %+.4f #%" PRIu64 "/%" PRIu64, gap,
+                       shorter ? "pred" : "predicted", known->predicted, known->rank, rows);
+        gap = "  ";
+    }
     if (!isnan(known->measured))
-        buf_add_format(out, "measured %+.4f%s  ", known->measured,
+        buf_add_format(out, "%s%s %+.4f%s", gap, shorter ? "meas" : "measured", known->measured,
                        known->measured_before ? "~" : "");
     if (!isnan(known->difference))
-        buf_add_format(out, "(%+.4f)  ", known->difference);
-    while (out->len > 0 && out->data[out->len - 1] == ' ')
-        out->data[--out->len] = '\0';
+        buf_add_format(out, " (%+.4f)", known->difference);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * A list over the views: the patches that are open, two states compared, the flips that
- * promise most.  It has the keys that move, Enter and those that close; all others do what they always do.
+ * promise most.  It has the keys that move, Enter and those that close; all others do what
+ * they always do.
  */
 #include "ui/command.h"
 #include "ui/view_int.h"

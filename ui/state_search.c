@@ -49,10 +49,10 @@ void search_take_tried(struct app *app, const struct event_tried *tried, enum jo
     search->tried = tried->tried;
     search->screened = tried->screened_total;
     search->seconds_each = tried->seconds_each;
-    for (size_t i = 0; i < tried->flip_count; i++)
-        mark_tried(app, tried->flips ? &tried->flips[i] : &tried->flip,
-                   !tried->by_hand && !tried->accepted);
-    if (tried->flip_count < 2 && tried->has_gaps && !tried->stopped && !taken_back)
+    bool rejected = !tried->by_hand && !tried->accepted;
+    for (size_t i = 0; i < (tried->flips ? tried->flip_count : 1); i++)
+        mark_tried(app, tried->flips ? &tried->flips[i] : &tried->flip, rejected);
+    if (!tried->flips && tried->has_gaps && !tried->stopped && !taken_back)
         map_take_measured(app, &tried->flip, tried->fitness - tried->fitness_before,
                           search->step);
     probes_take_candidate(app, tried->has_gaps ? tried->gaps : NULL);

@@ -109,9 +109,10 @@ int map_level(float value, const struct map_range *range);
 void map_colour_text(const struct app *app, struct buf *out);
 void map_legend(struct app *app, struct rect area, int row, const struct map_range *range,
                 const char *what);
-/* "+0.0123 rank 12/15 360  measured +0.0110 (-0.0013)" of a flip, as far as it is known; ""
- * if nothing is. */
-void map_known_text(const struct flip_known *known, uint64_t rows, struct buf *out);
+/* "predicted +0.0123 #12/15360  measured +0.0110 (-0.0013)" of a flip, as far as it is
+ * known; nothing if nothing is. */
+void map_known_text(const struct flip_known *known, uint64_t rows, bool shorter,
+                    struct buf *out);
 
 /* ---- one matrix (view_matrix.c) ----------------------------------------------- */
 

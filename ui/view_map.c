@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The map: layers x projections, coloured by mean row scale or by what flips promise or
- * did (map_values.c), and below them the embedding and the head.  Enter zooms into the matrix under the cursor
- * (view_matrix.c).
+ * did (map_values.c), and below them the embedding and the head.  Enter zooms into the
+ * matrix under the cursor (view_matrix.c).
  *
  * A cell is as wide and as high as there is room for; from 6 columns it prints
- * its value, from 3 how many rows promise a gain, and the number of accepted flips.  More layers than rows:
- * two layers share a text row by half blocks; more than that scrolls.
+ * its value, from 3 how many rows promise a gain, and the number of accepted flips.  More
+ * layers than rows: two layers share a text row by half blocks; more than that scrolls.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -345,11 +345,20 @@ static void add_values(const struct app *app, const struct map_matrix *matrix, s
         buf_add_format(out, "  difference %+.4f, mean of %" PRIu64, (double)value, count);
 }
 
+/* Behind other values only as far as there is room. */
+static void add_piece(const struct app *app, const char *piece, struct buf *out)
+{
+    if (app->map.colour == MAP_SCALE)
+        buf_add_text(out, piece);
+    else
+        (void)view_readout_add(app, out, piece);
+}
+
 /* "L12 gate_proj  768 rows  scale 0.0213 (0.0101-0.0340)  9 tried  2 accepted  ..." */
 static void map_readout(struct app *app, struct buf *out)
 {
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
-    char scale[64], tried[64], rejected[32];
+    char piece[64];
     if (app->map.zoomed) {
         matrix_readout(app, out);
         return;
@@ -361,16 +370,16 @@ static void map_readout(struct app *app, struct buf *out)
     buf_add_format(out, "%s  %" PRIu32 " rows", proj_name(matrix->proj), matrix->rows);
     add_values(app, matrix, out);
     if (matrix->mean)
-        (void)snprintf(scale, sizeof(scale), "  scale %.4f (%.4f-%.4f)", (double)matrix->average,
+        (void)snprintf(piece, sizeof(piece), "  scale %.4f (%.4f-%.4f)", (double)matrix->average,
                        (double)matrix->low, (double)matrix->high);
     else
-        (void)snprintf(scale, sizeof(scale), "  scales not read yet");
-    (void)view_readout_add(app, out, scale);
-    (void)snprintf(tried, sizeof(tried), "  %" PRIu32 " tried  %" PRIu32 " accepted",
+        (void)snprintf(piece, sizeof(piece), "  scales not read yet");
+    add_piece(app, piece, out);
+    (void)snprintf(piece, sizeof(piece), "  %" PRIu32 " tried  %" PRIu32 " accepted",
                    matrix->tried, matrix->accepted);
-    (void)view_readout_add(app, out, tried);
-    (void)snprintf(rejected, sizeof(rejected), "  %" PRIu32 " rejected", matrix->rejected);
-    (void)view_readout_add(app, out, rejected);
+    add_piece(app, piece, out);
+    (void)snprintf(piece, sizeof(piece), "  %" PRIu32 " rejected", matrix->rejected);
+    (void)view_readout_add(app, out, piece);
 }
 
 const struct view_ops view_map = {

@@ -208,8 +208,8 @@ static void draw_axis(struct app *app, struct rect inside, const struct map_matr
 
 /* "L12 gate_proj: rows 0-4095 of 12288, 64 a line", shorter in narrow frames; with what the
  * colours say where that is not the scale. */
-static void format_title(const struct app *app, const struct map_matrix *matrix, const struct raster *raster, int room,
-                         struct buf *title)
+static void format_title(const struct app *app, const struct map_matrix *matrix,
+                         const struct raster *raster, int room, struct buf *title)
 {
     uint32_t first = raster->base;
     uint32_t last = first + raster->stride * (uint32_t)raster->lines_shown;
@@ -342,28 +342,35 @@ static void add_scale(const struct app *app, const struct map_matrix *matrix, ui
         (void)view_readout_add(app, out, place);
 }
 
+/* In short words where the others do not fit. */
+static void add_known(struct app *app, const struct flip *flip, struct buf *out)
+{
+    const struct predictions *made = app->map.predictions;
+    struct flip_known known = app_known(app, flip);
+    for (int shorter = 0; shorter < 2; shorter++) {
+        struct buf text = {0};
+        buf_add_text(&text, "  ");
+        map_known_text(&known, made ? made->rows : 0, shorter, &text);
+        bool done = text.len == 2 || view_readout_add(app, out, text.data);
+        buf_free(&text);
+        if (done)
+            return;
+    }
+}
+
 /* "L12 gate_proj row 5414  scale 0.0213 p98.7 rank 41/12288  not in patch, tried"; what is
  * known of the flip comes first where the colours say that. */
 void matrix_readout(struct app *app, struct buf *out)
 {
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
-    const struct predictions *made = app->map.predictions;
     struct flip flip;
-    struct buf known = {0};
     if (!matrix || !app_unit_at_cursor(app, &flip))
         return;
-    struct flip_known what = app_known(app, &flip);
-    map_known_text(&what, made ? made->rows : 0, &known);
     view_flip_text(out, &flip);
-    if (known.len > 0 && app->map.colour != MAP_SCALE)
-        buf_add_format(out, "  %s", known.data);
+    if (app->map.colour != MAP_SCALE)
+        add_known(app, &flip, out);
     add_scale(app, matrix, flip.row, out);
     add_marks(app, out, matrix->marks[flip.row]);
-    if (known.len > 0 && app->map.colour == MAP_SCALE) {
-        buf_clear(&known);
-        buf_add_text(&known, "  ");
-        map_known_text(&what, made ? made->rows : 0, &known);
-        (void)view_readout_add(app, out, known.data);
-    }
-    buf_free(&known);
+    if (app->map.colour == MAP_SCALE)
+        add_known(app, &flip, out);
 }

@@ -465,6 +465,11 @@ static void command_run__bad_lines__say_what_was_expected(void **state)
         {"goto 1.gate.x",
          "'1.gate.x' is no row: expected LAYER.PROJ.ROW as in 3.gate.514, or embed.17"},
         {"try 1.gate", "try needs a row: try 1.gate.ROW"},
+        {"map sideways", "map cannot be 'sideways': expected attribution, impact, scale, row, "
+                         "group or colour"},
+        {"map colour red", "map cannot be 'red': expected scale, predicted, impact, measured or "
+                           "difference"},
+        {"measure 0", "measure cannot take '0': expected a whole number from 1 to 1000"},
         {"probe nobody", "no probe 'nobody'; Tab completes names"},
         {"prompt flup", "no command 'flup' to type for; ? lists them"},
         {"source /nonexistent/x", "/nonexistent/x: cannot open: No such file or directory"},
@@ -685,6 +690,9 @@ static void command_complete__names__are_found(void **state)
     completes(app, "goto 1.", "1.q. 1.k. 1.v. 1.o. 1.gate. 1.up. 1.down.");
     completes(app, "goto 1.g", "1.gate.");
     completes(app, "step ", "");
+    completes(app, "map ", "attribution impact scale row group colour");
+    completes(app, "map g", "group");
+    completes(app, "map colour ", "scale predicted impact measured difference");
     ui_fixture_states(fixture, 4);
     completes(app, "state ", "base head start calculus two rows");
     completes(app, "diff c", "calculus");

@@ -82,6 +82,108 @@ static struct ui_fixture *running(void)
     return fixture;
 }
 
+/* ---- the map of promises ---- */
+
+static struct ui_fixture *predicted(void)
+{
+    struct ui_fixture *fixture = usual();
+    ui_fixture_predictions(fixture, GRANULARITY_ROW);
+    app_command(fixture->app, "map colour predicted");
+    return fixture;
+}
+
+/* The best two and two drawn by the search were measured with the flips that are on, one
+ * before. */
+static struct ui_fixture *measured_map(void)
+{
+    struct ui_fixture *fixture = predicted();
+    const struct promise *best = fixture->app->map.predictions->best;
+    ui_fixture_by_hand(fixture, best[0].flip, best[0].change - 0.003);
+    ui_fixture_by_hand(fixture, best[1].flip, best[1].change + 0.0125);
+    ui_fixture_by_hand(fixture, ui_row(3, PROJ_GATE, 514), -0.0021);
+    ui_fixture_by_hand(fixture, ui_row(3, PROJ_GATE, 515), 0.0005);
+    app_command(fixture->app, "map colour measured");
+    return fixture;
+}
+
+static struct ui_fixture *difference(void)
+{
+    struct ui_fixture *fixture = measured_map();
+    app_command(fixture->app, "map colour difference");
+    return fixture;
+}
+
+static struct ui_fixture *zoomed_predicted(void)
+{
+    struct ui_fixture *fixture = measured_map();
+    app_command(fixture->app, "goto 3.gate.514");
+    app_command(fixture->app, "map colour predicted");
+    return fixture;
+}
+
+static struct ui_fixture *zoomed_measured(void)
+{
+    struct ui_fixture *fixture = zoomed_predicted();
+    app_command(fixture->app, "map colour measured");
+    return fixture;
+}
+
+static struct ui_fixture *zoomed_impact(void)
+{
+    struct ui_fixture *fixture = zoomed_predicted();
+    app_command(fixture->app, "map colour impact");
+    return fixture;
+}
+
+/* One flip more is on since. */
+static struct ui_fixture *predicted_before(void)
+{
+    struct ui_fixture *fixture = zoomed_predicted();
+    fixture->app->search.step++; /* as EVENT_FLIPS of a session says it */
+    fixture->app->map.predictions->step--;
+    ui_fixture_try(fixture, ui_row(2, PROJ_UP, 9), 0.01);
+    return fixture;
+}
+
+static struct ui_fixture *groups(void)
+{
+    struct ui_fixture *fixture = usual();
+    ui_fixture_predictions(fixture, GRANULARITY_GROUP);
+    app_command(fixture->app, "goto 1.k.11");
+    app_command(fixture->app, "map colour predicted");
+    return fixture;
+}
+
+static struct ui_fixture *unpredicted(void)
+{
+    struct ui_fixture *fixture = usual();
+    app_command(fixture->app, "map colour predicted");
+    return fixture;
+}
+
+static struct ui_fixture *best(void)
+{
+    struct ui_fixture *fixture = measured_map();
+    keys(fixture, "bj");
+    return fixture;
+}
+
+static struct ui_fixture *in_mono(struct ui_fixture *fixture)
+{
+    fixture->app->colours = COLOUR_MONO;
+    return fixture;
+}
+
+static struct ui_fixture *predicted_mono(void)
+{
+    return in_mono(predicted());
+}
+
+static struct ui_fixture *zoomed_predicted_mono(void)
+{
+    return in_mono(zoomed_predicted());
+}
+
 static struct ui_fixture *probes(void)
 {
     struct ui_fixture *fixture = usual();
@@ -314,6 +416,25 @@ static const struct golden goldens[] = {
     {"tried-80x24", 80, 24, tried_by_hand},
     {"running-80x24", 80, 24, running},
     {"running-120x40", 120, 40, running},
+    {"predicted-80x24", 80, 24, predicted},
+    {"predicted-120x40", 120, 40, predicted},
+    {"predicted-200x60", 200, 60, predicted},
+    {"predicted-40x10", 40, 10, predicted},
+    {"predicted-mono-80x24", 80, 24, predicted_mono},
+    {"unpredicted-80x24", 80, 24, unpredicted},
+    {"measured-80x24", 80, 24, measured_map},
+    {"difference-120x40", 120, 40, difference},
+    {"zoomed-predicted-80x24", 80, 24, zoomed_predicted},
+    {"zoomed-predicted-200x60", 200, 60, zoomed_predicted},
+    {"zoomed-predicted-20x5", 20, 5, zoomed_predicted},
+    {"zoomed-predicted-mono-80x24", 80, 24, zoomed_predicted_mono},
+    {"zoomed-measured-80x24", 80, 24, zoomed_measured},
+    {"zoomed-impact-80x24", 80, 24, zoomed_impact},
+    {"zoomed-predicted-before-80x24", 80, 24, predicted_before},
+    {"zoomed-groups-80x24", 80, 24, groups},
+    {"best-80x24", 80, 24, best},
+    {"best-120x40", 120, 40, best},
+    {"best-40x10", 40, 10, best},
     {"probes-80x24", 80, 24, probes},
     {"probes-120x40", 120, 40, probes},
     {"probes-60x16", 60, 16, probes},

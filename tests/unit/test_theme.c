@@ -116,6 +116,52 @@ static void heat__mono__glyphs_get_denser(void **state)
     theme_free(theme);
 }
 
+/* Away from the middle each step is further from it in lightness, and loss is red where gain
+ * is blue: what every common kind of colour blindness tells apart. */
+static void diverge__both_sides__lead_away_from_the_middle(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < countof(builtins); i++) {
+        struct theme *theme = load(builtins[i]);
+        for (int mode = COLOUR_16; mode <= COLOUR_256; mode++) {
+            int colours[DIVERGE_LEVELS], middle = DIVERGE_LEVELS / 2;
+            for (int level = 0; level < DIVERGE_LEVELS; level++) {
+                int id = DIVERGE_FIRST + level;
+                colours[level] = theme_look(theme, style_heat(id, id),
+                                            (enum colour_mode)mode).background;
+            }
+            double none = palette_lightness(colours[middle]), before = 0;
+            for (int off = 1; off <= middle; off++) {
+                int loss = colours[middle - off], gain = colours[middle + off];
+                if (loss == colours[middle - off + 1] && gain == colours[middle + off - 1])
+                    continue; /* fewer colours than levels */
+                double away = fmin(fabs(palette_lightness(loss) - none),
+                                   fabs(palette_lightness(gain) - none));
+                assert_true(away > before + 2);
+                assert_true(palette_rgb(loss).red > palette_rgb(loss).blue);
+                assert_true(palette_rgb(gain).blue > palette_rgb(gain).red);
+                before = away;
+            }
+            assert_int_equal(theme_diverge_steps(theme, (enum colour_mode)mode),
+                             mode == COLOUR_16 ? 5 : DIVERGE_LEVELS);
+        }
+        theme_free(theme);
+    }
+}
+
+static void diverge__mono_and_none__are_told_by_glyphs(void **state)
+{
+    (void)state;
+    static const char expected[] = "==--,,...''++##";
+    struct theme *theme = load("dark");
+    for (int level = 0; level < DIVERGE_LEVELS; level++)
+        assert_int_equal(theme_heat_glyph(DIVERGE_FIRST + level), expected[level]);
+    assert_int_equal(theme_heat_glyph(HEAT_NONE), ' ');
+    struct look none = theme_look(theme, style_heat(HEAT_NONE, HEAT_NONE), COLOUR_256);
+    assert_int_equal(none.background, COLOUR_DEFAULT);
+    theme_free(theme);
+}
+
 static void palette__known_colours__have_known_lightness(void **state)
 {
     (void)state;
@@ -166,6 +212,9 @@ static void parse__errors__say_line_and_what_was_expected(void **state)
         {"mono:heat = 1 2", "mono has no heat, expected heat or 16:heat"},
         {"heat = default 3", "default is no colour of heat, expected 0 to 255"},
         {"heat = 3", "heat has 1 colours, expected at least 2"},
+        {"mono:diverge = 1 2", "mono has no diverge, expected diverge or 16:diverge"},
+        {"diverge = 3 4", "diverge has 2 colours, expected an odd number"},
+        {"diverge = 3 default 4", "default is no colour of diverge, expected 0 to 255"},
         {"heat = 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6",
          "heat has more than 32 colours"},
     };
@@ -208,6 +257,9 @@ static void parse__entries_left_out__fall_back(void **state)
     assert_int_equal(theme_look(theme, STYLE_DIM, COLOUR_16).foreground, 1);
     assert_int_equal(theme_look(theme, STYLE_BAD, COLOUR_MONO).attributes, ATTR_REVERSE);
     assert_int_equal(theme_heat_steps(theme, COLOUR_256), 3);
+    assert_int_equal(theme_diverge_steps(theme, COLOUR_256), 15);
+    look = theme_look(theme, style_heat(DIVERGE_FIRST + 7, DIVERGE_FIRST + 7), COLOUR_16);
+    assert_int_equal(look.background, 0); /* nothing is black */
     theme_free(theme);
 }
 
@@ -241,6 +293,8 @@ int main(void)
         cmocka_unit_test(builtin__styles_side_by_side__differ_in_every_mode),
         cmocka_unit_test(heat__every_step__is_lighter),
         cmocka_unit_test(heat__mono__glyphs_get_denser),
+        cmocka_unit_test(diverge__both_sides__lead_away_from_the_middle),
+        cmocka_unit_test(diverge__mono_and_none__are_told_by_glyphs),
         cmocka_unit_test(palette__known_colours__have_known_lightness),
         cmocka_unit_test(parse__errors__say_line_and_what_was_expected),
         cmocka_unit_test(parse__incomplete_or_twice__is_refused),

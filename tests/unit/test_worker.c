@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/search/flip_map.h"
 #include "patches/patch.h"
 #include "src/base/clock.h"
 #include "src/base/file.h"
@@ -463,6 +464,85 @@ static void worker_post__more_than_fit__refused(void **state)
     worker_cancel(desk.worker, false); /* nothing runs: the next job is not meant */
     do_job(&desk, job);
     assert_int_equal(desk.count[EVENT_TEXT], 1);
+    desk_close(&desk);
+}
+
+/* ---- the map ------------------------------------------------------------------ */
+
+/* The engine's own map of the same model, which measures for itself. */
+static struct flip_map *map_alone(const struct desk *desk)
+{
+    static const int32_t layers[] = {0, 1};
+    struct err err;
+    struct flip_map_options options = {
+        .units = {layers, tiny_default.layers, search_all_projs, GRANULARITY_GROUP, 1},
+        .metric = METRIC_SEQ_LOGPROB,
+        .control_metric = METRIC_SAME,
+        .penalty = desk->options.search.penalty,
+        .top = 5,
+    };
+    struct model *model = model_open(desk->model, &err);
+    struct probe_set *targets = probe_set_load(desk->targets, &err);
+    struct probe_set *controls = probe_set_load(desk->controls, &err);
+    assert_true(model && targets && controls);
+    struct flip_map *map = flip_map_new(model, targets, controls, &options, NULL, NULL, NULL, NULL,
+                                        &err);
+    t_ok(map != NULL, &err);
+    probe_set_free(targets);
+    probe_set_free(controls);
+    model_free(model);
+    return map;
+}
+
+static void job_map__groups__as_the_map_alone(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "map.json");
+    desk_open(&desk);
+    struct flip_map *alone = map_alone(&desk);
+    do_job(&desk, (struct job){.type = JOB_MAP, .count = GRANULARITY_GROUP});
+    const struct predictions *made = desk.last[EVENT_PREDICTED]->predictions;
+    assert_int_equal(made->matrix_count, alone->matrix_count);
+    for (size_t i = 0; i < made->matrix_count; i++) {
+        assert_int_equal(made->matrices[i].proj, alone->matrices[i].proj);
+        assert_true(made->matrices[i].most == (float)alone->matrices[i].most);
+        assert_non_null(made->matrices[i].group);
+    }
+    assert_true(made->best_count >= alone->top_count);
+    for (size_t i = 0; i < alone->top_count; i++) {
+        assert_memory_equal(&made->best[i].flip, &alone->top[i].flip, sizeof(struct flip));
+        assert_true(made->best[i].change == alone->top[i].value);
+    }
+    for (uint64_t i = 1; i < made->rows; i++)
+        assert_true(made->sorted[i - 1] >= made->sorted[i]);
+    assert_int_equal(predictions_above(made, made->sorted[0]), 0);
+    check_model(&desk);
+    flip_map_free(alone);
+    desk_close(&desk);
+}
+
+/* Of the last map, or of a first one; the same on the same state not twice. */
+static void job_measure__best_ones__each_is_told_once(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "measure.json");
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_MEASURE, .count = 2});
+    assert_int_equal(desk.count[EVENT_PREDICTED], 1);
+    assert_int_equal(desk.count[EVENT_TRIED], 2);
+    const struct predictions *made = desk.last[EVENT_PREDICTED]->predictions;
+    const struct event_tried *tried = &desk.last[EVENT_TRIED]->tried;
+    assert_memory_equal(&tried->flip, &made->best[1].flip, sizeof tried->flip);
+    assert_true(tried->by_hand && tried->has_gaps && !tried->accepted);
+    do_job(&desk, (struct job){.type = JOB_MEASURE, .count = 3});
+    assert_int_equal(desk.count[EVENT_TRIED], 3);
+    assert_int_equal(desk.count[EVENT_PREDICTED], 1);
+    do_job(&desk, (struct job){.type = JOB_KEEP, .flip = some_row});
+    do_job(&desk, (struct job){.type = JOB_MEASURE, .count = 1}); /* on another state */
+    assert_int_equal(desk.count[EVENT_TRIED], 5);
+    check_model(&desk);
     desk_close(&desk);
 }
 
@@ -1104,6 +1184,8 @@ int main(void)
         cmocka_unit_test(job_step__no_candidate_left__finished),
         cmocka_unit_test(worker_cancel__nobody_reads__ends_and_nothing_is_lost),
         cmocka_unit_test(worker_post__more_than_fit__refused),
+        cmocka_unit_test(job_map__groups__as_the_map_alone),
+        cmocka_unit_test(job_measure__best_ones__each_is_told_once),
         cmocka_unit_test(job_try_keep_undo__a_row__measured_kept_and_back),
         cmocka_unit_test(job_keep__twice__off_and_undo_on),
         cmocka_unit_test(job_accept_reject__last_candidate__against_its_verdict),
