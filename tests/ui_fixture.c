@@ -253,15 +253,15 @@ static void predict_matrix(struct predicted_matrix *matrix, struct best *best, b
 {
     matrix->change = x_new(matrix->rows, sizeof *matrix->change);
     matrix->impact = x_new(matrix->rows, sizeof *matrix->impact);
+    matrix->per_row = groups ? 2 : 1;
+    matrix->granularity = groups ? GRANULARITY_GROUP : GRANULARITY_ROW;
     if (groups)
-        matrix->group = x_new(matrix->rows, sizeof *matrix->group);
+        matrix->unit = x_new(matrix->rows, sizeof *matrix->unit);
     for (uint32_t row = 0; row < matrix->rows; row++) {
         double value = promised((unsigned)matrix->layer, (unsigned)matrix->proj, row);
-        struct promise promise = {ui_row(matrix->layer, matrix->proj, row), value};
-        if (groups) {
-            matrix->group[row] = (uint16_t)(row % 2);
-            promise.flip = predicted_flip(matrix->layer, matrix->proj, 2, 2 * row + row % 2);
-        }
+        if (groups)
+            matrix->unit[row] = (uint16_t)(row % 2);
+        struct promise promise = {predicted_best(matrix, row), value};
         matrix->change[row] = (float)value;
         matrix->impact[row] = (float)fabs(value);
         matrix->least = row ? fminf(matrix->least, (float)value) : (float)value;

@@ -31,11 +31,11 @@ enum map_colour {
     MAP_COLOUR_COUNT,
 };
 
-/* What a flip of a row (or of one of its groups) did when it was measured last. */
+/* What a flip of a row (or in it) did when it was measured last. */
 struct row_measured {
-    float effect;  /* on the fitness, NAN: it was not */
-    int32_t group; /* or FLIP_WHOLE_ROW */
-    int64_t step;  /* of the session, whose flips were on; -1: not known */
+    float effect; /* on the fitness, NAN: it was not */
+    struct flip flip;
+    int64_t step; /* of the session, whose flips were on */
 };
 
 /* One matrix of the map. */
@@ -70,7 +70,7 @@ struct map_state {
     size_t best;        /* cursor in the list of the best */
 };
 
-/* All that is known of flipping a row or a group. */
+/* All that is known of a flip. */
 struct flip_known {
     double predicted;     /* NAN: it was not */
     uint64_t rank;        /* of its row among all rows, from 1 */
@@ -276,7 +276,8 @@ struct map_matrix *app_matrix(struct app *app, int32_t layer, enum proj proj); /
 struct map_matrix *app_matrix_at_cursor(struct app *app);
 /* The flip of the row under the map's cursor (zoomed), else false. */
 bool app_row_at_cursor(struct app *app, struct flip *flip);
-/* What a hand flips there: that row or, where the map shows groups, the best of them. */
+/* What a hand flips there: that row or, where the map shows groups or bits, the best of
+ * them. */
 bool app_unit_at_cursor(struct app *app, struct flip *flip);
 /* All that is known of a flip. */
 struct flip_known app_known(struct app *app, const struct flip *flip);

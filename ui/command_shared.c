@@ -27,8 +27,8 @@ const char *const command_motions[] = {
 
 const char *const command_directions[] = {"next", "previous", NULL};
 const char *const command_patch_words[] = {"open", "previous", NULL};
-const char *const command_map_words[] = {"attribution", "impact", "scale", "row",
-                                         "group",       "colour", NULL};
+const char *const command_map_words[] = {"attribution", "impact", "scale",  "row",
+                                         "group",       "bit",    "colour", NULL};
 const char *const command_orders[] = {"set",      "name",  "gap",     "delta", "verdict",
                                       "category", "badge", "reverse", NULL};
 const char *const command_tabs[] = {"targets", "controls", "held-out", "next", "previous", NULL};

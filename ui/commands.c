@@ -26,7 +26,7 @@ const struct ui_command ui_commands[] = {
     {"ids", "", 0, 0, "numbers of the tokens of a probe, or not", command_ids},
     {"keep", "[L.PROJ.ROW]", 0, 1, "flip the row under the cursor for good", command_keep},
     {"layer", "next|previous", 1, 1, "the same matrix of another layer", command_layer},
-    {"map", "[WHAT] [row|group]", 0, 2, "rank all flips; or: map colour WHAT", command_of_map},
+    {"map", "[WHAT] [row|group|bit]", 0, 2, "rank all flips; or: map colour WHAT", command_of_map},
     {"maximise", "", 0, 0, "give this view the whole screen, or not", command_maximise},
     {"measure", "[N]", 0, 1, "measure the best N of the map (20)", command_measure},
     {"move", "MOTION", 1, 1, "move the cursor", command_move},

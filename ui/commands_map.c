@@ -110,11 +110,9 @@ static bool map_word(struct app *app, const char *word, enum map_colour *colour,
     enum flip_map_what what;
     if (flip_map_what_parse(word, &what))
         *colour = colours[what];
-    else if (strcmp(word, "row") == 0 || strcmp(word, "group") == 0)
-        (void)granularity_parse(word, granularity);
-    else {
-        app_complain(app, "map cannot be '%s': expected attribution, impact, scale, row, group "
-                          "or colour", word);
+    else if (!granularity_parse(word, granularity)) {
+        app_complain(app, "map cannot be '%s': expected attribution, impact, scale, row, group, "
+                          "bit or colour", word);
         return false;
     }
     return true;
@@ -123,8 +121,7 @@ static bool map_word(struct app *app, const char *word, enum map_colour *colour,
 void command_of_map(struct app *app, const struct command_call *call)
 {
     struct map_state *map = &app->map;
-    enum map_colour colour = map->colour == MAP_SCALE && call->count == 0 ? MAP_PREDICTED
-                                                                          : map->colour;
+    enum map_colour colour = map->colour == MAP_SCALE ? MAP_PREDICTED : map->colour;
     if (!command_needs_model(app, call))
         return;
     if (call->count > 0 && strcmp(call->argument[0], "colour") == 0) {

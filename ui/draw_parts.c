@@ -108,13 +108,27 @@ void view_key_of(const char *line, struct buf *out)
     buf_add_format(out, ":%s", line);
 }
 
+/* Of a flip of some bits of a group: the bit's column, or how many they are. */
+static void add_bits(struct buf *out, const struct flip *flip)
+{
+    int count = __builtin_popcountll(flip->mask[0]) + __builtin_popcountll(flip->mask[1]);
+    int first = flip->mask[0] ? __builtin_ctzll(flip->mask[0])
+                              : 64 + (flip->mask[1] ? __builtin_ctzll(flip->mask[1]) : 0);
+    if (count == 1)
+        buf_add_format(out, " bit %d", (int)flip->group * GROUP_WEIGHTS + first);
+    else if (count < GROUP_WEIGHTS)
+        buf_add_format(out, " group %d, %d bits", (int)flip->group, count);
+    else
+        buf_add_format(out, " group %d", (int)flip->group);
+}
+
 void view_flip_text(struct buf *out, const struct flip *flip)
 {
     if (flip->layer != NO_LAYER)
         buf_add_format(out, "L%d ", (int)flip->layer);
     buf_add_format(out, "%s row %" PRIu32, proj_name(flip->proj), flip->row);
     if (flip->group != FLIP_WHOLE_ROW)
-        buf_add_format(out, " group %d", (int)flip->group);
+        add_bits(out, flip);
 }
 
 void view_count_text(struct buf *out, uint64_t count)

@@ -132,7 +132,7 @@ void map_colour_text(const struct app *app, struct buf *out)
         return;
     }
     if (made->granularity != GRANULARITY_ROW)
-        buf_add_text(out, " of groups");
+        buf_add_format(out, " of %ss", granularity_name(made->granularity));
     if (age > 0)
         buf_add_format(out, ", ~%zu flip%s ago", age, age == 1 ? "" : "s");
 }

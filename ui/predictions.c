@@ -12,6 +12,15 @@ const struct predicted_matrix *predictions_of(const struct predictions *predicti
     return NULL;
 }
 
+struct flip predicted_best(const struct predicted_matrix *matrix, uint32_t row)
+{
+    struct predicted all = {.layer = matrix->layer, .proj = matrix->proj,
+                            .granularity = matrix->granularity, .rows = matrix->rows,
+                            .per_row = matrix->per_row, .count = matrix->rows};
+    uint64_t unit = matrix->unit ? matrix->unit[row] : 0;
+    return predicted_flip(&all, (uint64_t)row * matrix->per_row + unit);
+}
+
 uint64_t predictions_above(const struct predictions *predictions, float change)
 {
     uint64_t low = 0, high = predictions->rows;
@@ -32,7 +41,7 @@ void predictions_free(struct predictions *predictions)
     for (size_t i = 0; i < predictions->matrix_count; i++) {
         free(predictions->matrices[i].change);
         free(predictions->matrices[i].impact);
-        free(predictions->matrices[i].group);
+        free(predictions->matrices[i].unit);
     }
     free(predictions->matrices);
     free(predictions->best);

@@ -14,23 +14,21 @@
 
 /* ---- predictions ---------------------------------------------------------------------- */
 
-/* In what unit is row `row` predicted? */
-static int32_t group_of(const struct predicted_matrix *predicted, uint32_t row)
+static bool is_predicted(const struct map_matrix *matrix, const struct flip *flip)
 {
-    return predicted->group ? (int32_t)predicted->group[row] : FLIP_WHOLE_ROW;
-}
-
-static bool is_predicted(const struct map_matrix *matrix, uint32_t row, int32_t group)
-{
-    return matrix->predicted && row < matrix->predicted->rows &&
-           group_of(matrix->predicted, row) == group;
+    const struct predicted_matrix *predicted = matrix->predicted;
+    if (!predicted || flip->row >= predicted->rows)
+        return false;
+    struct flip best = predicted_best(predicted, flip->row);
+    best.proj = flip->proj; /* of tied models the head is the embedding */
+    return flip_equal(&best, flip);
 }
 
 float map_difference(const struct map_state *map, const struct map_matrix *matrix, uint32_t row)
 {
     const struct row_measured *measured = matrix->measured ? &matrix->measured[row] : NULL;
     bool same = measured && map->predictions && measured->step == map->predictions->step &&
-                is_predicted(matrix, row, measured->group);
+                is_predicted(matrix, &measured->flip);
     return same ? measured->effect - matrix->predicted->change[row] : NAN;
 }
 
@@ -122,7 +120,7 @@ void map_take_measured(struct app *app, const struct flip *flip, double effect, 
         return;
     if (!matrix->measured)
         matrix->measured = new_measured(matrix->rows);
-    matrix->measured[flip->row] = (struct row_measured){(float)effect, flip->group, step};
+    matrix->measured[flip->row] = (struct row_measured){(float)effect, *flip, step};
     sum_up(&app->map, matrix);
 }
 
@@ -133,12 +131,8 @@ bool app_unit_at_cursor(struct app *app, struct flip *flip)
     const struct map_matrix *matrix = app_matrix_at_cursor(app);
     if (!app_row_at_cursor(app, flip))
         return false;
-    bool groups = app->map.colour != MAP_SCALE && matrix->predicted && matrix->predicted->group;
-    if (groups)
-        *flip = predicted_flip(flip->layer, flip->proj, 2,
-                               2 * (uint64_t)flip->row); /* any group of it, with its mask */
-    if (groups)
-        flip->group = group_of(matrix->predicted, flip->row);
+    if (app->map.colour != MAP_SCALE && matrix->predicted)
+        *flip = predicted_best(matrix->predicted, flip->row);
     return true;
 }
 
@@ -149,13 +143,13 @@ struct flip_known app_known(struct app *app, const struct flip *flip)
     struct flip_known known = {.predicted = unknown, .measured = unknown, .difference = unknown};
     if (!matrix || flip->row >= matrix->rows)
         return known;
-    if (is_predicted(matrix, flip->row, flip->group)) {
+    if (is_predicted(matrix, flip)) {
         float change = matrix->predicted->change[flip->row];
         known.predicted = (double)change;
         known.rank = predictions_above(app->map.predictions, change) + 1;
     }
     const struct row_measured *measured = matrix->measured ? &matrix->measured[flip->row] : NULL;
-    if (measured && !isnan(measured->effect) && measured->group == flip->group) {
+    if (measured && !isnan(measured->effect) && flip_equal(&measured->flip, flip)) {
         known.measured = (double)measured->effect;
         known.measured_before = measured->step != app->search.step;
         known.difference = (double)map_difference(&app->map, matrix, flip->row);

@@ -120,12 +120,13 @@ void said_audit(struct app *app, const struct audit *audit)
 void said_predictions(struct app *app)
 {
     const struct predictions *made = app->map.predictions;
+    bool by_row = made->granularity == GRANULARITY_ROW;
     struct buf rows = {0}, gains = {0};
     view_count_text(&rows, made->rows);
     view_count_text(&gains, made->promising);
-    app_say(app, "%s rows ranked%s in %.1f s: %s promise a gain", rows.data,
-            made->granularity == GRANULARITY_ROW ? "" : " by their groups", made->seconds,
-            gains.data);
+    app_say(app, "%s rows ranked%s%s%s in %.1f s: %s promise a gain", rows.data,
+            by_row ? "" : " by their ", by_row ? "" : granularity_name(made->granularity),
+            by_row ? "" : "s", made->seconds, gains.data);
     buf_free(&rows);
     buf_free(&gains);
 }

@@ -8,7 +8,7 @@
 
 #include "ui/view_int.h"
 
-enum { RANK_COLUMNS = 5, FLIP_COLUMNS = 26, NUMBER_COLUMNS = 11, MARK_COLUMNS = 12 };
+enum { RANK_COLUMNS = 5, FLIP_COLUMNS = 29, NUMBER_COLUMNS = 10, MARK_COLUMNS = 12 };
 
 size_t best_count(const struct app *app)
 {
@@ -58,7 +58,7 @@ static void cell_text(const struct flip_known *known, const struct map_matrix *m
 
 static void draw_heading(struct app *app, struct rect area, int row)
 {
-    static const char *const titles[] = {"predicted", "measured", "difference", "scale"};
+    static const char *const titles[] = {"predicted", "measured", "diff", "scale"};
     int shown = columns_shown(area), at = numbers_at(area);
     (void)view_cell_right(app, area, row, 1, RANK_COLUMNS, STYLE_DIM, "rank");
     (void)view_cell(app, area, row, 2 + RANK_COLUMNS, at - 2 - RANK_COLUMNS, STYLE_DIM, "flip");

@@ -47,7 +47,7 @@ void hints_draw(struct app *app, struct rect line);
 
 /* ---- words ------------------------------------------------------------------ */
 
-/* "L12 gate_proj row 5414", "embed row 7", with the group if it is only one. */
+/* "L12 gate_proj row 5414", "embed row 7", with the group or the bit if it is only one. */
 void view_flip_text(struct buf *out, const struct flip *flip);
 
 /* Has the text or answer been measured with other flips than those on now? */

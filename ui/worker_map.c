@@ -19,7 +19,7 @@ struct ranking {
     size_t total; /* matrices */
 };
 
-/* ---- one matrix ------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------- */
 
 /* The unit of a row that promises most; *impact: the largest |change| of any. */
 static uint32_t best_unit(const double *change, uint32_t per_row, double *impact)
@@ -42,8 +42,8 @@ static void take_row(struct predicted_matrix *matrix, uint32_t row, const double
     float value = (float)change[unit];
     matrix->change[row] = value;
     matrix->impact[row] = (float)impact;
-    if (matrix->group)
-        matrix->group[row] = (uint16_t)unit;
+    if (matrix->unit)
+        matrix->unit[row] = (uint16_t)unit;
     matrix->least = row == 0 ? value : fminf(matrix->least, value);
     matrix->most = row == 0 ? value : fmaxf(matrix->most, value);
     matrix->strongest = fmaxf(matrix->strongest, (float)impact);
@@ -52,30 +52,41 @@ static void take_row(struct predicted_matrix *matrix, uint32_t row, const double
 
 static void offer_units(struct best *best, const struct predicted *predicted)
 {
-    uint64_t units = (uint64_t)predicted->rows * predicted->per_row;
+    uint64_t units = (uint64_t)predicted->count * predicted->per_row;
     for (uint64_t unit = 0; unit < units; unit++)
         if (best_wants(best, predicted->change[unit]))
-            best_offer(best, &(struct promise){predicted_flip(predicted->layer, predicted->proj,
-                                                              predicted->per_row, unit),
+            best_offer(best, &(struct promise){predicted_flip(predicted, unit),
                                                predicted->change[unit]});
 }
 
-static void take_matrix(void *user, const struct predicted *predicted)
+static void add_matrix(struct predictions *out, const struct predicted *predicted)
 {
-    struct ranking *ranking = user;
-    struct predictions *out = ranking->out;
     out->matrices = x_grow(out->matrices, out->matrix_count + 1, sizeof *out->matrices);
     struct predicted_matrix *matrix = &out->matrices[out->matrix_count++];
     *matrix = (struct predicted_matrix){.layer = predicted->layer, .proj = predicted->proj,
-                                        .rows = predicted->rows};
+                                        .rows = predicted->rows,
+                                        .per_row = predicted->per_row,
+                                        .granularity = predicted->granularity};
     matrix->change = x_new(matrix->rows, sizeof *matrix->change);
     matrix->impact = x_new(matrix->rows, sizeof *matrix->impact);
-    if (out->granularity != GRANULARITY_ROW)
-        matrix->group = x_new(matrix->rows, sizeof *matrix->group);
-    for (uint32_t row = 0; row < matrix->rows; row++)
-        take_row(matrix, row, predicted->change + (size_t)row * predicted->per_row,
+    if (predicted->granularity != GRANULARITY_ROW)
+        matrix->unit = x_new(matrix->rows, sizeof *matrix->unit);
+}
+
+/* Some rows of a matrix, or all. */
+static void take_rows(void *user, const struct predicted *predicted)
+{
+    struct ranking *ranking = user;
+    struct predictions *out = ranking->out;
+    if (predicted->first == 0)
+        add_matrix(out, predicted);
+    struct predicted_matrix *matrix = &out->matrices[out->matrix_count - 1];
+    for (uint32_t i = 0; i < predicted->count; i++)
+        take_row(matrix, predicted->first + i, predicted->change + (size_t)i * predicted->per_row,
                  predicted->per_row);
     offer_units(&ranking->best, predicted);
+    if (predicted->first + predicted->count < predicted->rows)
+        return;
     out->rows += matrix->rows;
     out->promising += matrix->promising;
     worker_emit_progress(ranking->worker, out->matrix_count, ranking->total, pass_name);
@@ -135,7 +146,7 @@ static bool rank_all(struct ranking *ranking, struct err *err)
         .threads = worker->options.search.threads,
     };
     ranking->total = (size_t)layers * PROJ_LAYER_COUNT;
-    bool ok = search_predict(worker->search, &options, take_matrix, ranking, &worker->cancel, err);
+    bool ok = search_predict(worker->search, &options, take_rows, ranking, &worker->cancel, err);
     free(all);
     return ok;
 }

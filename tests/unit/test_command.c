@@ -466,7 +466,7 @@ static void command_run__bad_lines__say_what_was_expected(void **state)
          "'1.gate.x' is no row: expected LAYER.PROJ.ROW as in 3.gate.514, or embed.17"},
         {"try 1.gate", "try needs a row: try 1.gate.ROW"},
         {"map sideways", "map cannot be 'sideways': expected attribution, impact, scale, row, "
-                         "group or colour"},
+                         "group, bit or colour"},
         {"map colour red", "map cannot be 'red': expected scale, predicted, impact, measured or "
                            "difference"},
         {"measure 0", "measure cannot take '0': expected a whole number from 1 to 1000"},
@@ -690,7 +690,7 @@ static void command_complete__names__are_found(void **state)
     completes(app, "goto 1.", "1.q. 1.k. 1.v. 1.o. 1.gate. 1.up. 1.down.");
     completes(app, "goto 1.g", "1.gate.");
     completes(app, "step ", "");
-    completes(app, "map ", "attribution impact scale row group colour");
+    completes(app, "map ", "attribution impact scale row group bit colour");
     completes(app, "map g", "group");
     completes(app, "map colour ", "scale predicted impact measured difference");
     ui_fixture_states(fixture, 4);

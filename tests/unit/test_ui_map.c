@@ -26,7 +26,7 @@ static struct predictions *simple(int64_t step, bool groups)
                                         .promising = 2};
     matrix->change = x_new(ROWS, sizeof *matrix->change);
     matrix->impact = x_new(ROWS, sizeof *matrix->impact);
-    matrix->group = groups ? x_new(ROWS, sizeof *matrix->group) : NULL;
+    matrix->unit = groups ? x_new(ROWS, sizeof *matrix->unit) : NULL;
     made->sorted = x_new(ROWS, sizeof *made->sorted);
     for (uint32_t row = 0; row < ROWS; row++) {
         float value = row == 3 ? 0.5F : row == 4 ? 0.125F : row == 5 ? -1 : -0.25F;
@@ -35,7 +35,9 @@ static struct predictions *simple(int64_t step, bool groups)
         made->sorted[row] = row == 0 ? 0.5F : row == 1 ? 0.125F : row == ROWS - 1 ? -1 : -0.25F;
     }
     if (groups)
-        matrix->group[3] = 1;
+        matrix->unit[3] = 1;
+    matrix->per_row = groups ? 2 : 1;
+    matrix->granularity = groups ? GRANULARITY_GROUP : GRANULARITY_ROW;
     made->granularity = groups ? GRANULARITY_GROUP : GRANULARITY_ROW;
     made->matrix_count = 1;
     made->best = x_new(2, sizeof *made->best);

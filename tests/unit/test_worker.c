@@ -507,7 +507,7 @@ static void job_map__groups__as_the_map_alone(void **state)
     for (size_t i = 0; i < made->matrix_count; i++) {
         assert_int_equal(made->matrices[i].proj, alone->matrices[i].proj);
         assert_true(made->matrices[i].most == (float)alone->matrices[i].most);
-        assert_non_null(made->matrices[i].group);
+        assert_non_null(made->matrices[i].unit);
     }
     assert_true(made->best_count >= alone->top_count);
     for (size_t i = 0; i < alone->top_count; i++) {
