@@ -39,10 +39,12 @@ static bool read_words(const struct arguments *arguments, struct flip_map_option
     if (options->what == FLIP_MAP_SCALE && options->units.granularity == GRANULARITY_BIT)
         return err_set(err, ERR_USAGE, "a bit has the scale of its group, expected --granularity "
                                        "group with --what scale");
+    const char *projs = arguments_text(arguments, "proj", "q,k,v,o,gate,up,down");
+    if (strcmp(projs, "all") == 0)
+        projs = "q,k,v,o,gate,up,down,embed,head";
     return search_objective_read(arguments, &options->metric, &options->control_metric,
                                  &options->fitness, err) &&
-           search_projs_parse(arguments_text(arguments, "proj", "q,k,v,o,gate,up,down"),
-                              &options->units.projs, err);
+           search_projs_parse(projs, &options->units.projs, err);
 }
 
 static bool read_numbers(const struct arguments *arguments, struct flip_map_options *options,
@@ -215,7 +217,7 @@ static const struct option_spec options[] = {
     {"top", 0, "K", "show the best K (20)"},
     SEARCH_OBJECTIVE_OPTIONS,
     {"layers", 0, "LIST", "such as 0,2-4 (all)"},
-    {"proj", 0, "LIST", "of q, k, v, o, gate, up, down (all)"},
+    {"proj", 0, "LIST", "of q, k, v, o, gate, up, down, embed, head (the first seven), or all"},
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},
     {"seed", 0, "N", "of the units that --exact draws (42)"},
     {"csv", 0, NULL, "print the best as CSV"},

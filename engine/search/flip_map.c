@@ -66,13 +66,17 @@ static void scale_matrix(struct mapping *mapping, int32_t layer, enum proj proj)
 static bool map_scales(struct mapping *mapping, cancel_flag *cancel, struct err *err)
 {
     const struct predict_options *units = &mapping->options->units;
+    uint32_t projs = predict_projs(mapping->model, units->projs);
     for (size_t i = units->layer_count; i-- > 0;)
         for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++) {
             if (cancel && *cancel)
                 return err_set(err, ERR_CANCELLED, "cancelled");
-            if (units->projs >> proj & 1)
+            if (projs >> proj & 1)
                 scale_matrix(mapping, units->layers[i], proj);
         }
+    for (enum proj proj = PROJ_EMBED; proj <= PROJ_HEAD; proj++)
+        if (projs >> proj & 1)
+            scale_matrix(mapping, NO_LAYER, proj);
     return true;
 }
 
@@ -157,14 +161,6 @@ static void take_best(struct mapping *mapping)
     map->tokens = measure_tokens(mapping->targets) + measure_tokens(mapping->controls);
 }
 
-static size_t count_projs(uint32_t projs)
-{
-    size_t count = 0;
-    for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++)
-        count += projs >> proj & 1;
-    return count;
-}
-
 struct flip_map *flip_map_new(struct model *model, const struct probe_set *targets,
                     const struct probe_set *controls, const struct flip_map_options *options,
                     void (*each)(void *user, const struct predicted *values), void *user,
@@ -178,7 +174,7 @@ struct flip_map *flip_map_new(struct model *model, const struct probe_set *targe
         mapping.threads = omp_get_max_threads();
     for (size_t i = 0; i < PROJ_COUNT; i++)
         map->by_proj[i] = (double)NAN;
-    mapping.total = options->units.layer_count * count_projs(options->units.projs);
+    (void)predict_units(model, &options->units, &mapping.total);
     best_init(&mapping.best, options->top);
     bool ok = prepare(&mapping, targets, controls, cancel, err) &&
               (options->what == FLIP_MAP_SCALE ? map_scales(&mapping, cancel, err)

@@ -40,7 +40,7 @@ struct flip predicted_flip(const struct predicted *predicted, uint64_t index)
     return flip;
 }
 
-/* ---- making --------------------------------------------------------------------------- */
+/* ---- what is chosen ---------------------------------------------------------------------- */
 
 static uint32_t units_of_row(enum granularity granularity, uint32_t columns)
 {
@@ -49,14 +49,51 @@ static uint32_t units_of_row(enum granularity granularity, uint32_t columns)
                                               : columns;
 }
 
+uint32_t predict_projs(const struct model *model, uint32_t projs)
+{
+    uint32_t head = 1u << PROJ_HEAD, embed = 1u << PROJ_EMBED;
+    bool shared = model_shape(model)->tied && (projs & head);
+    return shared ? (projs & ~head) | embed : projs;
+}
+
+static uint64_t units_of(const struct model *model, int32_t layer, enum proj proj,
+                         enum granularity granularity)
+{
+    uint32_t rows = 0, columns = 0;
+    (void)model_matrix_size(model, layer, proj, &rows, &columns);
+    return (uint64_t)rows * units_of_row(granularity, columns);
+}
+
+uint64_t predict_units(const struct model *model, const struct predict_options *options,
+                       size_t *matrices)
+{
+    uint32_t projs = predict_projs(model, options->projs);
+    uint64_t units = 0;
+    size_t count = 0;
+    for (enum proj proj = 0; proj < PROJ_COUNT; proj++) {
+        size_t layers = proj < PROJ_LAYER_COUNT ? options->layer_count : 1;
+        for (size_t i = 0; i < layers && (projs >> proj & 1); i++, count++)
+            units += units_of(model, proj < PROJ_LAYER_COUNT ? options->layers[i] : NO_LAYER, proj,
+                              options->granularity);
+    }
+    if (matrices)
+        *matrices = count;
+    return units;
+}
+
+/* ---- making --------------------------------------------------------------------------- */
+
 /* Units whose numbers are there at the same time, at most. */
 static size_t most_units(const struct predict *predict)
 {
     enum granularity granularity = predict->options.granularity;
     size_t most = 0;
-    for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++) {
+    for (enum proj proj = 0; proj < PROJ_COUNT; proj++) {
         uint32_t rows = 0, columns = 0;
-        (void)model_matrix_size(predict->model, 0, proj, &rows, &columns);
+        (void)model_matrix_size(predict->model, proj < PROJ_LAYER_COUNT ? 0 : NO_LAYER, proj, &rows,
+                                &columns);
+        if (proj >= PROJ_LAYER_COUNT && !predict->vocab)
+            continue;
         if (granularity == GRANULARITY_BIT && rows > PREDICT_ROWS)
             rows = PREDICT_ROWS;
         size_t units = (size_t)rows * units_of_row(granularity, columns);
@@ -69,6 +106,8 @@ static bool allocate(struct predict *predict, struct err *err)
 {
     size_t threads = (size_t)predict->options.threads;
     predict->owners = slope_owners(predict->slope);
+    if (!predict_vocab_allocate(predict, err))
+        return false;
     predict->sums = x_new(threads * predict->owners, PREDICT_ROWS * sizeof *predict->sums);
     predict->gaps = x_new(threads * predict->owners, sizeof *predict->gaps);
     predict->slopes = x_new(predict->owners + 1, sizeof *predict->slopes);
@@ -86,11 +125,7 @@ struct predict *predict_new(struct model *model, const struct measure *targets,
     *predict = (struct predict){.model = model, .options = *options};
     if (predict->options.threads <= 0)
         predict->options.threads = omp_get_max_threads();
-    bool ok = true;
-    if (options->projs >> PROJ_LAYER_COUNT)
-        ok = err_set(err, ERR_USAGE, "flips of embed and head cannot be predicted, expected "
-                                     "projections of q, k, v, o, gate, up, down");
-    predict->kernel = ok ? kernel_pick(err) : NULL;
+    predict->kernel = kernel_pick(err);
     if (predict->kernel)
         predict->slope = slope_new(model, measures, 2, predict->options.threads, err);
     if (predict->slope && allocate(predict, err))
@@ -104,6 +139,7 @@ void predict_free(struct predict *predict)
     if (!predict)
         return;
     slope_free(predict->slope);
+    predict_vocab_free(predict);
     free(predict->sums);
     free(predict->gaps);
     free(predict->slopes);
@@ -158,7 +194,7 @@ static void predict_rows(struct predict *predict, const struct gradient_visit *v
 
 static bool is_chosen(const struct predict *predict, const struct gradient_visit *visit)
 {
-    if (visit->proj >= PROJ_LAYER_COUNT || !(predict->options.projs >> visit->proj & 1))
+    if (!(predict->options.projs >> visit->proj & 1))
         return false;
     for (size_t i = 0; i < predict->options.layer_count; i++)
         if (predict->options.layers[i] == visit->layer)
@@ -189,6 +225,10 @@ bool predict_is_cancelled(const struct predict *predict)
 static void visit_matrix(void *user, const struct gradient_visit *visit)
 {
     struct predict *predict = user;
+    if (visit->proj >= PROJ_LAYER_COUNT) {
+        predict_vocab(predict, visit);
+        return;
+    }
     if (!is_chosen(predict, visit))
         return;
     if (predict->options.granularity == GRANULARITY_BIT) {
@@ -213,6 +253,7 @@ bool predict_run(struct predict *predict, const struct judge *judge, const doubl
     predict->user = user;
     predict->cancel = cancel;
     judge_slope(judge, gaps, predict->slopes);
+    predict_vocab_begin(predict);
     return slope_run(predict->slope, visit_matrix, predict, cancel, err) &&
            (!predict_is_cancelled(predict) || err_set(err, ERR_CANCELLED, "cancelled"));
 }

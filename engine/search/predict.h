@@ -9,6 +9,10 @@
  * silu(g - 2 y) - silu(g) exactly.  The objective (judge.h) is then evaluated on the
  * predicted gaps, so that hinges and caps count which have no derivative.
  *
+ * A row or group of the head moves one logit: what that does to each gap is exact but for
+ * rounding (slope.h).  Rows of the embedding are taken by the derivative of where the
+ * stream starts, at the tokens that occur.
+ *
  * Of single bits there are too many for that.  The objective is linearised (judge_slope says
  * how at its kinks): a bit's effect is -2 w times the sum over all tokens of
  * d fitness / d gap of the token's probe, times the output's derivative, times the input.
@@ -47,10 +51,18 @@ struct flip predicted_flip(const struct predicted *predicted, uint64_t index);
 struct predict_options {
     const int32_t *layers; /* [layer_count], borrowed as long as the predict lives */
     size_t layer_count;
-    uint32_t projs; /* bit 1 << enum proj; of the seven of a layer */
+    uint32_t projs; /* bit 1 << enum proj; where head and embedding are the same matrix, either
+                     * stands for it, and it is PROJ_EMBED */
     enum granularity granularity;
     int threads;
 };
+
+/* Projections as they are shown: where head and embedding are the same matrix, PROJ_EMBED
+ * for either. */
+uint32_t predict_projs(const struct model *model, uint32_t projs);
+/* Units that options choose, and in how many matrices (may be NULL). */
+uint64_t predict_units(const struct model *model, const struct predict_options *options,
+                       size_t *matrices);
 
 struct predict;
 
@@ -60,7 +72,7 @@ struct predict *predict_new(struct model *model, const struct measure *targets,
                             struct err *err);
 
 /* For the model as it is, whose gaps now are `gaps` (targets, then controls).  visit is
- * called for one matrix after another, the last layer first. */
+ * called for one matrix after another, the last layer first, then embed and head. */
 bool predict_run(struct predict *predict, const struct judge *judge, const double *gaps,
                  void (*visit)(void *user, const struct predicted *predicted), void *user,
                  cancel_flag *cancel, struct err *err);

@@ -69,8 +69,8 @@ static void predict_tile(const struct predict *predict, const struct gradient_vi
                      change + r * visit->columns + tile->group * GROUP_WEIGHTS);
 }
 
-static void predict_some(struct predict *predict, const struct gradient_visit *visit, size_t first,
-                         size_t rows)
+void predict_some_bits(struct predict *predict, const struct gradient_visit *visit, size_t first,
+                       size_t rows)
 {
 #pragma omp parallel for collapse(2) num_threads(predict->options.threads) schedule(dynamic, 1)
     for (size_t group = 0; group < visit->columns / GROUP_WEIGHTS; group++)
@@ -87,7 +87,7 @@ void predict_bits(struct predict *predict, const struct gradient_visit *visit)
         size_t left = visit->rows - row, n = left < PREDICT_ROWS ? left : (size_t)PREDICT_ROWS;
         if (predict_is_cancelled(predict))
             return;
-        predict_some(predict, visit, row, n);
+        predict_some_bits(predict, visit, row, n);
         predict_show(predict, visit, row, n);
     }
 }

@@ -5,6 +5,7 @@
  *   predict.c         the pass, rows
  *   predict_groups.c  shares of groups in an output
  *   predict_bits.c    bits, some rows at a time
+ *   predict_vocab.c   head and embedding
  */
 #ifndef ENGINE_SEARCH_PREDICT_INT_H
 #define ENGINE_SEARCH_PREDICT_INT_H
@@ -27,6 +28,7 @@ struct predict {
     float *share;   /* [threads][tokens][PREDICT_ROWS] groups: its part of the outputs */
     void *group_x;  /* groups: one group of the inputs, quantized */
     uint8_t *group_blocks; /* groups: [rows][18] */
+    struct vocab *vocab;   /* NULL: neither head nor embedding is wanted */
 
     /* of predict_run */
     const struct judge *judge;
@@ -43,6 +45,16 @@ bool predict_groups_allocate(struct predict *predict, struct err *err);
 
 /* Fill and show PREDICT_ROWS rows after another. */
 void predict_bits(struct predict *predict, const struct gradient_visit *visit);
+
+/* change[] of rows first to first + rows - 1, from 0 on. */
+void predict_some_bits(struct predict *predict, const struct gradient_visit *visit, size_t first,
+                       size_t rows);
+
+bool predict_vocab_allocate(struct predict *predict, struct err *err);
+void predict_vocab_begin(struct predict *predict);
+/* Takes the head in; with the embedding, which comes last, both are filled and shown. */
+void predict_vocab(struct predict *predict, const struct gradient_visit *visit);
+void predict_vocab_free(struct predict *predict);
 
 /* Pass predict->change on: rows first to first + count - 1. */
 void predict_show(const struct predict *predict, const struct gradient_visit *visit, size_t first,

@@ -3,44 +3,19 @@
  * Margins are read in a pass of their own before the gradient: how much a place has to say
  * in a minimum depends on all the others.
  */
-#include "engine/search/slope.h"
-
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/kernel/math.h"
+#include "engine/search/slope_int.h"
 
 enum { ROWS_AT_ONCE = 128 };
 
-struct slope_term {
-    size_t row;
-    int32_t id; /* or LOOK_END */
-    uint32_t owner;
-    bool wrong;
-    const struct measure *measure;
-    const float *base; /* [vocab] kl */
-    size_t owner_terms;
-    double margin, weight; /* of margins */
-};
-
-struct slope {
-    struct model *model;
-    struct gradient *gradient;
-    struct slope_term *terms; /* [term_count] by row */
-    size_t term_count;
-    size_t *first; /* [rows + 1] of each row */
-    size_t rows, owners;
-    bool margins;
-    int threads;
-    void (*visit)(void *user, const struct gradient_visit *visit);
-    void *user;
-};
-
 /* ---- making ------------------------------------------------------------------------- */
 
-static bool is_margin(enum metric metric)
+bool slope_is_margin(enum metric metric)
 {
     return metric == METRIC_MARGIN || metric == METRIC_SOFT_MARGIN;
 }
@@ -66,7 +41,7 @@ static void add_terms(struct slope *slope, const struct measure *measure,
             .owner_terms = of_owner[look->probe],
         };
     }
-    slope->margins = slope->margins || is_margin(measure_metric(measure));
+    slope->margins = slope->margins || slope_is_margin(measure_metric(measure));
     free(of_owner);
 }
 
@@ -154,6 +129,9 @@ void slope_free(struct slope *slope)
     gradient_free(slope->gradient);
     free(slope->terms);
     free(slope->first);
+    free(slope->heads);
+    free(slope->by_owner);
+    free(slope->owner_first);
     free(slope);
 }
 
@@ -186,7 +164,7 @@ static void rivals(const struct slope_term *term, const float *logits, size_t vo
 static void read_margin(struct slope_term *term, const float *logits, size_t vocab)
 {
     size_t right = 0, other = 0;
-    if (!is_margin(measure_metric(term->measure)))
+    if (!slope_is_margin(measure_metric(term->measure)))
         return;
     rivals(term, logits, vocab, &right, &other);
     term->margin = (double)logits[right] - (double)logits[other];
@@ -222,7 +200,7 @@ static void weigh(struct slope *slope)
     for (size_t i = 0, end = 0; i < slope->owners; i++) {
         size_t first = end;
         end = filled[i];
-        if (end > first && is_margin(measure_metric(own[first]->measure)))
+        if (end > first && slope_is_margin(measure_metric(own[first]->measure)))
             weigh_owner(own + first, end - first);
     }
     free(own);
@@ -309,10 +287,12 @@ static void add_seed(const struct slope_term *term, const float *logits, size_t 
 
 static void fill_seed(void *user, size_t row, const float *logits, float *seed)
 {
-    const struct slope *slope = user;
+    struct slope *slope = user;
     size_t vocab = model_shape(slope->model)->vocab;
     for (size_t t = slope->first[row]; t < slope->first[row + 1]; t++)
         add_seed(&slope->terms[t], logits, vocab, seed);
+    if (slope->heads)
+        slope_read_heads(slope, row, logits);
 }
 
 static void pass_visit(void *user, const struct gradient_visit *visit)

@@ -35,6 +35,24 @@ size_t slope_tokens(const struct slope *slope);
 bool slope_run(struct slope *slope, void (*visit)(void *user, const struct gradient_visit *visit),
                void *user, cancel_flag *cancel, struct err *err);
 
+/* ---- other logits: what flips of the head do -------------------------------------------- */
+
+/* Places whose logits are wanted: the head's tokens, in the order in which it is visited. */
+size_t slope_places(const struct slope *slope);
+
+/* Before slope_run: keep what the calls below need of each place. */
+void slope_keep_heads(struct slope *slope);
+
+/* After slope_run: the exact change of every owner's gap when the logit of one token is
+ * logits[place * stride] + moved[place * stride] at each place, where it was the former.
+ * change[owner * change_stride] is set. */
+void slope_moved(const struct slope *slope, int32_t id, const float *logits, const float *moved,
+                 size_t stride, double *change, size_t change_stride);
+
+/* The derivative of the place's owner's gap by the logit of one token, which is `logit`. */
+double slope_by_logit(const struct slope *slope, size_t place, int32_t id, float logit);
+uint32_t slope_owner(const struct slope *slope, size_t place);
+
 void slope_free(struct slope *slope);
 
 #endif

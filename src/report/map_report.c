@@ -87,7 +87,11 @@ static void add_matrices(struct buf *out, const struct map_report *report)
     for (size_t i = 0; i < map->matrix_count; i++) {
         const struct flip_map_matrix *matrix = &map->matrices[i];
         char name[32];
-        (void)snprintf(name, sizeof name, "L%d %s", (int)matrix->layer, proj_name(matrix->proj));
+        if (matrix->layer == NO_LAYER)
+            (void)snprintf(name, sizeof name, "%s", proj_name(matrix->proj));
+        else
+            (void)snprintf(name, sizeof name, "L%d %s", (int)matrix->layer,
+                           proj_name(matrix->proj));
         buf_add_format(out, "%-14s %10" PRIu64 " %9" PRIu64 "  %+9.*f  %+9.*f  %+9.*f  %8zu", name,
                        matrix->units, matrix->positive, digits, matrix->least, digits,
                        matrix->mean, digits, matrix->most, matrix->sample_count);

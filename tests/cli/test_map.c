@@ -117,6 +117,24 @@ static void map__bits__best_statistics_and_measured(void **state)
     run_free(run);
 }
 
+static void map__all_nine_matrices__ranked_in_one_go(void **state)
+{
+    (void)state;
+    struct run *run = run_ok("map", "nano", "--probes", "calculus-heldout", "--proj", "all",
+                             "--exact", "40", "--top", "3", "--json", NULL);
+    json_t *out = run_json(run);
+    assert_int_equal(json_array_size(look(out, "matrices", JSON_ARRAY)), 44);
+    assert_int_equal(look_int(out, "units"), 15360 + 2 * 512);
+    assert_true(look_real(look(out, "spearman", JSON_OBJECT), "head") >= 0.99);
+    (void)look_real(look(out, "spearman", JSON_OBJECT), "embed");
+    json_decref(out);
+    run_free(run);
+    run = run_ok("map", "nano", "--what", "scale", "--proj", "embed,head", "--top", "1", NULL);
+    assert_non_null(strstr(run->out.data, "scale of 1024 rows in 2 matrices\n"));
+    assert_non_null(strstr(run->out.data, "\nhead                  512       512"));
+    run_free(run);
+}
+
 static void map__bad_words__refused(void **state)
 {
     (void)state;
@@ -131,8 +149,6 @@ static void map__bad_words__refused(void **state)
                 "--objective", "x", NULL);
     run_refused("usage", "a metric of its own", "map", "nano", "--probes", "math", "--objective",
                 "margin", "--metric", "margin", NULL);
-    run_refused("usage", "flips of embed and head cannot be predicted", "map", "nano", "--probes",
-                "math", "--proj", "head", NULL);
     run_refused("range", "layer 9 is outside", "map", "nano", "--probes", "math", "--layers", "9",
                 NULL);
 }
@@ -143,6 +159,7 @@ int main(void)
         cmocka_unit_test(map__nano_measured__ranks_agree),
         cmocka_unit_test(map__groups_and_scales__csv_text_and_file),
         cmocka_unit_test(map__bits__best_statistics_and_measured),
+        cmocka_unit_test(map__all_nine_matrices__ranked_in_one_go),
         cmocka_unit_test(map__bad_words__refused),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
