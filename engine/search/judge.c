@@ -9,27 +9,39 @@ static double capped(double gap, double cap)
     return gap < cap ? gap : cap;
 }
 
+static double weight_of(const struct judge *judge, size_t probe)
+{
+    return judge->weights ? judge->weights[probe] : 1;
+}
+
 double judge_targets(const struct judge *judge, const double *gaps)
 {
-    double sum = 0, least = HUGE_VAL;
+    double sum = 0, least = HUGE_VAL, total = 0;
     for (size_t i = 0; i < judge->target_count; i++) {
+        double weight = weight_of(judge, i);
+        if (weight <= 0)
+            continue;
         double gain = capped(gaps[i], judge->target_cap) -
                       capped(judge->before[i], judge->target_cap);
-        sum += gain;
+        sum += weight * gain;
+        total += weight;
         least = gain < least ? gain : least;
     }
-    return judge->fitness == FITNESS_MIN ? least : sum / (double)judge->target_count;
+    return judge->fitness == FITNESS_MIN ? least : sum / total;
 }
 
 static double control_loss(const struct judge *judge, const double *gaps)
 {
-    double sum = 0;
+    double sum = 0, total = 0;
     for (size_t i = judge->target_count; i < judge->target_count + judge->control_count; i++) {
-        double loss = capped(judge->before[i], judge->control_cap) -
-                      capped(gaps[i], judge->control_cap);
-        sum += loss > 0 ? loss : 0;
+        double weight = weight_of(judge, i);
+        double loss = weight > 0 ? capped(judge->before[i], judge->control_cap) -
+                                       capped(gaps[i], judge->control_cap)
+                                 : 0;
+        sum += loss > 0 ? weight * loss : 0;
+        total += weight;
     }
-    return judge->control_count > 0 ? sum / (double)judge->control_count : 0;
+    return total > 0 ? sum / total : 0;
 }
 
 double judge_fitness(const struct judge *judge, const double *gaps)
@@ -51,27 +63,38 @@ static double gain_of(const struct judge *judge, const double *gaps, size_t targ
            capped(judge->before[target], judge->target_cap);
 }
 
-/* Of so many targets that matter; FITNESS_MIN: those with the smallest gain. */
-static size_t targets_that_count(const struct judge *judge, const double *gaps, double *least)
+/* The weight of a target that matters; FITNESS_MIN: of those with the smallest gain, all
+ * alike. */
+static double target_weight(const struct judge *judge, const double *gaps, double least,
+                            size_t target)
 {
-    size_t count = 0;
-    *least = HUGE_VAL;
-    if (judge->fitness == FITNESS_MIN)
-        *least = judge_targets(judge, gaps);
+    double weight = weight_of(judge, target);
+    if (judge->fitness != FITNESS_MIN)
+        return weight;
+    return weight > 0 && gain_of(judge, gaps, target) <= least ? 1 : 0;
+}
+
+static void target_slopes(const struct judge *judge, const double *gaps, double *slope)
+{
+    double least = judge_targets(judge, gaps), total = 0;
     for (size_t i = 0; i < judge->target_count; i++)
-        count += gain_of(judge, gaps, i) <= *least;
-    return count;
+        total += target_weight(judge, gaps, least, i);
+    for (size_t i = 0; i < judge->target_count; i++)
+        slope[i] = target_weight(judge, gaps, least, i) / total *
+                   below(gaps[i], judge->target_cap);
 }
 
 void judge_slope(const struct judge *judge, const double *gaps, double *slope)
 {
-    double least = 0, targets = (double)targets_that_count(judge, gaps, &least);
-    for (size_t i = 0; i < judge->target_count; i++)
-        slope[i] = gain_of(judge, gaps, i) <= least ? below(gaps[i], judge->target_cap) / targets
-                                                    : 0;
-    double share = judge->penalty / (double)(judge->control_count ? judge->control_count : 1);
-    for (size_t i = judge->target_count; i < judge->target_count + judge->control_count; i++)
-        slope[i] = share * below(gaps[i], capped(judge->before[i], judge->control_cap));
+    double total = 0;
+    size_t all = judge->target_count + judge->control_count;
+    target_slopes(judge, gaps, slope);
+    for (size_t i = judge->target_count; i < all; i++)
+        total += weight_of(judge, i);
+    double share = judge->penalty / (total > 0 ? total : 1);
+    for (size_t i = judge->target_count; i < all; i++)
+        slope[i] = share * weight_of(judge, i) *
+                   below(gaps[i], capped(judge->before[i], judge->control_cap));
 }
 
 /* ---- objectives ------------------------------------------------------------------- */

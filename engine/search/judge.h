@@ -22,6 +22,8 @@ struct judge {
     double penalty;
     enum fitness fitness;
     double target_cap, control_cap; /* HUGE_VAL: none */
+    const double *weights; /* [target_count + control_count] of each in its mean, at least 0,
+                            * borrowed; NULL: all alike.  Those of 0 are not looked at. */
 };
 
 /* gaps: [target_count + control_count], targets first */

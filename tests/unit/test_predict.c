@@ -267,7 +267,7 @@ static void predict__rows_and_groups__as_computed_slowly(void **state)
         gaps_of(targets, now);
         gaps_of(controls, now + PROBES);
         struct judge judge = {before, PROBES, PROBES, 2, FITNESS_MEAN, metric_cap(metric),
-                              metric_cap(metric)};
+                              metric_cap(metric), NULL};
         struct all_shown all = {0};
         const struct measure *measures[] = {targets, controls};
         struct slope *slope = slope_new(model, measures, 2, 1, &err);
@@ -424,7 +424,7 @@ static void predict__bits__by_formula_by_groups_and_measured(void **state)
     gaps_of(targets, now);
     for (size_t i = 0; i < PROBES; i++)
         slopes[i] = 1.0 / PROBES;
-    struct judge judge = {now, PROBES, 0, 2, FITNESS_MEAN, HUGE_VAL, HUGE_VAL};
+    struct judge judge = {now, PROBES, 0, 2, FITNESS_MEAN, HUGE_VAL, HUGE_VAL, NULL};
     struct all_shown all = {0};
     const struct measure *measures[] = {targets};
     struct slope *slope = slope_new(model, measures, 1, 1, &err);
@@ -465,7 +465,7 @@ static void predict__bits_with_controls__weighted_by_slope(void **state)
     memcpy(before, now, sizeof now);
     before[PROBES] += 1;     /* lost since */
     before[PROBES + 1] -= 1; /* gained since */
-    struct judge judge = {before, PROBES, PROBES, 3, FITNESS_MEAN, now[2], HUGE_VAL};
+    struct judge judge = {before, PROBES, PROBES, 3, FITNESS_MEAN, now[2], HUGE_VAL, NULL};
     for (size_t i = 0; i < PROBES; i++) {
         slopes[i] = now[i] < now[2] ? 0.2 : now[i] > now[2] ? 0 : 0.1;
         slopes[PROBES + i] = i == 0 ? 0.6 : i == 1 ? 0 : 0.3;
@@ -512,7 +512,7 @@ static void predict__any_threads__same_bits(void **state)
     double gaps[PROBES];
     gaps_of(targets, gaps);
     gaps_of(controls, gaps + 3);
-    struct judge judge = {gaps, 3, 2, 1, FITNESS_MIN, HUGE_VAL, HUGE_VAL};
+    struct judge judge = {gaps, 3, 2, 1, FITNESS_MIN, HUGE_VAL, HUGE_VAL, NULL};
     for (int g = 0; g < GRANULARITY_COUNT; g++) {
         uint64_t hashes[3] = {0};
         for (int threads = 1; threads <= 3; threads++) {
@@ -570,7 +570,7 @@ static void judge__caps_and_hinge__by_hand(void **state)
     (void)state;
     static const double before[] = {1, -2, 3, 1}, now[] = {2, -1, 1, 0.25};
     /* targets 1 -> 2 counts to 1.5, -2 -> -1; controls 3 -> 1 from 1.5 on, 1 -> 0.25 */
-    struct judge judge = {before, 2, 2, 2, FITNESS_MEAN, 1.5, 1.5};
+    struct judge judge = {before, 2, 2, 2, FITNESS_MEAN, 1.5, 1.5, NULL};
     assert_true(fabs(judge_fitness(&judge, now) - (1.5 / 2 - 2 * 1.25 / 2)) < 1e-15);
     judge.fitness = FITNESS_MIN;
     assert_true(fabs(judge_fitness(&judge, now) - (0.5 - 1.25)) < 1e-15);
@@ -591,9 +591,24 @@ static void judge__caps_and_hinge__by_hand(void **state)
     assert_true(logits_soft_min(HUGE_VAL, 1, 0.3) == 1 && logits_soft_min(-5, 90, 0.3) == -5);
 }
 
+static void judge__weights__means_of_those_that_have_one(void **state)
+{
+    (void)state;
+    static const double before[] = {0, 0, 0, 5, 5}, now[] = {1, 4, -8, 3, 9};
+    static const double weights[] = {1, 3, 0, 1, 3}, first[] = {2, 0, 0, 0, 0};
+    struct judge judge = {before, 3, 2, 2, FITNESS_MEAN, HUGE_VAL, HUGE_VAL, weights};
+    /* (1 * 1 + 3 * 4) / 4 - 2 * (1 * 2) / 4 */
+    assert_true(fabs(judge_fitness(&judge, now) - 2.25) < 1e-15);
+    judge.fitness = FITNESS_MIN;
+    assert_true(fabs(judge_targets(&judge, now) - 1) < 1e-15);
+    judge.weights = first;
+    assert_true(fabs(judge_fitness(&judge, now) - 1) < 1e-15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(judge__weights__means_of_those_that_have_one),
         cmocka_unit_test(slope__every_metric__what_single_bits_do),
         cmocka_unit_test(predict__rows_and_groups__as_computed_slowly),
         cmocka_unit_test(predict__bits__by_formula_by_groups_and_measured),
