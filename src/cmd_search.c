@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "src/report/null_run.h"
+#include "src/search/search_from.h"
 #include "src/search/search_job.h"
 #include "src/search/search_options.h"
 #include "src/search/search_seeds.h"
@@ -28,6 +29,7 @@ static int run(struct arguments *arguments, struct err *err)
         .targets = arguments_text(arguments, "target", NULL),
         .controls = arguments_text(arguments, "control", NULL),
         .heldout = arguments_text(arguments, "heldout", NULL),
+        .from = arguments_text(arguments, "from", NULL),
         .mode = arguments_text(arguments, "mode", NULL),
         .output = arguments_text(arguments, "output", NULL),
         .name = arguments_text(arguments, "name", NULL),
@@ -43,6 +45,8 @@ static int run(struct arguments *arguments, struct err *err)
         !search_seeds_option(arguments, &seeds, err) ||
         !arguments_int(arguments, "iters", 1, 1000000000, (int64_t)request.options.iterations,
                        &iterations, err))
+        return cli_fail(err);
+    if (!going_on && !search_from_check(request.options.method, request.from, err))
         return cli_fail(err);
     bool as_before = going_on && !arguments_has(arguments, "iters");
     request.options.iterations = as_before ? 0 : (uint64_t)iterations;
@@ -79,7 +83,20 @@ const struct command command_search = {
                "same layers and projections (its seed is that of the search), and tells the\n"
                "patch's rank.  --seeds N searches N times from the model as it is and tells the\n"
                "spread; the patch is that of the highest fitness (never chosen by held-out\n"
-               "probes).  Exit status 1: nothing was accepted.",
+               "probes).  Exit status 1: nothing was accepted.\n"
+               "\n"
+               "Other methods; --from PATCH, which any of them takes, puts a patch's flips on\n"
+               "first, as one step:\n"
+               "  prune   takes off what contributes least, as long as the fitness does\n"
+               "          not fall\n"
+               "  swap    takes off what contributes least and puts on what promises\n"
+               "          most, where that raises the fitness\n"
+               "  evolve  crosses and changes patches: those of --from A,B,..., or four\n"
+               "          that it finds by itself, each by a random half of the probes\n"
+               "  joint   takes each set of --target as a domain, none of which may fall;\n"
+               "          shows the Pareto front of all that was tried\n"
+               "  bfs     by how far a flip moves the fitness, up or down; 32 random ones,\n"
+               "          measured first, say how far to believe that order",
     .options = options,
     .positional_min = 0,
     .positional_max = 1,

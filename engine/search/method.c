@@ -59,6 +59,16 @@ bool search_method_replays(enum search_method method)
     return method_of(method)->replays;
 }
 
+bool search_method_wants_flips(enum search_method method)
+{
+    return method_of(method)->wants_flips;
+}
+
+size_t search_method_starts_max(enum search_method method)
+{
+    return method_of(method)->takes_starts ? SIZE_MAX : 1;
+}
+
 struct rng method_rng(const struct search *search, uint64_t number)
 {
     struct rng rng;

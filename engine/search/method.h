@@ -32,12 +32,19 @@ struct method {
     bool screens;              /* on the two worst targets, before anything else */
     bool replays;              /* resume looks at past->tries */
     uint32_t granularities;    /* bit 1 << enum granularity of those it knows */
+    bool measures_all;         /* no early stop: what a candidate does decides later ones */
+    bool wants_flips;          /* works on flips that are on already */
+    bool takes_starts;         /* makes of options->starts what it wants; else the one that is
+                                * given is put on before the first candidate */
 
     /* Options are checked, search->plan made; nothing is measured yet.  options->layers are
      * borrowed for the call.  What was made of the plan before a failure is freed. */
     bool (*begin)(struct search *search, const struct search_options *options,
                   struct err *err);
     void (*free)(struct search *search); /* search->plan is not NULL */
+    /* Targets, then controls, after begin; borrowed for the call.  NULL: not looked at. */
+    bool (*take_probes)(struct search *search, const struct probe *const *probes,
+                        struct err *err);
 
     /* Fills search->trying (search_add), which is empty: TRIED, or FINISHED where nothing is
      * left.  May measure and take long; the model is as it was when it returns. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/search/method.h"
+#include "engine/search/starts.h"
 
 enum { DEFAULT_ALL_LAYERS_MAX = 8 };
 
@@ -131,7 +132,10 @@ const struct probe **search_take_probes(struct search *search, const struct prob
     search->before = x_new(count, sizeof *search->before);
     search->now = x_new(count, sizeof *search->now);
     search->trial = x_new(count, sizeof *search->trial);
-    return probes;
+    if (!search->method->take_probes || search->method->take_probes(search, probes, err))
+        return probes;
+    free(probes);
+    return NULL;
 }
 
 struct search *search_begin(struct model *model, const struct search_options *options,
@@ -140,13 +144,29 @@ struct search *search_begin(struct model *model, const struct search_options *op
     struct search *search = x_new(1, sizeof *search);
     search->model = model;
     search->options = *options;
-    search->options.layers = NULL;
+    search->options.layers = NULL; /* borrowed for the call, as are the starts */
+    search->options.starts = NULL;
     search->method = search_methods[options->method];
     search->last_at = NOT_ACCEPTED;
     if (layers_fit(model, options, err) && search->method->begin(search, options, err))
         return search;
     search_free(search);
     return NULL;
+}
+
+/* The patch to begin with becomes the first level. */
+static bool put_start(struct search *search, const char *starts, cancel_flag *cancel,
+                      struct err *err)
+{
+    size_t count = search->method->takes_starts ? 0 : starts_count(starts);
+    struct flip_bag start = {0};
+    if (count > 1)
+        return err_set(err, ERR_USAGE, "method %s begins with one patch, found %zu",
+                       search->method->name, count);
+    bool ok = count == 0 || (starts_read(starts, 0, search->model, &start, err) &&
+                             search_keep_all(search, start.flips, start.count, cancel, err));
+    flip_bag_free(&start);
+    return ok;
 }
 
 struct search *search_new(struct model *model, const struct probe_set *targets,
@@ -163,6 +183,7 @@ struct search *search_new(struct model *model, const struct probe_set *targets,
         search_pick_worst(search);
         ok = !search->method->screens || trial_prepare_screen(search, probes, err);
     }
+    ok = ok && put_start(search, options->starts, cancel, err);
     free(probes);
     if (ok)
         return search;

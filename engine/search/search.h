@@ -42,7 +42,9 @@
 #include "probes/measure.h"
 
 /* Every method has a file of its own (method.h). */
-#define SEARCH_METHODS(X) X(GREEDY, greedy) X(GUIDED, guided)
+#define SEARCH_METHODS(X) \
+    X(GREEDY, greedy) X(GUIDED, guided) X(PRUNE, prune) X(SWAP, swap) X(EVOLVE, evolve) \
+    X(JOINT, joint) X(BFS, bfs)
 
 #define SEARCH_METHOD_ENUM(upper, lower) SEARCH_##upper,
 enum search_method { SEARCH_METHODS(SEARCH_METHOD_ENUM) SEARCH_METHOD_COUNT };
@@ -59,6 +61,9 @@ uint32_t search_method_projs(enum search_method method);
 bool search_method_knows(enum search_method method, enum granularity granularity);
 /* Does going on with it want search_past.tries? */
 bool search_method_replays(enum search_method method);
+/* Does it want flips to be on before it begins?  And how many patches can it begin with? */
+bool search_method_wants_flips(enum search_method method);
+size_t search_method_starts_max(enum search_method method);
 
 /* In which greedy tries rows: drawn by their scale, or by what one backward pass before the
  * search promises, the best first. */
@@ -71,6 +76,7 @@ struct search_options {
     size_t layer_count;
     uint32_t projs;        /* bit 1 << enum proj of each projection to choose from; but for
                             * greedy, of the seven of a layer */
+    const char *starts;    /* patches to begin with (starts.h), borrowed; NULL: none */
     uint64_t iterations;   /* candidates to try, screened ones included */
     double penalty;        /* of the controls' loss */
     enum fitness fitness;

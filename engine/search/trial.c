@@ -212,7 +212,8 @@ bool trial_candidate(struct search *search, struct search_try *out, cancel_flag 
                        err))
         return false;
     out->fitness = judge_targets(&judge, search->trial);
-    out->stopped = search->options.early_stop && search->probe_count > search->target_count &&
+    bool stops = search->options.early_stop && !search->method->measures_all;
+    out->stopped = stops && search->probe_count > search->target_count &&
                    search->options.penalty >= 0 && !accepts(search, out->fitness);
     if (out->stopped)
         return true;

@@ -8,6 +8,7 @@
 #include "src/base/clock.h"
 #include "src/base/file.h"
 #include "src/report/report.h"
+#include "src/search/search_from.h"
 #include "src/search/search_job_int.h"
 #include "src/session/model_file.h"
 
@@ -95,6 +96,15 @@ static bool load_model(struct search_job *job, struct err *err)
     return job->model != NULL;
 }
 
+static bool load_starts(struct search_job *job, struct err *err)
+{
+    if (going_on(job) || !job->request->from)
+        return true;
+    bool ok = search_from_read(job->request->from, job->model, &job->starts, err);
+    job->options.starts = job->starts.data;
+    return ok;
+}
+
 static bool load(struct search_job *job, struct err *err)
 {
     const struct search_request *request = job->request;
@@ -104,7 +114,8 @@ static bool load(struct search_job *job, struct err *err)
         if (!job->session)
             return false;
     }
-    if (!load_probes(job, err) || !load_model(job, err) || !choose_output(job, err))
+    if (!load_probes(job, err) || !load_model(job, err) || !choose_output(job, err) ||
+        !load_starts(job, err))
         return false;
     report_long_prompts(job->model, &job->probes.all);
     return true;
@@ -133,10 +144,19 @@ static bool begin_journal(struct search_job *job, struct err *err)
     return true;
 }
 
-/* What an earlier run of the session accepted, as it wrote it then. */
+static bool write_patch(struct search_job *job, struct err *err)
+{
+    size_t count = 0;
+    (void)search_accepted(job->search, &count);
+    return search_patch_write(job->patch, job->search, count, job->output.data, err);
+}
+
+/* What an earlier run of the session accepted, as it wrote it then; or what is begun with. */
 static bool write_patch_again(struct search_job *job, struct err *err)
 {
     struct session_step head;
+    if (!job->session)
+        return write_patch(job, err);
     return session_step(job->session, session_head(job->session), &head, err) &&
            search_patch_write_again(job->patch, job->search, head.tried, head.screened,
                                     job->output.data, err);
@@ -163,13 +183,6 @@ static bool prepare(struct search_job *job, struct err *err)
 }
 
 /* ---- the search ---------------------------------------------------------------------- */
-
-static bool write_patch(struct search_job *job, struct err *err)
-{
-    size_t count = 0;
-    (void)search_accepted(job->search, &count);
-    return search_patch_write(job->patch, job->search, count, job->output.data, err);
-}
 
 /* One candidate: tried, saved, shown, in this order [J1]. */
 static enum search_status step(struct search_job *job, double *before, struct err *err)
@@ -321,6 +334,7 @@ static void job_free(struct search_job *job)
     search_inputs_free(&job->probes);
     model_free(job->model);
     buf_free(&job->output);
+    buf_free(&job->starts);
     heldout_looks_free(&job->looks);
     drift_free(&job->drift);
     null_run_free(job->null);

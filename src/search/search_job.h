@@ -20,6 +20,7 @@ struct search_request {
     const char *targets;  /* probe set specs, see probe_set_load */
     const char *controls; /* or NULL */
     const char *heldout;  /* or NULL */
+    const char *from;     /* patches to begin with, comma-separated, or NULL */
     const char *mode;     /* of all answers, or NULL: as the probe sets say */
     const char *output;   /* patch file, or NULL: state_name in the state folder */
     const char *state_name; /* NULL: last.json */

@@ -18,6 +18,7 @@ struct search_job {
     struct search_inputs probes;
     struct search_options options; /* of the request, or of its session */
     int32_t layers[SESSION_LAYERS_MAX]; /* of the session */
+    struct buf starts;       /* what it begins with, of a new search */
     struct session *session; /* or NULL */
     struct journal *journal; /* of the session */
     struct search *search;

@@ -70,16 +70,26 @@ void search_job_print_start(const struct search_job *job)
     buf_free(&out);
 }
 
+/* Where each accepted candidate was a flip that stays, their number says both. */
+static void add_counts(struct buf *out, const struct search_job *job)
+{
+    uint64_t tried = search_tried(job->search);
+    size_t flips = job->patch->flip_count;
+    if (flips == search_levels(job->search))
+        buf_add_format(out, "\n%zu of %" PRIu64 " candidates accepted", flips, tried);
+    else
+        buf_add_format(out, "\n%zu flip%s after %" PRIu64 " candidates", flips,
+                       flips == 1 ? "" : "s", tried);
+    buf_add_format(out,
+                   " (%" PRIu64 " screened out), fitness %+.4f, %.1f s, %.1f candidates/s\n",
+                   search_screened(job->search), search_fitness(job->search), job->seconds,
+                   job->seconds > 0 ? (double)(tried - job->tried_before) / job->seconds : 0.0);
+}
+
 void search_job_print_end(const struct search_job *job)
 {
     struct buf out = {0};
-    uint64_t tried = search_tried(job->search);
-    buf_add_format(&out,
-                   "\n%zu of %" PRIu64 " candidates accepted (%" PRIu64
-                   " screened out), fitness %+.4f, %.1f s, %.1f candidates/s\n",
-                   job->patch->flip_count, tried, search_screened(job->search),
-                   search_fitness(job->search), job->seconds,
-                   job->seconds > 0 ? (double)(tried - job->tried_before) / job->seconds : 0.0);
+    add_counts(&out, job);
     if (job->patch->flip_count > 0) {
         buf_add_text(&out, "patch: ");
         text_visible(&out, job->output.data, job->output.len);

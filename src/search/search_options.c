@@ -225,7 +225,7 @@ bool search_options_leave_session(const struct arguments *arguments, struct err 
     static const char *const decided[] = {"target",  "control", "heldout", "mode",
                                           "layers",  "proj",    "penalty", "fitness",
                                           "metric",  "control-metric", "seed",
-                                          "method",  "granularity", "objective"};
+                                          "method",  "granularity", "objective", "from"};
     for (size_t i = 0; i < countof(decided); i++)
         if (arguments_has(arguments, decided[i]))
             return err_set(err, ERR_USAGE,

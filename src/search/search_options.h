@@ -33,10 +33,11 @@ enum {
 
 #define SEARCH_OPTIONS                                                                        \
     {"method", 0, "M",                                                                        \
-     "greedy (default), as first published, or guided: by what one backward pass promises"},  \
+     "greedy (default), guided, prune, swap, evolve, joint or bfs: see below"},               \
     {"granularity", 0, "G", "of guided: row (default) or group of 128 weights"},              \
     {"order", 0, "O",                                                                         \
      "of greedy: scale (default), drawn by it; attribution: best predicted row first"},       \
+    {"from", 0, "PATCH", "begin with its flips on (evolve: several, comma-separated)"},       \
     {"layers", 0, "LIST",                                                                     \
      "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \
     {"proj", 0, "LIST",                                                                       \

@@ -8,6 +8,7 @@
 #include "src/base/clock.h"
 #include "src/base/file.h"
 #include "src/report/report.h"
+#include "src/search/search_from.h"
 #include "src/search/search_seeds_int.h"
 
 bool search_seeds_option(const struct arguments *arguments, size_t *seeds, struct err *err)
@@ -37,7 +38,8 @@ static bool load(struct seeds_job *job, struct err *err)
         !search_inputs_use_mode(&job->probes, request->mode, err))
         return false;
     job->model = model_open(request->model, err);
-    if (!job->model || !search_output_path(request->output, &job->output, err))
+    if (!job->model || !search_output_path(request->output, &job->output, err) ||
+        !search_from_read(request->from, job->model, &job->starts, err))
         return false;
     model_hash_start(job->model);
     report_long_prompts(job->model, &job->probes.all);
@@ -166,6 +168,7 @@ static bool run_seed(struct seeds_job *job, uint64_t seed, struct err *err)
     struct seed_run run = {.seed = seed};
     double start = clock_seconds();
     options.seed = seed;
+    options.starts = job->starts.data;
     struct search *search = search_new(job->model, job->probes.targets, job->probes.controls,
                                        &options, &cli_cancel, err);
     bool ok = search && run_search(job, search, seed, err);
@@ -245,6 +248,7 @@ static void job_free(struct seeds_job *job)
     search_inputs_free(&job->probes);
     model_free(job->model);
     buf_free(&job->output);
+    buf_free(&job->starts);
 }
 
 int search_seeds_run(const struct search_request *request, size_t seeds, struct err *err)

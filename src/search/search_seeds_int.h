@@ -30,6 +30,7 @@ struct seeds_job {
     struct model *model;
     struct search_inputs probes;
     struct buf output; /* path of the patch file */
+    struct buf starts; /* what each begins with */
     struct evaluation *base;
     struct seed_run *runs; /* [run_count] finished ones */
     size_t run_count;

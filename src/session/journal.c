@@ -84,6 +84,43 @@ static bool set_origin(struct session *session, struct model *model, const char 
     return ok;
 }
 
+/* ---- steps of the search -------------------------------------------------------------- */
+
+/* The newest accepted flips of the search become a step. */
+static bool add_step(struct journal *journal, const char *by, struct session_event *tried,
+                     struct err *err)
+{
+    struct search *search = journal->search;
+    struct flip undone;
+    size_t count = 0, newest = search_newest(search);
+    const struct flip *flips = search_accepted(search, &count);
+    char rows[SHA256_TEXT_SIZE];
+    struct session_step step = {
+        .by = by,
+        .tried = search_tried(search),
+        .screened = search_screened(search),
+        .flips = flips + count - newest,
+        .flip_count = newest,
+        .fitness = search_fitness(search),
+        .gaps = search_gaps_now(search),
+        .gap_count = journal->probes,
+        .rows_sha256 = rows,
+    };
+    if (model_rows_sha256(journal->model, step.flips, newest, rows, err) &&
+        session_add_step(journal->session, &step, tried, err))
+        return true;
+    (void)search_undo(search, &undone); /* [N1] */
+    return false;
+}
+
+/* ---- beginning ------------------------------------------------------------------------ */
+
+/* A patch that the search began with. */
+static bool add_start(struct journal *journal, struct err *err)
+{
+    return search_levels(journal->search) == 0 || add_step(journal, "import", NULL, err);
+}
+
 struct journal *journal_begin(struct session *session, struct model *model,
                               const struct search_inputs *inputs,
                               const struct search_options *options, const char *version,
@@ -93,9 +130,13 @@ struct journal *journal_begin(struct session *session, struct model *model,
     struct search *search = search_new(model, inputs->targets, inputs->controls, options, cancel,
                                        err);
     const char *sha256 = search ? model_sha256_unless(model, cancel, err) : NULL;
+    struct journal *journal = NULL;
     if (sha256 && set_origin(session, model, sha256, inputs, options, search, version, err) &&
         note_opening(session, version, err))
-        return journal_new(session, model, search, inputs);
+        journal = journal_new(session, model, search, inputs);
+    if (journal && add_start(journal, err))
+        return journal;
+    journal_free(journal);
     search_free(search);
     return NULL;
 }
@@ -169,33 +210,6 @@ static struct session_event tried_event(struct journal *journal, const struct se
         .gaps = gaps,
         .gap_count = gaps ? journal->probes : 0,
     };
-}
-
-/* The newest accepted flips of the search become a step. */
-static bool add_step(struct journal *journal, const char *by, struct session_event *tried,
-                     struct err *err)
-{
-    struct search *search = journal->search;
-    struct flip undone;
-    size_t count = 0, newest = search_newest(search);
-    const struct flip *flips = search_accepted(search, &count);
-    char rows[SHA256_TEXT_SIZE];
-    struct session_step step = {
-        .by = by,
-        .tried = search_tried(search),
-        .screened = search_screened(search),
-        .flips = flips + count - newest,
-        .flip_count = newest,
-        .fitness = search_fitness(search),
-        .gaps = search_gaps_now(search),
-        .gap_count = journal->probes,
-        .rows_sha256 = rows,
-    };
-    if (model_rows_sha256(journal->model, step.flips, newest, rows, err) &&
-        session_add_step(journal->session, &step, tried, err))
-        return true;
-    (void)search_undo(search, &undone); /* [N1] */
-    return false;
 }
 
 enum search_status journal_step(struct journal *journal, struct search_try *out,

@@ -21,7 +21,8 @@
 struct journal;
 
 /* The settings of a search as JSON for an origin, and back; layers (room for
- * SESSION_LAYERS_MAX) is what options->layers will point to. */
+ * SESSION_LAYERS_MAX) is what options->layers will point to, options->starts points into
+ * the settings. */
 enum { SESSION_LAYERS_MAX = 1024 };
 json_t *journal_settings(const struct search_options *options);
 bool journal_options(const json_t *settings, struct search_options *options,

@@ -68,6 +68,8 @@ json_t *journal_settings(const struct search_options *options)
     (void)json_object_set_new(object, "metric", json_string(metric_name(options->metric)));
     (void)json_object_set_new(object, "control_metric",
                               json_string(metric_name(search_control_metric(options))));
+    if (options->starts)
+        (void)json_object_set_new(object, "starts", json_string(options->starts));
     (void)json_object_set_new(object, "seed", json_integer((json_int_t)options->seed));
     add_settings(object, options);
     return object;
@@ -208,10 +210,12 @@ bool journal_options(const json_t *settings, struct search_options *options,
                      int32_t layers[SESSION_LAYERS_MAX], struct err *err)
 {
     int64_t seed = 0;
+    options->starts = NULL;
     const json_t *penalty = json_object_get(settings, "penalty");
     if (!read_layers(settings, options, layers, err) || !read_projs(settings, options, err) ||
         !read_words(settings, options, err) || !read_granularity(settings, options, err) ||
         !read_iterations(settings, options, err) || !read_settings(settings, options, err) ||
+        !json_field_text(settings, "settings", "starts", false, &options->starts, err) ||
         !json_field_int(settings, "settings", "seed", 0, INT64_MAX, &seed, err))
         return false;
     if (!json_is_number(penalty) || !(json_number_value(penalty) >= 0))

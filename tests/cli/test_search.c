@@ -362,7 +362,7 @@ static void search__bad_options__refused(void **state)
         {"--layers", "5000", "range", "layer 5000 is outside 0 .. 5"},
         {"--proj", "gate,norm", "usage", "--proj: 'norm' is unknown, expected q, k, v, o, gate"},
         {"--proj", "", "usage", "--proj: '' is unknown"},
-        {"--method", "magic", "usage", "--method: 'magic' is unknown, expected greedy"},
+        {"--method", "magic", "usage", "--method: 'magic' is unknown, expected one of greedy"},
         {"--fitness", "max", "usage", "--fitness: 'max' is unknown, expected mean or min"},
         {"--metric", "x", "usage", "--metric: 'x' is unknown, expected seq_logprob, margin, "
                                    "soft_margin, logprob or token_gap"},
