@@ -376,6 +376,9 @@ double logits_kl(const float *base, double base_sum, const float *now, double no
 /* -t log(exp(-a / t) + exp(-b / t)); the other where one is HUGE_VAL. */
 double logits_soft_min(double a, double b, double t);
 
+/* 1 / (1 + exp(-x)) */
+double logits_sigmoid(double x);
+
 /* log p(id) */
 double logits_log_prob(const float *logits, size_t count, int32_t id);
 

@@ -70,7 +70,7 @@ static bool make_batch(struct measure *measure, const struct sequence *sequences
 {
     struct batch_options options = {.threads = measure->options.threads,
                                     .keep_bytes = measure->options.keep_bytes};
-    bool kl = measure->options.metric == METRIC_KL;
+    bool kl = measure_has_metric(measure, METRIC_KL);
     if (count == 0)
         return true;
     if (kl && !fit_base(measure, count_places(sequences, count), &options, err))
@@ -94,7 +94,7 @@ static bool prepare(struct measure *measure, struct err *err)
 {
     struct ids *room = x_new(2 * measure->count, sizeof *room);
     struct sequence *sequences = x_new(2 * measure->count, sizeof *sequences);
-    size_t count = terms_sequences(measure, room, sequences);
+    size_t count = terms_sequences(measure, terms_all_parts(measure), room, sequences);
     bool ok = make_batch(measure, sequences, count, err);
     for (size_t i = 0; i < count; i++)
         ids_free(&room[i]);
@@ -102,20 +102,19 @@ static bool prepare(struct measure *measure, struct err *err)
     free(sequences);
     if (!ok || !measure->batch)
         return ok;
-    if (metric_looks_at_end(measure->options.metric))
-        find_ends(measure);
+    for (size_t i = 0; i < measure->parts && !measure->ends; i++)
+        if (metric_looks_at_end(measure->metrics[i]))
+            find_ends(measure);
     terms_collect(measure);
     allocate_rows(measure);
     return true;
 }
 
-struct measure *measure_new(struct model *model, const struct probe *const *probes, size_t count,
-                            const struct measure_options *options, struct err *err)
+/* metrics and what they count for are there. */
+static struct measure *finish(struct measure *measure, const struct probe *const *probes,
+                              size_t count, struct err *err)
 {
-    struct measure *measure = x_new(1, sizeof *measure);
-    BUG_ON(options->metric >= METRIC_COUNT);
-    measure->model = model;
-    measure->options = *options;
+    struct model *model = measure->model;
     if (measure->options.threads == 0)
         measure->options.threads = omp_get_max_threads();
     measure->count = count;
@@ -127,6 +126,32 @@ struct measure *measure_new(struct model *model, const struct probe *const *prob
         return measure;
     measure_free(measure);
     return NULL;
+}
+
+struct measure *measure_new(struct model *model, const struct probe *const *probes, size_t count,
+                            const struct measure_options *options, struct err *err)
+{
+    struct measure *measure = x_new(1, sizeof *measure);
+    BUG_ON(options->metric >= METRIC_COUNT);
+    measure->model = model;
+    measure->options = *options;
+    measure->metrics[0] = options->metric;
+    measure->parts = 1;
+    return finish(measure, probes, count, err);
+}
+
+struct measure *measure_new_mix(struct model *model, const struct probe *const *probes,
+                                size_t count, const struct mix *mix,
+                                const struct measure_options *options, struct err *err)
+{
+    struct measure *measure = x_new(1, sizeof *measure);
+    measure->model = model;
+    measure->options = *options;
+    measure->options.metric = METRIC_MIX;
+    measure->parts = mix_metrics(mix, measure->metrics);
+    measure->mix = *mix;
+    BUG_ON(measure->parts == 0);
+    return finish(measure, probes, count, err);
 }
 
 void measure_free(struct measure *measure)
@@ -153,44 +178,83 @@ void measure_free(struct measure *measure)
 
 bool measure_set_base(struct measure *measure, cancel_flag *cancel, struct err *err)
 {
-    if (measure->options.metric != METRIC_KL || !measure->batch)
+    if (!measure_has_metric(measure, METRIC_KL) || !measure->batch)
         return true;
     measure->has_base = batch_run(measure->batch, cancel, err) &&
                         measure_read_base(measure, cancel, err);
     return measure->has_base;
 }
 
-static void no_gaps(double *gaps, size_t count)
+static void no_values(double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        gaps[i] = (double)NAN;
+        values[i] = (double)NAN;
+}
+
+size_t measure_parts(const struct measure *measure)
+{
+    return measure->parts;
+}
+
+void measure_fold(const struct measure *measure, const double *values, double *gaps)
+{
+    size_t count = measure->count;
+    for (size_t i = 0; i < count && measure->options.metric != METRIC_MIX; i++)
+        gaps[i] = values[i];
+    for (size_t i = 0; i < count && measure->options.metric == METRIC_MIX; i++)
+        gaps[i] = mix_gap(&measure->mix, measure->metrics, measure->parts, values + i, count);
+}
+
+void measure_slopes(const struct measure *measure, const double *values, double *slopes)
+{
+    for (size_t part = 0; part < measure->parts; part++) {
+        struct credit credit = mix_credit(&measure->mix, measure->metrics[part]);
+        if (measure->options.metric != METRIC_MIX)
+            credit = (struct credit){.weight = 1, .cap = HUGE_VAL};
+        for (size_t i = part * measure->count; i < (part + 1) * measure->count; i++)
+            slopes[i] = credit_slope(&credit, values[i]);
+    }
+}
+
+bool measure_run_parts(struct measure *measure, double *values, cancel_flag *cancel,
+                       struct err *err)
+{
+    if (!measure->batch) {
+        no_values(values, measure->count * measure->parts);
+        return true;
+    }
+    BUG_ON(measure_has_metric(measure, METRIC_KL) && !measure->has_base);
+    return batch_run(measure->batch, cancel, err) &&
+           measure_read(measure, BATCH_MODEL, values, cancel, err);
 }
 
 bool measure_run(struct measure *measure, double *gaps, cancel_flag *cancel, struct err *err)
 {
-    if (!measure->batch) {
-        no_gaps(gaps, measure->count);
-        return true;
-    }
-    BUG_ON(measure->options.metric == METRIC_KL && !measure->has_base);
-    return batch_run(measure->batch, cancel, err) &&
-           measure_read(measure, BATCH_MODEL, gaps, cancel, err);
+    double *values = x_new(measure->count, measure->parts * sizeof *values);
+    bool ok = measure_run_parts(measure, values, cancel, err);
+    if (ok)
+        measure_fold(measure, values, gaps);
+    free(values);
+    return ok;
 }
 
 bool measure_try(struct measure *measure, const struct flip *flips, size_t flip_count,
                  double *gaps, cancel_flag *cancel, struct err *err)
 {
     if (!measure->batch) {
-        no_gaps(gaps, measure->count * flip_count);
+        no_values(gaps, measure->count * flip_count);
         return true;
     }
-    BUG_ON(measure->options.metric == METRIC_KL && !measure->has_base);
-    if (!batch_try(measure->batch, flips, flip_count, cancel, err))
-        return false;
-    for (size_t i = 0; i < flip_count; i++)
-        if (!measure_read(measure, (int)i, gaps + i * measure->count, cancel, err))
-            return false;
-    return true;
+    BUG_ON(measure_has_metric(measure, METRIC_KL) && !measure->has_base);
+    double *values = x_new(measure->count, measure->parts * sizeof *values);
+    bool ok = batch_try(measure->batch, flips, flip_count, cancel, err);
+    for (size_t i = 0; ok && i < flip_count; i++) {
+        ok = measure_read(measure, (int)i, values, cancel, err);
+        if (ok)
+            measure_fold(measure, values, gaps + i * measure->count);
+    }
+    free(values);
+    return ok;
 }
 
 size_t measure_at_once(const struct measure *measure)

@@ -48,6 +48,7 @@ enum metric {
     METRIC_LOGPROB,
     METRIC_COUNT,
     METRIC_SAME = METRIC_COUNT, /* where a second metric may be that of the first: no name */
+    METRIC_MIX,                 /* of measures by several metrics (measure_new_mix): "mix" */
 };
 
 const char *metric_name(enum metric metric);
@@ -73,6 +74,7 @@ static const double metric_soft = 0.3; /* t of soft_margin */
 const char *metric_note(enum metric metric);
 
 struct measure;
+struct mix; /* probes/mix.h */
 
 struct measure_options {
     enum metric metric;
@@ -86,6 +88,12 @@ struct measure_options {
 struct measure *measure_new(struct model *model, const struct probe *const *probes, size_t count,
                             const struct measure_options *options, struct err *err);
 
+/* Several metrics read from the same logits: a gap is what the mix credits their values
+ * with.  options.metric is not looked at. */
+struct measure *measure_new_mix(struct model *model, const struct probe *const *probes,
+                                size_t count, const struct mix *mix,
+                                const struct measure_options *options, struct err *err);
+
 /* kl: what later runs are compared with is the model as it is now.  To be called before
  * the first run; with other metrics nothing is done. */
 bool measure_set_base(struct measure *measure, cancel_flag *cancel, struct err *err);
@@ -93,7 +101,16 @@ bool measure_set_base(struct measure *measure, cancel_flag *cancel, struct err *
 /* gaps: [count]; NAN for a probe without a wrong answer where the metric needs one. */
 bool measure_run(struct measure *measure, double *gaps, cancel_flag *cancel, struct err *err);
 
-/* The same for flips each of which is on the model alone, without touching it; at
+/* By metric, before they are credited: values [measure_parts][count]. */
+bool measure_run_parts(struct measure *measure, double *values, cancel_flag *cancel,
+                       struct err *err);
+size_t measure_parts(const struct measure *measure); /* metrics; 1 unless it is a mix */
+/* Gaps of such values, as measure_run has them. */
+void measure_fold(const struct measure *measure, const double *values, double *gaps);
+/* What each gap changes by, by each of its values: slopes [measure_parts][count]. */
+void measure_slopes(const struct measure *measure, const double *values, double *slopes);
+
+/* As measure_run for flips each of which is on the model alone, without touching it; at
  * most measure_at_once.  gaps: [flip_count][count], to the bit what measure_run
  * says after model_flip. */
 bool measure_try(struct measure *measure, const struct flip *flips, size_t flip_count,
@@ -133,9 +150,11 @@ struct measure_plan {
     struct ids *ids; /* of the sequences */
 };
 
-struct measure_plan *measure_plan_new(const struct measure *measure);
+/* Of one of its metrics, by its place among them. */
+struct measure_plan *measure_plan_new(const struct measure *measure, size_t part);
 void measure_plan_free(struct measure_plan *plan);
-enum metric measure_metric(const struct measure *measure);
+enum metric measure_metric(const struct measure *measure); /* METRIC_MIX: several */
+enum metric measure_part_metric(const struct measure *measure, size_t part);
 size_t measure_count(const struct measure *measure); /* probes */
 /* [vocab] may an answer end with this token?  NULL with metrics that do not look at it */
 const bool *measure_ends(const struct measure *measure);

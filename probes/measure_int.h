@@ -9,7 +9,7 @@
 #ifndef PROBES_MEASURE_INT_H
 #define PROBES_MEASURE_INT_H
 
-#include "probes/measure.h"
+#include "probes/mix.h"
 
 enum { TERM_END = LOOK_END };
 
@@ -18,6 +18,7 @@ struct term {
     size_t sequence, position;
     int32_t id; /* of the vocabulary, or TERM_END; not looked at by kl */
     uint32_t probe;
+    uint8_t part; /* which of the metrics */
     bool wrong;
 };
 
@@ -29,7 +30,8 @@ struct answers { /* of one probe */
 
 /* What a metric wants to know of a row of logits. */
 struct row_reading {
-    double sum; /* seq_logprob: log-sum-exp; kl: the divergence from the base */
+    double sum;        /* seq_logprob, logprob: log-sum-exp */
+    double divergence; /* kl: from the base */
     int32_t top_id;
     float top, second; /* margin: the largest logits; -HUGE_VAL where there is none */
     float end, rest;   /* of the tokens an answer may end with, and of the others */
@@ -37,7 +39,10 @@ struct row_reading {
 
 struct measure {
     struct model *model;
-    struct measure_options options;
+    struct measure_options options; /* metric is METRIC_MIX where there are several: */
+    enum metric metrics[METRIC_COUNT];
+    size_t parts;
+    struct mix mix; /* what they count for */
     size_t count;
     struct answers *answers; /* [count] */
     struct batch *batch;     /* NULL if no probe is looked at */
@@ -57,15 +62,31 @@ struct measure {
 /* probes/measure_terms.c: which tokens are computed, and what is looked at. */
 bool terms_encode(const struct tokenizer *tokenizer, const struct probe *probe,
                   struct answers *answers, struct err *err);
-/* Is this probe, and this side of it, in the batch? */
-bool terms_have(const struct measure *measure, size_t probe, int side);
-/* Sequences of all probes; room[i], which the caller frees, holds the ids. */
-size_t terms_sequences(const struct measure *measure, struct ids *room,
+/* Does this metric look at this side of the probe? */
+bool terms_have(const struct measure *measure, size_t part, size_t probe, int side);
+/* Does one of these metrics (bit 1 << part)?  Then it is in the batch. */
+bool terms_have_any(const struct measure *measure, unsigned parts, size_t probe, int side);
+/* Sequences that these metrics need; room[i], which the caller frees, holds the ids. */
+size_t terms_sequences(const struct measure *measure, unsigned parts, struct ids *room,
                        struct sequence *sequences);
 void terms_collect(struct measure *measure);
 
-/* probes/measure_read.c: gaps of one world, whose batch is up to date. */
-bool measure_read(struct measure *measure, int world, double *gaps, cancel_flag *cancel,
+static inline unsigned terms_all_parts(const struct measure *measure)
+{
+    return (1u << measure->parts) - 1;
+}
+
+/* Is this one of the metrics? */
+static inline bool measure_has_metric(const struct measure *measure, enum metric metric)
+{
+    for (size_t i = 0; i < measure->parts; i++)
+        if (measure->metrics[i] == metric)
+            return true;
+    return false;
+}
+
+/* probes/measure_read.c: values [parts][count] of one world, whose batch is up to date. */
+bool measure_read(struct measure *measure, int world, double *values, cancel_flag *cancel,
                   struct err *err);
 /* Fill base and base_sums. */
 bool measure_read_base(struct measure *measure, cancel_flag *cancel, struct err *err);

@@ -40,12 +40,15 @@ static void read_top(const struct measure *measure, const float *logits, size_t 
 static void read_row(const struct measure *measure, size_t row, const float *logits, size_t vocab,
                      struct row_reading *out)
 {
-    if (is_margin(measure->options.metric))
+    bool sum = measure_has_metric(measure, METRIC_SEQ_LOGPROB) ||
+               measure_has_metric(measure, METRIC_LOGPROB);
+    if (measure_has_metric(measure, METRIC_MARGIN) ||
+        measure_has_metric(measure, METRIC_SOFT_MARGIN))
         read_top(measure, logits, vocab, out);
-    else if (measure->options.metric == METRIC_KL)
-        out->sum = logits_kl(measure->base + row * vocab, measure->base_sums[row], logits,
-                             logits_log_sum_exp_double(logits, vocab), vocab);
-    else
+    if (measure_has_metric(measure, METRIC_KL))
+        out->divergence = logits_kl(measure->base + row * vocab, measure->base_sums[row], logits,
+                                    logits_log_sum_exp_double(logits, vocab), vocab);
+    if (sum)
         out->sum = logits_log_sum_exp(logits, vocab);
 }
 
@@ -87,17 +90,26 @@ static double log_prob_of(const struct measure *measure, const struct term *term
 static void take_term(const struct measure *measure, const struct term *term,
                       const float *logits, const struct row_reading *reading, double *side)
 {
-    if (measure->options.metric == METRIC_MARGIN)
+    enum metric metric = measure->metrics[term->part];
+    if (metric == METRIC_MARGIN)
         *side = fmin(*side, margin_of(term, logits, reading));
-    else if (measure->options.metric == METRIC_SOFT_MARGIN)
+    else if (metric == METRIC_SOFT_MARGIN)
         *side = logits_soft_min(*side, margin_of(term, logits, reading), metric_soft);
-    else if (measure->options.metric == METRIC_KL)
-        *side += reading->sum;
+    else if (metric == METRIC_KL)
+        *side += reading->divergence;
+    else if (metric == METRIC_TOKEN_GAP)
+        *side = (double)logits[term->id];
     else
         *side += log_prob_of(measure, term, logits, reading->sum);
 }
 
-/* Values of all terms, brought together by probe and side. */
+/* Where a probe's two sides by one metric are. */
+static double *sides_of(const struct measure *measure, double *sides, size_t part, size_t probe)
+{
+    return sides + 2 * (part * measure->count + probe);
+}
+
+/* Values of all terms, brought together by metric, probe and side. */
 static bool take_terms(struct measure *measure, int world, double *sides, cancel_flag *cancel,
                        struct err *err)
 {
@@ -111,7 +123,7 @@ static bool take_terms(struct measure *measure, int world, double *sides, cancel
         for (; term < end && term->row < first + n; term++)
             take_term(measure, term, measure->logits + (term->row - first) * vocab,
                       &measure->readings[term->row - first],
-                      &sides[2 * term->probe + term->wrong]);
+                      sides_of(measure, sides, term->part, term->probe) + term->wrong);
     }
     return true;
 }
@@ -131,29 +143,37 @@ static bool take_logits(struct measure *measure, int world, double *sides, struc
 
 /* ---- gaps ---------------------------------------------------------------------- */
 
-static double gap_of(const struct measure *measure, size_t probe, const double *sides)
+static double value_of(const struct measure *measure, size_t part, size_t probe,
+                       const double *sides)
 {
-    if (!terms_have(measure, probe, 0))
+    enum metric metric = measure->metrics[part];
+    if (!terms_have(measure, part, probe, 0))
         return (double)NAN;
-    if (!metric_needs_wrong(measure->options.metric) && measure->options.metric != METRIC_KL)
-        return sides[0];
-    if (measure->options.metric == METRIC_KL) /* not -0 */
+    if (metric == METRIC_KL) /* not -0 */
         return 0 - sides[0] / (double)measure->answers[probe].prompt.count;
-    return sides[0] - sides[1];
+    return metric_needs_wrong(metric) ? sides[0] - sides[1] : sides[0];
 }
 
-bool measure_read(struct measure *measure, int world, double *gaps, cancel_flag *cancel,
+static void begin_sides(const struct measure *measure, double *sides)
+{
+    for (size_t part = 0; part < measure->parts; part++)
+        for (size_t i = 0; is_margin(measure->metrics[part]) && i < measure->count; i++)
+            *sides_of(measure, sides, part, i) = HUGE_VAL;
+}
+
+bool measure_read(struct measure *measure, int world, double *values, cancel_flag *cancel,
                   struct err *err)
 {
-    double *sides = x_new(measure->count, 2 * sizeof *sides);
-    bool margin = is_margin(measure->options.metric);
-    for (size_t i = 0; margin && i < 2 * measure->count; i++)
-        sides[i] = HUGE_VAL;
-    bool ok = measure->options.metric == METRIC_TOKEN_GAP
+    size_t count = measure->count, parts = measure->parts;
+    double *sides = x_new(count * parts, 2 * sizeof *sides);
+    begin_sides(measure, sides);
+    bool ok = parts == 1 && measure->metrics[0] == METRIC_TOKEN_GAP
                   ? take_logits(measure, world, sides, err)
                   : take_terms(measure, world, sides, cancel, err);
-    for (size_t i = 0; ok && i < measure->count; i++)
-        gaps[i] = gap_of(measure, i, sides + 2 * i);
+    for (size_t part = 0; ok && part < parts; part++)
+        for (size_t i = 0; i < count; i++)
+            values[part * count + i] =
+                value_of(measure, part, i, sides_of(measure, sides, part, i));
     free(sides);
     return ok;
 }

@@ -67,11 +67,19 @@ bool answer_ends_with(const struct tokenizer *tokenizer, int32_t id)
 
 /* ---- sequences --------------------------------------------------------------- */
 
-bool terms_have(const struct measure *measure, size_t probe, int side)
+bool terms_have(const struct measure *measure, size_t part, size_t probe, int side)
 {
-    if (!metric_needs_wrong(measure->options.metric))
+    if (!metric_needs_wrong(measure->metrics[part]))
         return side == 0;
     return measure->answers[probe].side[1].count > 0;
+}
+
+bool terms_have_any(const struct measure *measure, unsigned parts, size_t probe, int side)
+{
+    for (size_t i = 0; i < measure->parts; i++)
+        if (parts >> i & 1 && terms_have(measure, i, probe, side))
+            return true;
+    return false;
 }
 
 /* Tokens of the answer that are computed behind the prompt. */
@@ -84,29 +92,36 @@ static size_t computed_tokens(enum metric metric, size_t answer_tokens)
     return 0;
 }
 
-static struct sequence make_sequence(const struct measure *measure, const struct answers *answers,
+/* As long as the one of the metrics that needs most of it has it, from where the one on
+ * that looks at it first does. */
+static struct sequence make_sequence(const struct measure *measure, unsigned parts, size_t probe,
                                      int side, struct ids *room)
 {
-    enum metric metric = measure->options.metric;
+    const struct answers *answers = &measure->answers[probe];
     const struct ids *answer = &answers->side[side];
-    size_t more = computed_tokens(metric, answer->count);
+    size_t more = 0, wanted = answers->prompt.count - 1;
+    for (size_t i = 0; i < measure->parts; i++) {
+        if (!(parts >> i & 1) || !terms_have(measure, i, probe, side))
+            continue;
+        size_t tokens = computed_tokens(measure->metrics[i], answer->count);
+        more = tokens > more ? tokens : more;
+        wanted = measure->metrics[i] == METRIC_KL ? 0 : wanted;
+    }
     for (size_t i = 0; i < answers->prompt.count; i++)
         ids_add(room, answers->prompt.data[i]);
     for (size_t i = 0; i < more; i++)
         ids_add(room, answer->data[i]);
-    size_t wanted = metric == METRIC_KL ? 0 : answers->prompt.count - 1;
     return (struct sequence){.ids = room->data, .count = room->count, .wanted = wanted};
 }
 
-size_t terms_sequences(const struct measure *measure, struct ids *room,
+size_t terms_sequences(const struct measure *measure, unsigned parts, struct ids *room,
                        struct sequence *sequences)
 {
     size_t count = 0;
     for (size_t i = 0; i < measure->count; i++)
         for (int side = 0; side < 2; side++)
-            if (terms_have(measure, i, side)) {
-                sequences[count] = make_sequence(measure, &measure->answers[i], side,
-                                                 &room[count]);
+            if (terms_have_any(measure, parts, i, side)) {
+                sequences[count] = make_sequence(measure, parts, i, side, &room[count]);
                 count++;
             }
     return count;
@@ -123,13 +138,15 @@ static void add_term(struct measure *measure, size_t sequence, size_t position, 
 }
 
 /* sequence: the number of the probe's sequence for that side. */
-static void add_terms(struct measure *measure, size_t probe, int side, size_t sequence)
+static void add_terms(struct measure *measure, size_t part, size_t probe, int side,
+                      size_t sequence)
 {
     const struct answers *answers = &measure->answers[probe];
     const struct ids *ids = &answers->side[side];
-    enum metric metric = measure->options.metric;
+    enum metric metric = measure->metrics[part];
     size_t end = answers->prompt.count - 1;
-    struct term term = {.id = TERM_END, .probe = (uint32_t)probe, .wrong = side == 1};
+    struct term term = {.id = TERM_END, .probe = (uint32_t)probe, .part = (uint8_t)part,
+                        .wrong = side == 1};
     for (size_t i = 0; metric == METRIC_KL && i <= end; i++)
         add_term(measure, sequence, i, term);
     if (metric_looks_at_end(metric) && measure->has_end)
@@ -152,7 +169,15 @@ static int compare_terms(const void *a, const void *b)
         return left->row < right->row ? -1 : 1;
     if (left->probe != right->probe)
         return left->probe < right->probe ? -1 : 1;
-    return (int)left->wrong - (int)right->wrong;
+    return left->part != right->part ? (int)left->part - (int)right->part
+                                     : (int)left->wrong - (int)right->wrong;
+}
+
+static void add_all_terms(struct measure *measure, size_t probe, int side, size_t sequence)
+{
+    for (size_t part = 0; part < measure->parts; part++)
+        if (terms_have(measure, part, probe, side))
+            add_terms(measure, part, probe, side, sequence);
 }
 
 void terms_collect(struct measure *measure)
@@ -161,39 +186,49 @@ void terms_collect(struct measure *measure)
     for (size_t i = 0; i < measure->count; i++)
         most += measure->answers[i].prompt.count + measure->answers[i].side[0].count + 1 +
                 measure->answers[i].side[1].count;
-    measure->terms = x_new(most, sizeof *measure->terms);
+    measure->terms = x_new(most * measure->parts, sizeof *measure->terms);
     for (size_t i = 0; i < measure->count; i++)
         for (int side = 0; side < 2; side++)
-            if (terms_have(measure, i, side))
-                add_terms(measure, i, side, sequence++);
+            if (terms_have_any(measure, terms_all_parts(measure), i, side))
+                add_all_terms(measure, i, side, sequence++);
     qsort(measure->terms, measure->term_count, sizeof *measure->terms, compare_terms);
 }
 
 /* ---- for derivatives ------------------------------------------------------------- */
 
-/* Of one probe first the right answer's sequence, then the wrong one's. */
-static void set_owners(const struct measure *measure, struct sequence *sequences)
+/* Of one probe first the right answer's sequence, then the wrong one's.  Returns, for the
+ * batch's sequences, which one of the plan each is; the caller frees it. */
+static size_t *own_sequences(const struct measure *measure, size_t part,
+                             struct sequence *sequences)
 {
+    size_t *place = x_new(2 * measure->count, sizeof *place), in_batch = 0, in_plan = 0;
     for (uint32_t i = 0; i < measure->count; i++)
-        for (int side = 0; side < 2; side++)
-            if (terms_have(measure, i, side))
-                (sequences++)->owner = i;
+        for (int side = 0; side < 2; side++) {
+            if (!terms_have_any(measure, terms_all_parts(measure), i, side))
+                continue;
+            place[in_batch++] = in_plan;
+            if (terms_have(measure, part, i, side))
+                sequences[in_plan++].owner = i;
+        }
+    return place;
 }
 
-struct measure_plan *measure_plan_new(const struct measure *measure)
+struct measure_plan *measure_plan_new(const struct measure *measure, size_t part)
 {
     struct measure_plan *plan = x_new(1, sizeof *plan);
     plan->ids = x_new(2 * measure->count, sizeof *plan->ids);
     plan->sequences = x_new(2 * measure->count, sizeof *plan->sequences);
-    plan->sequence_count = terms_sequences(measure, plan->ids, plan->sequences);
-    set_owners(measure, plan->sequences);
+    plan->sequence_count = terms_sequences(measure, 1u << part, plan->ids, plan->sequences);
+    size_t *place = own_sequences(measure, part, plan->sequences);
     plan->looks = x_new(measure->term_count, sizeof *plan->looks);
-    plan->look_count = measure->term_count;
     for (size_t i = 0; i < measure->term_count; i++) {
         const struct term *term = &measure->terms[i];
-        plan->looks[i] = (struct measure_look){term->sequence, term->position, term->row,
-                                               term->id,       term->probe,    term->wrong};
+        if (term->part == part)
+            plan->looks[plan->look_count++] =
+                (struct measure_look){place[term->sequence], term->position, term->row,
+                                      term->id,              term->probe,    term->wrong};
     }
+    free(place);
     return plan;
 }
 
@@ -212,6 +247,11 @@ void measure_plan_free(struct measure_plan *plan)
 enum metric measure_metric(const struct measure *measure)
 {
     return measure->options.metric;
+}
+
+enum metric measure_part_metric(const struct measure *measure, size_t part)
+{
+    return measure->metrics[part];
 }
 
 size_t measure_count(const struct measure *measure)

@@ -16,6 +16,7 @@ const char *metric_name(enum metric metric)
     case METRIC_KL: return "kl";
     case METRIC_SOFT_MARGIN: return "soft_margin";
     case METRIC_LOGPROB: return "logprob";
+    case METRIC_MIX: return "mix";
     case METRIC_COUNT: break;
     }
     return "unknown";

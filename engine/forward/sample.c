@@ -51,6 +51,12 @@ double logits_soft_min(double a, double b, double t)
     return apart < 40 ? least - t * math_log(1 + math_exp(-apart)) : least; /* e^-40 < 2^-53 */
 }
 
+double logits_sigmoid(double x)
+{
+    double small = math_exp(x < -700 ? -700 : x > 700 ? -700 : x < 0 ? x : -x);
+    return x < 0 ? small / (1 + small) : 1 / (1 + small);
+}
+
 double logits_log_prob(const float *logits, size_t count, int32_t id)
 {
     return (double)logits[id] - logits_log_sum_exp(logits, count);

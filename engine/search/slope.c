@@ -20,10 +20,19 @@ bool slope_is_margin(enum metric metric)
     return metric == METRIC_MARGIN || metric == METRIC_SOFT_MARGIN;
 }
 
-static void add_terms(struct slope *slope, const struct measure *measure,
-                      const struct measure_plan *plan, size_t first_sequence, uint32_t first_owner)
+/* What one metric of a measure looks at. */
+struct slope_part {
+    const struct measure *measure;
+    enum metric metric;
+    struct measure_plan *plan;
+};
+
+static void add_terms(struct slope *slope, const struct slope_part *part, size_t first_sequence,
+                      uint32_t first_owner)
 {
-    bool kl = measure_metric(measure) == METRIC_KL;
+    const struct measure *measure = part->measure;
+    const struct measure_plan *plan = part->plan;
+    bool kl = part->metric == METRIC_KL;
     size_t *of_owner = x_new(measure_count(measure), sizeof *of_owner);
     slope->terms = x_grow(slope->terms, slope->term_count + plan->look_count,
                           sizeof *slope->terms);
@@ -36,12 +45,13 @@ static void add_terms(struct slope *slope, const struct measure *measure,
             .id = look->id,
             .owner = first_owner + look->probe,
             .wrong = look->wrong,
+            .metric = part->metric,
             .measure = measure,
             .base = kl ? measure_base_logits(measure, look->row) : NULL,
             .owner_terms = of_owner[look->probe],
         };
     }
-    slope->margins = slope->margins || slope_is_margin(measure_metric(measure));
+    slope->margins = slope->margins || slope_is_margin(part->metric);
     free(of_owner);
 }
 
@@ -66,56 +76,71 @@ static void index_rows(struct slope *slope)
     }
 }
 
-/* All sequences in one list; owners of each measure behind those before it. */
-static struct sequence *join_sequences(struct measure_plan *const *plans,
-                                       const struct measure *const *measures, size_t count,
+/* All sequences in one list; owners of each part behind those before it. */
+static struct sequence *join_sequences(const struct slope_part *parts, size_t count,
                                        size_t *total)
 {
     struct sequence *all = NULL;
     uint32_t owner = 0;
     *total = 0;
-    for (size_t m = 0; m < count; m++) {
-        all = x_grow(all, *total + plans[m]->sequence_count + 1, sizeof *all);
-        for (size_t i = 0; i < plans[m]->sequence_count; i++) {
-            all[*total] = plans[m]->sequences[i];
+    for (size_t p = 0; p < count; p++) {
+        const struct measure_plan *plan = parts[p].plan;
+        all = x_grow(all, *total + plan->sequence_count + 1, sizeof *all);
+        for (size_t i = 0; i < plan->sequence_count; i++) {
+            all[*total] = plan->sequences[i];
             all[(*total)++].owner += owner;
         }
-        owner += (uint32_t)measure_count(measures[m]);
+        owner += (uint32_t)measure_count(parts[p].measure);
     }
     return all;
 }
 
-static bool make(struct slope *slope, const struct measure *const *measures,
-                 struct measure_plan *const *plans, size_t count, struct err *err)
+static bool make(struct slope *slope, const struct slope_part *parts, size_t count,
+                 struct err *err)
 {
     size_t total = 0, sequence = 0;
-    struct sequence *all = join_sequences(plans, measures, count, &total);
+    struct sequence *all = join_sequences(parts, count, &total);
     slope->gradient = gradient_new(slope->model, all, total, slope->threads, err);
     free(all);
     if (!slope->gradient)
         return false;
-    for (size_t m = 0; m < count; m++) {
-        add_terms(slope, measures[m], plans[m], sequence, (uint32_t)slope->owners);
-        sequence += plans[m]->sequence_count;
-        slope->owners += measure_count(measures[m]);
+    for (size_t p = 0; p < count; p++) {
+        add_terms(slope, &parts[p], sequence, (uint32_t)slope->owners);
+        sequence += parts[p].plan->sequence_count;
+        slope->owners += measure_count(parts[p].measure);
     }
     index_rows(slope);
     return true;
+}
+
+/* Of each measure its metrics; returns how many, the caller frees *out and the plans. */
+static size_t take_parts(const struct measure *const *measures, size_t count,
+                         struct slope_part **out)
+{
+    size_t total = 0;
+    *out = NULL;
+    for (size_t m = 0; m < count; m++)
+        for (size_t p = 0; p < measure_parts(measures[m]); p++) {
+            *out = x_grow(*out, total + 1, sizeof **out);
+            (*out)[total++] = (struct slope_part){
+                measures[m], measure_part_metric(measures[m], p),
+                measure_plan_new(measures[m], p)};
+        }
+    return total;
 }
 
 struct slope *slope_new(struct model *model, const struct measure *const *measures, size_t count,
                         int threads, struct err *err)
 {
     struct slope *slope = x_new(1, sizeof *slope);
-    struct measure_plan **plans = x_new(count, sizeof(struct measure_plan *));
+    struct slope_part *parts = NULL;
+    size_t part_count = take_parts(measures, count, &parts);
     slope->model = model;
     slope->threads = threads > 0 ? threads : omp_get_max_threads();
-    for (size_t m = 0; m < count; m++)
-        plans[m] = measure_plan_new(measures[m]);
-    bool ok = make(slope, measures, plans, count, err);
-    for (size_t m = 0; m < count; m++)
-        measure_plan_free(plans[m]);
-    free(plans);
+    bool ok = make(slope, parts, part_count, err);
+    for (size_t p = 0; p < part_count; p++)
+        measure_plan_free(parts[p].plan);
+    free(parts);
     if (ok)
         return slope;
     slope_free(slope);
@@ -164,7 +189,7 @@ static void rivals(const struct slope_term *term, const float *logits, size_t vo
 static void read_margin(struct slope_term *term, const float *logits, size_t vocab)
 {
     size_t right = 0, other = 0;
-    if (!slope_is_margin(measure_metric(term->measure)))
+    if (!slope_is_margin(term->metric))
         return;
     rivals(term, logits, vocab, &right, &other);
     term->margin = (double)logits[right] - (double)logits[other];
@@ -173,7 +198,7 @@ static void read_margin(struct slope_term *term, const float *logits, size_t voc
 /* The soft minimum's derivative by each margin; of the hard one 1 at the first least. */
 static void weigh_owner(struct slope_term **terms, size_t count)
 {
-    bool soft = measure_metric(terms[0]->measure) == METRIC_SOFT_MARGIN;
+    bool soft = terms[0]->metric == METRIC_SOFT_MARGIN;
     double least = HUGE_VAL;
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
@@ -200,7 +225,7 @@ static void weigh(struct slope *slope)
     for (size_t i = 0, end = 0; i < slope->owners; i++) {
         size_t first = end;
         end = filled[i];
-        if (end > first && slope_is_margin(measure_metric(own[first]->measure)))
+        if (end > first && slope_is_margin(own[first]->metric))
             weigh_owner(own + first, end - first);
     }
     free(own);
@@ -274,14 +299,15 @@ static void add_divergence(const struct slope_term *term, const float *logits, s
 
 static void add_seed(const struct slope_term *term, const float *logits, size_t vocab, float *seed)
 {
-    switch (measure_metric(term->measure)) {
+    switch (term->metric) {
     case METRIC_TOKEN_GAP: seed[term->id] += term->wrong ? -1.0F : 1.0F; break;
     case METRIC_SEQ_LOGPROB:
     case METRIC_LOGPROB: add_log_prob(term, logits, vocab, seed); break;
     case METRIC_MARGIN:
     case METRIC_SOFT_MARGIN: add_margin(term, logits, vocab, seed); break;
     case METRIC_KL: add_divergence(term, logits, vocab, seed); break;
-    case METRIC_COUNT: break;
+    case METRIC_COUNT:
+    case METRIC_MIX: break;
     }
 }
 

@@ -23,7 +23,8 @@
 
 struct slope;
 
-/* Owners are the probes of the first measure, then of the second, ...  Measures and model
+/* Owners are the probes of the first measure, then of the second, ...; of a mix the probes
+ * once for each of its metrics (the values of measure_run_parts).  Measures and model
  * are borrowed as long as the slope lives; with kl their base is set already. */
 struct slope *slope_new(struct model *model, const struct measure *const *measures, size_t count,
                         int threads, struct err *err);

@@ -15,6 +15,7 @@ struct slope_term {
     int32_t id; /* or LOOK_END */
     uint32_t owner;
     bool wrong;
+    enum metric metric;
     const struct measure *measure;
     const float *base; /* [vocab] kl */
     size_t owner_terms;

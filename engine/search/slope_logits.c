@@ -94,7 +94,7 @@ static void read_sums(struct slope_head *head, const struct slope_term *term, co
 {
     float *scratch = x_new(vocab, sizeof *scratch);
     head->sum = sum_of(NULL, logits, vocab, scratch);
-    if (measure_metric(term->measure) == METRIC_KL)
+    if (term->metric == METRIC_KL)
         head->base_sum = logits_log_sum_exp(term->base, vocab);
     else if (term->id == LOOK_END)
         head->end = sum_of(term, logits, vocab, scratch);
@@ -106,9 +106,9 @@ void slope_read_heads(struct slope *slope, size_t row, const float *logits)
     size_t vocab = model_shape(slope->model)->vocab;
     for (size_t t = slope->first[row]; t < slope->first[row + 1]; t++) {
         const struct slope_term *term = &slope->terms[t];
-        if (slope_is_margin(measure_metric(term->measure)))
+        if (slope_is_margin(term->metric))
             read_rivals(&slope->heads[t], term, logits, vocab);
-        else if (measure_metric(term->measure) != METRIC_TOKEN_GAP)
+        else if (term->metric != METRIC_TOKEN_GAP)
             read_sums(&slope->heads[t], term, logits, vocab);
     }
 }
@@ -169,7 +169,7 @@ static double divergence_moved(const struct slope_term *term, const struct slope
 static double term_moved(const struct slope_term *term, const struct slope_head *head, size_t id,
                          double logit, double moved)
 {
-    switch (measure_metric(term->measure)) {
+    switch (term->metric) {
     case METRIC_TOKEN_GAP: return !is_right(term, id) ? 0 : term->wrong ? -moved : moved;
     case METRIC_SEQ_LOGPROB:
     case METRIC_LOGPROB: return log_prob_moved(term, head, id, logit, moved);
@@ -211,7 +211,7 @@ static double margins_moved(const struct slope *slope, const size_t *terms, size
                             const struct move *move)
 {
     double before = HUGE_VAL, after = HUGE_VAL;
-    bool soft = measure_metric(slope->terms[terms[0]].measure) == METRIC_SOFT_MARGIN;
+    bool soft = slope->terms[terms[0]].metric == METRIC_SOFT_MARGIN;
     bool same = true;
     for (size_t i = 0; same && i < count; i++) {
         double change = margin_now(slope, terms[i], move) - margin_before(slope, terms[i]);
@@ -228,7 +228,7 @@ static double owner_moved(const struct slope *slope, const size_t *terms, size_t
                           const struct move *move)
 {
     double sum = 0;
-    if (count > 0 && slope_is_margin(measure_metric(slope->terms[terms[0]].measure)))
+    if (count > 0 && slope_is_margin(slope->terms[terms[0]].metric))
         return margins_moved(slope, terms, count, move);
     for (size_t i = 0; i < count; i++) {
         const struct slope_term *term = &slope->terms[terms[i]];
@@ -265,7 +265,7 @@ static double log_prob_slope(const struct slope_term *term, const struct slope_h
 static double term_slope(const struct slope_term *term, const struct slope_head *head, size_t id,
                          double logit)
 {
-    switch (measure_metric(term->measure)) {
+    switch (term->metric) {
     case METRIC_TOKEN_GAP: return !is_right(term, id) ? 0 : term->wrong ? -1 : 1;
     case METRIC_SEQ_LOGPROB:
     case METRIC_LOGPROB: return log_prob_slope(term, head, id, logit);
