@@ -42,9 +42,15 @@ static bool read_words(const struct arguments *arguments, struct flip_map_option
     const char *projs = arguments_text(arguments, "proj", "q,k,v,o,gate,up,down");
     if (strcmp(projs, "all") == 0)
         projs = "q,k,v,o,gate,up,down,embed,head";
-    return search_objective_read(arguments, &options->metric, &options->control_metric,
-                                 &options->fitness, err) &&
-           search_projs_parse(projs, &options->units.projs, err);
+    struct goal goal = flip_map_goal(options);
+    if (!search_objective_read(arguments, AIM_GAP, &goal, err))
+        return false;
+    options->metric = goal.metric;
+    options->control_metric = goal.control_metric;
+    options->fitness = goal.fitness;
+    options->aims = goal.aims;
+    options->control_mix = goal.control_mix;
+    return search_projs_parse(projs, &options->units.projs, err);
 }
 
 static bool read_numbers(const struct arguments *arguments, struct flip_map_options *options,
@@ -88,13 +94,15 @@ static bool needs_probes(const struct job *job)
 
 /* ---- loading ----------------------------------------------------------------------------- */
 
-static bool fits(const struct probe_set *set, enum metric metric, struct err *err)
+static bool fits(const struct probe_set *set, const struct goal *goal, bool controls,
+                 struct err *err)
 {
-    for (size_t i = 0; i < set->count && metric_needs_wrong(metric); i++)
+    bool needs_wrong = goal_needs_wrong(goal, controls);
+    for (size_t i = 0; i < set->count && needs_wrong; i++)
         if (set->probes[i].wrong[0] == '\0')
             return err_set(err, ERR_MISMATCH,
                            "probe '%s' has no wrong answer, which a %s gap needs",
-                           set->probes[i].name, metric_name(metric));
+                           set->probes[i].name, goal_measured(goal, controls));
     return true;
 }
 
@@ -120,10 +128,9 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
         return err_set(err, ERR_USAGE, "no probes given, expected --probes SET");
     job->targets = load_set(needs_probes(job) ? probes : NULL, err);
     job->controls = job->targets ? load_set(arguments_text(arguments, "control", NULL), err) : NULL;
-    enum metric control = options->control_metric == METRIC_SAME ? options->metric
-                                                                 : options->control_metric;
-    if (!job->controls || !fits(job->targets, options->metric, err) ||
-        !fits(job->controls, control, err))
+    struct goal goal = flip_map_goal(options);
+    if (!job->controls || !fits(job->targets, &goal, false, err) ||
+        !fits(job->controls, &goal, true, err))
         return false;
     job->model = model_open(model, err);
     if (!job->model || !choose_layers(arguments, job, err))

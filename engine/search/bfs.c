@@ -92,7 +92,8 @@ static bool rank(struct search *search, cancel_flag *cancel, struct err *err)
     bool ok = outlook_make(&bfs->outlook, search, &question, cancel, err) &&
               search_gaps_at(search, &bfs->first, gaps, cancel, err);
     if (ok)
-        bfs->fitness_first = search_judge(search, gaps);
+        bfs->fitness_first =
+            search_value_alone(search, gaps, bfs->first.flips, bfs->first.count);
     free(gaps);
     return ok;
 }

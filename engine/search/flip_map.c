@@ -82,17 +82,30 @@ static bool map_scales(struct mapping *mapping, cancel_flag *cancel, struct err 
 
 /* ---- all of it ---------------------------------------------------------------------------- */
 
-static struct measure *measure_set(const struct mapping *mapping, const struct probe_set *set,
-                                   enum metric metric, cancel_flag *cancel, struct err *err)
+struct goal flip_map_goal(const struct flip_map_options *options)
 {
+    return (struct goal){
+        .metric = options->metric,
+        .control_metric = options->control_metric,
+        .fitness = options->fitness,
+        .aims = options->aims,
+        .control_mix = options->control_mix,
+        .penalty = options->penalty,
+    };
+}
+
+static struct measure *measure_set(const struct mapping *mapping, const struct probe_set *set,
+                                   bool controls, cancel_flag *cancel, struct err *err)
+{
+    struct goal goal = flip_map_goal(mapping->options);
     const struct probe **probes = x_new(set->count, sizeof(const struct probe *));
     bool exact = mapping->options->exact > 0;
-    struct measure_options options = {.metric = metric,
-                                      .threads = mapping->options->units.threads,
+    struct measure_options options = {.threads = mapping->options->units.threads,
                                       .keep_bytes = exact ? batch_keep_default() / 2 : 0};
     for (size_t i = 0; i < set->count; i++)
         probes[i] = &set->probes[i];
-    struct measure *measure = measure_new(mapping->model, probes, set->count, &options, err);
+    struct measure *measure =
+        goal_measure(&goal, controls, mapping->model, probes, set->count, &options, err);
     free(probes);
     if (measure && measure_set_base(measure, cancel, err))
         return measure;
@@ -104,23 +117,14 @@ static bool prepare(struct mapping *mapping, const struct probe_set *targets,
                     const struct probe_set *controls, cancel_flag *cancel, struct err *err)
 {
     const struct flip_map_options *options = mapping->options;
-    enum metric control = options->control_metric == METRIC_SAME ? options->metric
-                                                                 : options->control_metric;
-    mapping->targets = measure_set(mapping, targets, options->metric, cancel, err);
+    struct goal goal = flip_map_goal(options);
+    mapping->targets = measure_set(mapping, targets, false, cancel, err);
     mapping->controls =
-        mapping->targets ? measure_set(mapping, controls, control, cancel, err) : NULL;
+        mapping->targets ? measure_set(mapping, controls, true, cancel, err) : NULL;
     if (!mapping->controls)
         return false;
     mapping->before = x_new(targets->count + controls->count, sizeof *mapping->before);
-    mapping->judge = (struct judge){
-        .before = mapping->before,
-        .target_count = targets->count,
-        .control_count = controls->count,
-        .penalty = options->penalty,
-        .fitness = options->fitness,
-        .target_cap = metric_cap(options->metric),
-        .control_cap = metric_cap(control),
-    };
+    mapping->judge = goal_judge(&goal, mapping->before, targets->count, controls->count);
     double start = clock_seconds();
     bool ok = measure_run(mapping->targets, mapping->before, cancel, err) &&
               measure_run(mapping->controls, mapping->before + targets->count, cancel, err);

@@ -16,6 +16,7 @@
 #ifndef ENGINE_SEARCH_FLIP_MAP_H
 #define ENGINE_SEARCH_FLIP_MAP_H
 
+#include "engine/search/goal.h"
 #include "engine/search/predict.h"
 #include "probes/generate.h"
 
@@ -29,6 +30,8 @@ struct flip_map_options {
     struct predict_options units; /* layers are borrowed for the call */
     enum metric metric, control_metric; /* METRIC_SAME: as the targets */
     enum fitness fitness;
+    struct aims aims; /* as in goal.h */
+    struct mix control_mix;
     double penalty;
     size_t top;
     size_t exact; /* units of each matrix to measure, 0: none, and the best neither */
@@ -38,6 +41,9 @@ struct flip_map_options {
 enum { FLIP_MAP_BINS = 17 };
 /* Values below flip_map_bin_edges[0], from there to below the next, ... */
 extern const double flip_map_bin_edges[FLIP_MAP_BINS - 1];
+
+/* What it maps, as the options say. */
+struct goal flip_map_goal(const struct flip_map_options *options);
 
 struct flip_map_unit {
     struct flip flip;

@@ -51,7 +51,7 @@ bool search_measure(struct search *search, const struct flip *flip, double *gaps
         return false;
     bool ok = trial_flip_gaps(search, flip, 1, gaps, cancel, err);
     if (ok)
-        *fitness = search_judge(search, gaps);
+        *fitness = search_value(search, gaps, flip, 1);
     return ok;
 }
 
@@ -137,7 +137,7 @@ bool search_measure_alone(struct search *search, const struct flip *flips, size_
     search_flip_all(search, flips, count);
     search_flip_all(search, search->accepted, search->accepted_count);
     if (ok)
-        *fitness = search_judge(search, gaps);
+        *fitness = search_value_alone(search, gaps, flips, count);
     return ok;
 }
 
@@ -150,7 +150,7 @@ bool search_keep_all(struct search *search, const struct flip *flips, size_t cou
     search_flip_all(search, flips, count);
     bool ok = trial_gaps(search, gaps, cancel, err);
     if (ok)
-        search_push(search, flips, count, gaps, search_judge(search, gaps));
+        search_push(search, flips, count, gaps, search_value(search, gaps, flips, count));
     else
         search_flip_all(search, flips, count);
     free(gaps);
@@ -191,7 +191,8 @@ static bool measure_last(struct search *search, cancel_flag *cancel, struct err 
     if (!trial_flip_gaps(search, search->last.flips, search->last.count, search->trial, cancel,
                          err))
         return false;
-    search->last.fitness = search_judge(search, search->trial);
+    search->last.fitness =
+        search_value(search, search->trial, search->last.flips, search->last.count);
     search->last_measured = true;
     search->last_below = state;
     return true;

@@ -2,11 +2,11 @@
 #include "engine/search/judge.h"
 
 #include <math.h>
-#include <string.h>
 
-static double capped(double gap, double cap)
+static double gain_of(const struct judge *judge, const double *gaps, size_t target)
 {
-    return gap < cap ? gap : cap;
+    return credit_of(&judge->target, gaps[target]) -
+           credit_of(&judge->target, judge->before[target]);
 }
 
 static double weight_of(const struct judge *judge, size_t probe)
@@ -21,13 +21,19 @@ double judge_targets(const struct judge *judge, const double *gaps)
         double weight = weight_of(judge, i);
         if (weight <= 0)
             continue;
-        double gain = capped(gaps[i], judge->target_cap) -
-                      capped(judge->before[i], judge->target_cap);
+        double gain = gain_of(judge, gaps, i);
         sum += weight * gain;
         total += weight;
         least = gain < least ? gain : least;
     }
-    return judge->fitness == FITNESS_MIN ? least : sum / total;
+    double mean = judge->mean * (sum / total);
+    return judge->least > 0 ? mean + judge->least * least : mean;
+}
+
+static double loss_of(const struct judge *judge, const double *gaps, size_t control)
+{
+    return credit_of(&judge->control, judge->before[control]) -
+           credit_of(&judge->control, gaps[control]);
 }
 
 static double control_loss(const struct judge *judge, const double *gaps)
@@ -35,9 +41,7 @@ static double control_loss(const struct judge *judge, const double *gaps)
     double sum = 0, total = 0;
     for (size_t i = judge->target_count; i < judge->target_count + judge->control_count; i++) {
         double weight = weight_of(judge, i);
-        double loss = weight > 0 ? capped(judge->before[i], judge->control_cap) -
-                                       capped(gaps[i], judge->control_cap)
-                                 : 0;
+        double loss = weight > 0 ? loss_of(judge, gaps, i) : 0;
         sum += loss > 0 ? weight * loss : 0;
         total += weight;
     }
@@ -51,76 +55,56 @@ double judge_fitness(const struct judge *judge, const double *gaps)
 
 /* ---- slopes ----------------------------------------------------------------------- */
 
-/* 1 below the kink, 0 above it. */
-static double below(double gap, double kink)
+static double total_weight(const struct judge *judge, size_t first, size_t count)
 {
-    return gap < kink ? 1 : gap > kink ? 0 : 0.5;
+    double total = 0;
+    for (size_t i = first; i < first + count; i++)
+        total += weight_of(judge, i);
+    return total > 0 ? total : 1;
 }
 
-static double gain_of(const struct judge *judge, const double *gaps, size_t target)
+static double least_gain(const struct judge *judge, const double *gaps)
 {
-    return capped(gaps[target], judge->target_cap) -
-           capped(judge->before[target], judge->target_cap);
+    double least = HUGE_VAL;
+    for (size_t i = 0; i < judge->target_count; i++)
+        if (weight_of(judge, i) > 0)
+            least = fmin(least, gain_of(judge, gaps, i));
+    return least;
 }
 
-/* The weight of a target that matters; FITNESS_MIN: of those with the smallest gain, all
- * alike. */
-static double target_weight(const struct judge *judge, const double *gaps, double least,
-                            size_t target)
+/* Does the smallest gain come from this one? */
+static bool is_least(const struct judge *judge, const double *gaps, double least, size_t target)
 {
-    double weight = weight_of(judge, target);
-    if (judge->fitness != FITNESS_MIN)
-        return weight;
-    return weight > 0 && gain_of(judge, gaps, target) <= least ? 1 : 0;
+    return weight_of(judge, target) > 0 && gain_of(judge, gaps, target) <= least;
 }
 
 static void target_slopes(const struct judge *judge, const double *gaps, double *slope)
 {
-    double least = judge_targets(judge, gaps), total = 0;
+    double least = least_gain(judge, gaps);
+    double mean = judge->mean / total_weight(judge, 0, judge->target_count);
+    size_t count = 0;
     for (size_t i = 0; i < judge->target_count; i++)
-        total += target_weight(judge, gaps, least, i);
-    for (size_t i = 0; i < judge->target_count; i++)
-        slope[i] = target_weight(judge, gaps, least, i) / total *
-                   below(gaps[i], judge->target_cap);
+        count += is_least(judge, gaps, least, i);
+    for (size_t i = 0; i < judge->target_count; i++) {
+        double share = is_least(judge, gaps, least, i) ? judge->least / (double)count : 0;
+        slope[i] = credit_slope(&judge->target, gaps[i]) * (mean * weight_of(judge, i) + share);
+    }
+}
+
+/* Of a loss. */
+static double control_slope(const struct judge *judge, const double *gaps, size_t control)
+{
+    double loss = loss_of(judge, gaps, control);
+    if (loss > 0)
+        return credit_slope(&judge->control, gaps[control]);
+    return loss < 0 ? 0 : credit_slope_below(&judge->control, gaps[control]) / 2;
 }
 
 void judge_slope(const struct judge *judge, const double *gaps, double *slope)
 {
-    double total = 0;
-    size_t all = judge->target_count + judge->control_count;
+    size_t targets = judge->target_count, controls = judge->control_count;
+    double share = judge->penalty / total_weight(judge, targets, controls);
     target_slopes(judge, gaps, slope);
-    for (size_t i = judge->target_count; i < all; i++)
-        total += weight_of(judge, i);
-    double share = judge->penalty / (total > 0 ? total : 1);
-    for (size_t i = judge->target_count; i < all; i++)
-        slope[i] = share * weight_of(judge, i) *
-                   below(gaps[i], capped(judge->before[i], judge->control_cap));
-}
-
-/* ---- objectives ------------------------------------------------------------------- */
-
-const char *aim_name(enum aim aim)
-{
-    static const char *const names[AIM_COUNT] = {"gap", "margin", "logprob", "min"};
-    return names[aim];
-}
-
-bool aim_parse(const char *name, enum aim *aim)
-{
-    for (int i = 0; i < AIM_COUNT; i++)
-        if (strcmp(name, aim_name((enum aim)i)) == 0) {
-            *aim = (enum aim)i;
-            return true;
-        }
-    return false;
-}
-
-void aim_apply(enum aim aim, enum metric *metric, enum fitness *fitness)
-{
-    if (aim == AIM_MIN)
-        *fitness = FITNESS_MIN;
-    if (aim == AIM_MARGIN)
-        *metric = METRIC_SOFT_MARGIN;
-    if (aim == AIM_LOGPROB)
-        *metric = METRIC_LOGPROB;
+    for (size_t i = targets; i < targets + controls; i++)
+        slope[i] = share * weight_of(judge, i) * control_slope(judge, gaps, i);
 }

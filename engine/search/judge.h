@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * engine/search/judge.h - what a search maximises, of measured gaps and of predicted ones.
+ * engine/search/judge.h - how good gaps are, measured ones or predicted ones.
  *
- *   fitness   mean gain of the targets (or the smallest) minus penalty times the mean loss
- *             of the controls, where a control that gained counts 0
+ *   gain      of a target: what its gap is credited with (probes/mix.h), less that before
+ *   loss      of a control: how much less its gap is credited with; 0 where it is more
+ *   fitness   mean weight x mean gain + least weight x smallest gain of the targets, minus
+ *             penalty x mean loss of the controls
  *
- * Gaps above a cap count as the cap (metric_cap): a target that is won gives no more
- * credit, and a control may lose what it has to spare.
+ * Gaps above a cap count as the cap: a target that is won gives no more credit, and a
+ * control may lose what it has to spare.  What people choose is in goal.h.
  */
 #ifndef ENGINE_SEARCH_JUDGE_H
 #define ENGINE_SEARCH_JUDGE_H
 
-#include "probes/measure.h"
-
-enum fitness { FITNESS_MEAN, FITNESS_MIN };
+#include "probes/mix.h"
 
 struct judge {
     const double *before; /* [target_count + control_count] gaps to compare with */
     size_t target_count;  /* > 0 */
     size_t control_count;
     double penalty;
-    enum fitness fitness;
-    double target_cap, control_cap; /* HUGE_VAL: none */
+    double mean, least; /* weights of the targets' mean and smallest gain */
+    struct credit target, control;
     const double *weights; /* [target_count + control_count] of each in its mean, at least 0,
                             * borrowed; NULL: all alike.  Those of 0 are not looked at. */
 };
@@ -39,13 +39,5 @@ double judge_targets(const struct judge *judge, const double *gaps);
  * slope: [target_count + control_count] */
 void judge_slope(const struct judge *judge, const double *gaps, double *slope);
 
-/* ---- objectives: a metric of targets and controls, and a fitness, by one name ---- */
-
-enum aim { AIM_GAP, AIM_MARGIN, AIM_LOGPROB, AIM_MIN, AIM_COUNT };
-
-const char *aim_name(enum aim aim); /* "gap", "margin", "logprob", "min" */
-bool aim_parse(const char *name, enum aim *aim);
-/* margin and logprob decide the metric, min the fitness; gap leaves both. */
-void aim_apply(enum aim aim, enum metric *metric, enum fitness *fitness);
 
 #endif

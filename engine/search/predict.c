@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/num.h"
+
 const char *granularity_name(enum granularity granularity)
 {
     static const char *const names[GRANULARITY_COUNT] = {"row", "group", "bit"};
@@ -109,20 +111,26 @@ static bool allocate(struct predict *predict, struct err *err)
     if (!predict_vocab_allocate(predict, err))
         return false;
     predict->sums = x_new(threads * predict->owners, PREDICT_ROWS * sizeof *predict->sums);
-    predict->gaps = x_new(threads * predict->owners, sizeof *predict->gaps);
+    predict->values = x_new(threads * predict->owners, sizeof *predict->values);
+    predict->gaps = x_new(threads * predict->probes, sizeof *predict->gaps);
+    predict->parts = x_new(predict->owners, sizeof *predict->parts);
     predict->slopes = x_new(predict->owners + 1, sizeof *predict->slopes);
     predict->change = x_new(most_units(predict), sizeof *predict->change);
     return predict->options.granularity != GRANULARITY_GROUP ||
            predict_groups_allocate(predict, err);
 }
 
-struct predict *predict_new(struct model *model, const struct measure *targets,
-                            const struct measure *controls, const struct predict_options *options,
+struct predict *predict_new(struct model *model, struct measure *targets,
+                            struct measure *controls, const struct predict_options *options,
                             struct err *err)
 {
     const struct measure *const measures[] = {targets, controls};
     struct predict *predict = x_new(1, sizeof *predict);
     *predict = (struct predict){.model = model, .options = *options};
+    predict->measures[0] = targets;
+    predict->measures[1] = controls;
+    predict->mixed = measure_parts(targets) > 1 || measure_parts(controls) > 1;
+    predict->probes = measure_count(targets) + measure_count(controls);
     if (predict->options.threads <= 0)
         predict->options.threads = omp_get_max_threads();
     predict->kernel = kernel_pick(err);
@@ -141,8 +149,10 @@ void predict_free(struct predict *predict)
     slope_free(predict->slope);
     predict_vocab_free(predict);
     free(predict->sums);
+    free(predict->values);
     free(predict->gaps);
     free(predict->slopes);
+    free(predict->parts);
     free(predict->change);
     free(predict->share);
     free(predict->group_x);
@@ -157,15 +167,32 @@ double *predict_sums(const struct predict *predict, int thread)
     return predict->sums + (size_t)thread * predict->owners * PREDICT_ROWS;
 }
 
+/* Gaps of a thread's predicted values. */
+static const double *fold(const struct predict *predict, int thread)
+{
+    const double *values = predict->values + (size_t)thread * predict->owners;
+    double *gaps = predict->gaps + (size_t)thread * predict->probes, *to = gaps;
+    if (!predict->mixed)
+        return values;
+    for (size_t m = 0; m < countof(predict->measures); m++) {
+        const struct measure *measure = predict->measures[m];
+        measure_fold(measure, values, to);
+        values += measure_count(measure) * measure_parts(measure);
+        to += measure_count(measure);
+    }
+    return gaps;
+}
+
 void predict_judge(const struct predict *predict, int thread, size_t n, double *change,
                    size_t stride)
 {
     const double *sums = predict_sums(predict, thread);
-    double *gaps = predict->gaps + (size_t)thread * predict->owners;
+    double *values = predict->values + (size_t)thread * predict->owners;
     for (size_t r = 0; r < n; r++) {
         for (size_t i = 0; i < predict->owners; i++)
-            gaps[i] = predict->now[i] + sums[i * PREDICT_ROWS + r];
-        change[r * stride] = judge_fitness(predict->judge, gaps) - predict->fitness_now;
+            values[i] = predict->now[i] + sums[i * PREDICT_ROWS + r];
+        change[r * stride] =
+            judge_fitness(predict->judge, fold(predict, thread)) - predict->fitness_now;
     }
 }
 
@@ -242,17 +269,51 @@ static void visit_matrix(void *user, const struct gradient_visit *visit)
     predict_show(predict, visit, 0, visit->rows);
 }
 
+/* What the metrics of mixes say of the model as it is. */
+static bool read_parts(struct predict *predict, cancel_flag *cancel, struct err *err)
+{
+    double *to = predict->parts;
+    for (size_t m = 0; m < countof(predict->measures); m++) {
+        struct measure *measure = predict->measures[m];
+        if (!measure_run_parts(measure, to, cancel, err))
+            return false;
+        to += measure_count(measure) * measure_parts(measure);
+    }
+    return true;
+}
+
+/* Of the fitness by every value: by the gap, times that of the gap by the value. */
+static void take_slopes(struct predict *predict, const double *gaps)
+{
+    double *by_gap = x_new(predict->probes, sizeof *by_gap), *to = predict->slopes;
+    const double *from = by_gap, *values = predict->now;
+    judge_slope(predict->judge, gaps, by_gap);
+    for (size_t m = 0; m < countof(predict->measures); m++) {
+        const struct measure *measure = predict->measures[m];
+        size_t count = measure_count(measure), of = count * measure_parts(measure);
+        measure_slopes(measure, values, to);
+        for (size_t i = 0; i < of; i++)
+            to[i] *= from[i % count];
+        values += of;
+        to += of;
+        from += count;
+    }
+    free(by_gap);
+}
+
 bool predict_run(struct predict *predict, const struct judge *judge, const double *gaps,
                  void (*visit)(void *user, const struct predicted *predicted), void *user,
                  cancel_flag *cancel, struct err *err)
 {
+    if (predict->mixed && !read_parts(predict, cancel, err))
+        return false;
     predict->judge = judge;
-    predict->now = gaps;
+    predict->now = predict->mixed ? predict->parts : gaps;
     predict->fitness_now = judge_fitness(judge, gaps);
     predict->visit = visit;
     predict->user = user;
     predict->cancel = cancel;
-    judge_slope(judge, gaps, predict->slopes);
+    take_slopes(predict, gaps);
     predict_vocab_begin(predict);
     return slope_run(predict->slope, visit_matrix, predict, cancel, err) &&
            (!predict_is_cancelled(predict) || err_set(err, ERR_CANCELLED, "cancelled"));

@@ -66,9 +66,10 @@ uint64_t predict_units(const struct model *model, const struct predict_options *
 
 struct predict;
 
-/* targets, and controls (may have no probes); borrowed with the model as long as it lives. */
-struct predict *predict_new(struct model *model, const struct measure *targets,
-                            const struct measure *controls, const struct predict_options *options,
+/* targets, and controls (may have no probes); borrowed with the model as long as it lives.
+ * Mixes are run once more by every predict_run: what their metrics say now is needed. */
+struct predict *predict_new(struct model *model, struct measure *targets,
+                            struct measure *controls, const struct predict_options *options,
                             struct err *err);
 
 /* For the model as it is, whose gaps now are `gaps` (targets, then controls).  visit is

@@ -20,10 +20,15 @@ struct predict {
     const struct kernel *kernel;
     struct predict_options options;
     struct slope *slope;
-    size_t owners;
-    double *sums;   /* [threads][owners][PREDICT_ROWS] of the gaps */
-    double *gaps;   /* [threads][owners] predicted */
-    double *slopes; /* [owners] d fitness / d gap */
+    struct measure *measures[2]; /* targets, controls */
+    bool mixed;     /* one of them has several metrics: gaps are folded from values */
+    size_t owners;  /* probes, of a mix once for each metric */
+    size_t probes;
+    double *sums;   /* [threads][owners][PREDICT_ROWS] of the values */
+    double *values; /* [threads][owners] predicted */
+    double *gaps;   /* mixed: [threads][probes] of these */
+    double *parts;  /* mixed: [owners] values now */
+    double *slopes; /* [owners] d fitness / d value */
     double *change; /* [units of the largest matrix], with bits of PREDICT_ROWS rows of it */
     float *share;   /* [threads][tokens][PREDICT_ROWS] groups: its part of the outputs */
     void *group_x;  /* groups: one group of the inputs, quantized */
@@ -32,7 +37,7 @@ struct predict {
 
     /* of predict_run */
     const struct judge *judge;
-    const double *now;
+    const double *now; /* [owners] */
     double fitness_now;
     void (*visit)(void *user, const struct predicted *predicted);
     void *user;

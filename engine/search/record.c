@@ -251,6 +251,21 @@ static void set_scope(json_t *metadata, const struct search_options *options,
     free(layers);
 }
 
+static void set_goal(json_t *metadata, const struct search_options *options)
+{
+    struct goal goal = search_goal(options);
+    struct buf text = {0};
+    goal_text(&goal, &text);
+    (void)json_object_set_new(metadata, "objective", json_string(text.data));
+    text.len = 0;
+    goal_controls_text(&goal, &text);
+    if (text.len > 0 && strcspn(text.data, ":") < text.len)
+        (void)json_object_set_new(metadata, "control_mix", json_string(text.data));
+    if (options->price > 0)
+        (void)json_object_set_new(metadata, "price", json_real(options->price));
+    buf_free(&text);
+}
+
 static void set_metadata(json_t *metadata, const struct search_origin *origin)
 {
     const struct search_options *options = origin->options;
@@ -261,6 +276,7 @@ static void set_metadata(json_t *metadata, const struct search_origin *origin)
     if (options->method == SEARCH_GUIDED)
         (void)json_object_set_new(metadata, "granularity",
                                   json_string(granularity_name(options->granularity)));
+    set_goal(metadata, options);
     (void)json_object_set_new(metadata, "metric", json_string(metric_name(options->metric)));
     (void)json_object_set_new(metadata, "control_metric",
                               json_string(metric_name(search_control_metric(options))));

@@ -71,20 +71,34 @@ static bool layers_fit(const struct model *model, const struct search_options *o
 
 /* ---- probes -------------------------------------------------------------------- */
 
+struct goal search_goal(const struct search_options *options)
+{
+    return (struct goal){
+        .metric = options->metric,
+        .control_metric = options->control_metric,
+        .fitness = options->fitness,
+        .aims = options->aims,
+        .control_mix = options->control_mix,
+        .penalty = options->penalty,
+    };
+}
+
 enum metric search_control_metric(const struct search_options *options)
 {
     return options->control_metric == METRIC_SAME ? options->metric : options->control_metric;
 }
 
-/* Has every probe what the metric looks at? */
-static bool fit_metric(const struct probe_set *set, enum metric metric, const char *what,
-                       struct err *err)
+/* Has every probe what the objective looks at? */
+static bool fit_goal(const struct probe_set *set, const struct goal *goal, bool controls,
+                     struct err *err)
 {
-    for (size_t i = 0; i < set->count && metric_needs_wrong(metric); i++)
+    bool needs_wrong = goal_needs_wrong(goal, controls);
+    for (size_t i = 0; i < set->count && needs_wrong; i++)
         if (set->probes[i].wrong[0] == '\0') {
             (void)err_set(err, ERR_MISMATCH,
                           "probe '%s' of the %s has no wrong answer, which a %s gap needs",
-                          set->probes[i].name, what, metric_name(metric));
+                          set->probes[i].name, controls ? "controls" : "targets",
+                          goal_measured(goal, controls));
             return err_file(err, set->probes[i].set);
         }
     return true;
@@ -110,6 +124,7 @@ void search_pick_worst(struct search *search)
 const struct probe **search_take_probes(struct search *search, const struct probe_set *targets,
                                         const struct probe_set *controls, struct err *err)
 {
+    struct goal goal = search_goal(&search->options);
     if (targets->count == 0) {
         (void)err_set(err, ERR_USAGE, "there are no targets to search for");
         return NULL;
@@ -119,8 +134,7 @@ const struct probe **search_take_probes(struct search *search, const struct prob
                                       "nearer to itself");
         return NULL;
     }
-    if (!fit_metric(targets, search->options.metric, "targets", err) ||
-        !fit_metric(controls, search_control_metric(&search->options), "controls", err))
+    if (!fit_goal(targets, &goal, false, err) || !fit_goal(controls, &goal, true, err))
         return NULL;
     size_t count = targets->count + controls->count;
     const struct probe **probes = x_new(count, sizeof *probes);

@@ -37,7 +37,7 @@
 #ifndef ENGINE_SEARCH_SEARCH_H
 #define ENGINE_SEARCH_SEARCH_H
 
-#include "engine/search/judge.h"
+#include "engine/search/goal.h"
 #include "engine/search/predict.h"
 #include "probes/measure.h"
 
@@ -79,9 +79,12 @@ struct search_options {
     const char *starts;    /* patches to begin with (starts.h), borrowed; NULL: none */
     uint64_t iterations;   /* candidates to try, screened ones included */
     double penalty;        /* of the controls' loss */
+    double price;          /* of each flip that is on */
     enum fitness fitness;
     enum metric metric;         /* of the targets; not kl, which has nothing to gain */
     enum metric control_metric; /* METRIC_SAME: as the targets */
+    struct aims aims;           /* these two: goal.h */
+    struct mix control_mix;
     uint64_t seed;
     int threads;
     uint64_t keep_bytes; /* of evaluations, to shorten the next; SEARCH_KEEP_DEFAULT */
@@ -124,7 +127,10 @@ struct search_try {
 
 struct search;
 
-/* The metric that controls are measured with. */
+/* What it is after, as the options say. */
+struct goal search_goal(const struct search_options *options);
+
+/* The metric that controls are measured with, where it is but one. */
 enum metric search_control_metric(const struct search_options *options);
 
 /* Measures the probes before the search.  Targets must not be empty; targets and

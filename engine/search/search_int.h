@@ -69,9 +69,17 @@ struct search {
     size_t last_at;
 };
 
-/* What the search maximises, and its value of gaps [probe_count]. */
+/* What the search maximises, but for the price. */
 struct judge search_judge_of(const struct search *search);
-double search_judge(const struct search *search, const double *gaps);
+
+/* engine/search/price.c: its value of gaps [probe_count] with these flips on top of the
+ * accepted ones, or without those. */
+double search_value(const struct search *search, const double *gaps, const struct flip *flips,
+                    size_t count);
+double search_value_alone(const struct search *search, const double *gaps,
+                          const struct flip *flips, size_t count);
+/* What it takes off: price x flips that are then on. */
+double search_cost(const struct search *search, const struct flip *flips, size_t count);
 
 /* engine/search/search.c: everything of a search but its gaps, and what follows from
  * search->before. */

@@ -6,12 +6,14 @@
 #include "src/base/num.h"
 
 #define ONE_OF(method) (1u << SEARCH_##method)
+#define ALL UINT32_MAX
 #define FIELD(name) offsetof(struct search_options, name)
 
 static const char *const order_words[] = {"scale", "attribution", NULL};
 
 const struct setting search_settings[] = {
     {"order", SETTING_WORD, FIELD(order), ONE_OF(GREEDY), 0, 0, order_words, ORDER_SCALE},
+    {"price", SETTING_NUMBER, FIELD(price), ALL, 0, 1e6, NULL, 0},
 };
 const size_t search_setting_count = countof(search_settings);
 

@@ -176,7 +176,8 @@ static double term_moved(const struct slope_term *term, const struct slope_head 
     case METRIC_KL: return divergence_moved(term, head, id, logit, moved);
     case METRIC_MARGIN:
     case METRIC_SOFT_MARGIN:
-    case METRIC_COUNT: break;
+    case METRIC_COUNT:
+    case METRIC_MIX: break;
     }
     return 0;
 }
@@ -275,7 +276,8 @@ static double term_slope(const struct slope_term *term, const struct slope_head 
     case METRIC_MARGIN:
     case METRIC_SOFT_MARGIN:
         return term->weight * ((head->right.at == id) - (head->other.at == id));
-    case METRIC_COUNT: break;
+    case METRIC_COUNT:
+    case METRIC_MIX: break;
     }
     return 0;
 }

@@ -19,14 +19,16 @@
 
 /* ---- measures -------------------------------------------------------------------- */
 
-static struct measure_options options_for(const struct search *search, enum metric metric,
-                                          uint64_t keep_bytes)
+static struct measure *measure_for(const struct search *search, bool controls,
+                                   const struct probe *const *probes, size_t count,
+                                   uint64_t keep_bytes, struct err *err)
 {
-    return (struct measure_options){
-        .metric = metric,
+    struct goal goal = search_goal(&search->options);
+    struct measure_options options = {
         .threads = search->options.threads,
         .keep_bytes = search->options.plain ? 0 : keep_bytes,
     };
+    return goal_measure(&goal, controls, search->model, probes, count, &options, err);
 }
 
 /* Each batch sees to it that what it keeps fits the memory that is left, but memory is
@@ -45,13 +47,12 @@ bool trial_prepare(struct search *search, const struct probe *const *probes,
 {
     size_t targets = search->target_count, controls = search->probe_count - targets;
     search->keep_bytes = trial_keep_budget(search->options.keep_bytes, memory_available());
-    struct measure_options options =
-        options_for(search, search_control_metric(&search->options), search->keep_bytes / 4);
-    search->controls = measure_new(search->model, probes + targets, controls, &options, err);
+    search->controls = measure_for(search, true, probes + targets, controls,
+                                   search->keep_bytes / 4, err);
     if (!search->controls || !measure_set_base(search->controls, cancel, err))
         return false;
-    options = options_for(search, search->options.metric, search->keep_bytes / 3 * 2);
-    search->targets = measure_new(search->model, probes, targets, &options, err);
+    search->targets =
+        measure_for(search, false, probes, targets, search->keep_bytes / 3 * 2, err);
     return search->targets != NULL;
 }
 
@@ -61,9 +62,8 @@ bool trial_prepare_screen(struct search *search, const struct probe *const *prob
     const struct probe *worst[SCREEN_COUNT];
     for (size_t i = 0; i < search->screen_count; i++)
         worst[i] = probes[search->worst[i]];
-    struct measure_options options =
-        options_for(search, search->options.metric, search->keep_bytes / 12);
-    search->screen = measure_new(search->model, worst, search->screen_count, &options, err);
+    search->screen = measure_for(search, false, worst, search->screen_count,
+                                 search->keep_bytes / 12, err);
     return search->screen != NULL;
 }
 
@@ -163,21 +163,9 @@ static bool screen_passes(const struct search *search, const double *gaps, doubl
 
 struct judge search_judge_of(const struct search *search)
 {
-    return (struct judge){
-        .before = search->before,
-        .target_count = search->target_count,
-        .control_count = search->probe_count - search->target_count,
-        .penalty = search->options.penalty,
-        .fitness = search->options.fitness,
-        .target_cap = metric_cap(search->options.metric),
-        .control_cap = metric_cap(search_control_metric(&search->options)),
-    };
-}
-
-double search_judge(const struct search *search, const double *gaps)
-{
-    struct judge judge = search_judge_of(search);
-    return judge_fitness(&judge, gaps);
+    struct goal goal = search_goal(&search->options);
+    return goal_judge(&goal, search->before, search->target_count,
+                      search->probe_count - search->target_count);
 }
 
 /* ---- a candidate ----------------------------------------------------------------------- */
@@ -211,7 +199,8 @@ bool trial_candidate(struct search *search, struct search_try *out, cancel_flag 
     if (!measure_flips(search, search->targets, out->flips, out->count, search->trial, cancel,
                        err))
         return false;
-    out->fitness = judge_targets(&judge, search->trial);
+    out->fitness = judge_targets(&judge, search->trial) -
+                   search_cost(search, out->flips, out->count);
     bool stops = search->options.early_stop && !search->method->measures_all;
     out->stopped = stops && search->probe_count > search->target_count &&
                    search->options.penalty >= 0 && !accepts(search, out->fitness);
@@ -220,7 +209,7 @@ bool trial_candidate(struct search *search, struct search_try *out, cancel_flag 
     if (!measure_flips(search, search->controls, out->flips, out->count,
                        search->trial + search->target_count, cancel, err))
         return false;
-    out->fitness = search_judge(search, search->trial);
+    out->fitness = search_value(search, search->trial, out->flips, out->count);
     out->accepted = accepts(search, out->fitness);
     return true;
 }

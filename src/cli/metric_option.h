@@ -6,7 +6,7 @@
 #ifndef SRC_CLI_METRIC_OPTION_H
 #define SRC_CLI_METRIC_OPTION_H
 
-#include "probes/measure.h"
+#include "engine/search/goal.h"
 #include "src/base/json.h"
 #include "src/cli/cli.h"
 
@@ -20,5 +20,10 @@ bool metric_option_read(const struct arguments *arguments, const char *name,
 void metrics_text(struct buf *out, enum metric metric, enum metric control);
 /* metric, control_metric, and metric_note where there is one. */
 void metrics_json(json_t *object, enum metric metric, enum metric control);
+
+/* The same of an objective: "margin:1,gap:0.2 of seq_logprob, of controls kl". */
+void goals_text(struct buf *out, const struct goal *goal);
+/* And `objective`; control_metric is a mix where it is one. */
+void goals_json(json_t *object, const struct goal *goal);
 
 #endif

@@ -7,11 +7,6 @@
 #include "src/cli/metric_option.h"
 #include "src/report/report.h"
 
-static enum metric control_metric(const struct flip_map_options *options)
-{
-    return options->control_metric == METRIC_SAME ? options->metric : options->control_metric;
-}
-
 /* ---- text ---------------------------------------------------------------------------- */
 
 static const char *column_name(enum flip_map_what what)
@@ -37,7 +32,8 @@ static void add_head(struct buf *out, const struct map_report *report)
         return;
     buf_add_text(out, "predicted and measured changes of the fitness are a search signal, not a "
                       "result: ");
-    metrics_text(out, options->metric, control_metric(options));
+    struct goal goal = flip_map_goal(options);
+    goals_text(out, &goal);
 }
 
 /* Of fitness: what bits do is smaller. */
@@ -176,7 +172,8 @@ json_t *map_report_json(const struct map_report *report)
     (void)json_object_set_new(object, "what", json_string(flip_map_what_name(options->what)));
     (void)json_object_set_new(object, "granularity",
                               json_string(granularity_name(options->units.granularity)));
-    metrics_json(object, options->metric, control_metric(options));
+    struct goal goal = flip_map_goal(options);
+    goals_json(object, &goal);
     (void)json_object_set_new(object, "units", json_integer((json_int_t)map->units));
     (void)json_object_set_new(object, "tokens", json_integer((json_int_t)map->tokens));
     (void)json_object_set_new(object, "seconds", json_real(map->seconds));

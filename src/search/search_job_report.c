@@ -65,7 +65,10 @@ void search_job_print_start(const struct search_job *job)
                    search_candidates(job->search), granularity_name(job->options.granularity),
                    job->options.iterations, job->options.seed);
     buf_add_text(&out, "fitness and gaps are a search signal, not a result: ");
-    metrics_text(&out, job->options.metric, search_control_metric(&job->options));
+    struct goal goal = search_goal(&job->options);
+    goals_text(&out, &goal);
+    if (job->options.price > 0)
+        buf_add_format(&out, "each flip that is on takes %g off it\n", job->options.price);
     cli_print_text(out.data, out.len);
     buf_free(&out);
 }
@@ -118,7 +121,8 @@ void search_job_print_end_json(const struct search_job *job)
         (void)json_array_append_new(flips, report_flip_json(&job->patch->flips[i]));
     (void)json_object_set_new(object, "event", json_string("done"));
     (void)json_object_set_new(object, "flips", flips);
-    metrics_json(object, job->options.metric, search_control_metric(&job->options));
+    struct goal goal = search_goal(&job->options);
+    goals_json(object, &goal);
     (void)json_object_set_new(object, "fitness", json_real(search_fitness(job->search)));
     (void)json_object_set_new(object, "evaluations",
                               json_integer((json_int_t)search_tried(job->search)));

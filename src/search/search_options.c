@@ -81,27 +81,66 @@ bool search_projs_parse(const char *list, uint32_t *projs, struct err *err)
 
 /* ---- options ---------------------------------------------------------------------------- */
 
-bool search_objective_read(const struct arguments *arguments, enum metric *metric,
-                           enum metric *control_metric, enum fitness *fitness, struct err *err)
+/* --control-metric: one metric, or several with weights. */
+static bool read_controls(const struct arguments *arguments, struct goal *goal, struct err *err)
 {
-    const char *given = arguments_text(arguments, "fitness", "mean");
-    const char *objective = arguments_text(arguments, "objective", "gap");
-    enum aim aim = AIM_GAP;
-    if (strcmp(given, "mean") != 0 && strcmp(given, "min") != 0)
-        return err_set(err, ERR_USAGE, "--fitness: '%s' is unknown, expected mean or min", given);
-    if (!aim_parse(objective, &aim))
-        return err_set(err, ERR_USAGE,
-                       "--objective: '%s' is unknown, expected gap, margin, logprob or min",
-                       objective);
-    if (aim != AIM_GAP && aim != AIM_MIN && arguments_has(arguments, "metric"))
+    const char *given = arguments_text(arguments, "control-metric", "");
+    goal->control_metric = METRIC_SAME;
+    goal->control_mix = (struct mix){.focal = 0};
+    return given[strcspn(given, ":,")] != '\0'
+               ? goal_controls_parse(given, &goal->control_mix, err)
+               : metric_option_read(arguments, "control-metric", METRIC_SAME, true,
+                                    &goal->control_metric, err);
+}
+
+/* Is it the gap that is asked for, on its own or in a mix? */
+static bool has_gap(const struct aims *aims)
+{
+    return aims->weight[AIM_GAP] > 0 ||
+           !(aims->weight[AIM_MARGIN] + aims->weight[AIM_FOCAL] + aims->weight[AIM_LOGPROB] > 0);
+}
+
+static bool read_aims(const struct arguments *arguments, enum aim usual, struct goal *goal,
+                      struct err *err)
+{
+    bool by_metric = arguments_has(arguments, "metric");
+    const char *objective =
+        arguments_text(arguments, "objective", aim_name(by_metric ? AIM_GAP : usual));
+    enum metric metric = METRIC_SEQ_LOGPROB;
+    struct aims aims;
+    if (!aims_parse(objective, &aims, err))
+        return false;
+    if (by_metric && !has_gap(&aims))
         return err_set(err, ERR_USAGE, "--objective %s has a metric of its own, expected it "
                                        "without --metric", objective);
-    if (!metric_option_read(arguments, "metric", METRIC_SEQ_LOGPROB, false, metric, err) ||
-        !metric_option_read(arguments, "control-metric", METRIC_SAME, true, control_metric, err))
+    if (!metric_option_read(arguments, "metric", METRIC_SEQ_LOGPROB, false, &metric, err))
         return false;
-    *fitness = strcmp(given, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
-    aim_apply(aim, metric, fitness);
+    goal_aim(goal, &aims, metric);
     return true;
+}
+
+bool search_objective_read(const struct arguments *arguments, enum aim usual, struct goal *goal,
+                           struct err *err)
+{
+    const char *given = arguments_text(arguments, "fitness", "mean");
+    if (strcmp(given, "mean") != 0 && strcmp(given, "min") != 0)
+        return err_set(err, ERR_USAGE, "--fitness: '%s' is unknown, expected mean or min", given);
+    goal->fitness = strcmp(given, "min") == 0 ? FITNESS_MIN : FITNESS_MEAN;
+    if (!read_aims(arguments, usual, goal, err) || !read_controls(arguments, goal, err))
+        return false;
+    if (goal_is_mix(goal) && arguments_has(arguments, "fitness"))
+        return err_set(err, ERR_USAGE, "--fitness has no say in a mix, expected min with a weight "
+                                       "in --objective");
+    return true;
+}
+
+static void take_goal(struct search_options *options, const struct goal *goal)
+{
+    options->metric = goal->metric;
+    options->control_metric = goal->control_metric;
+    options->fitness = goal->fitness;
+    options->aims = goal->aims;
+    options->control_mix = goal->control_mix;
 }
 
 static bool read_method(const struct arguments *arguments, struct search_options *options,
@@ -125,11 +164,14 @@ static bool read_words(const struct arguments *arguments, struct search_options 
 {
     if (!read_method(arguments, options, err))
         return false;
-    options->projs = search_method_projs(options->method);
+    enum aim aim = options->method == SEARCH_GREEDY ? AIM_GAP : AIM_MARGIN;
     const char *projs = arguments_text(arguments, "proj", NULL);
-    return search_objective_read(arguments, &options->metric, &options->control_metric,
-                                 &options->fitness, err) &&
-           (!projs || search_projs_parse(projs, &options->projs, err));
+    struct goal goal = search_goal(options);
+    if (!search_objective_read(arguments, aim, &goal, err))
+        return false;
+    take_goal(options, &goal);
+    options->projs = search_method_projs(options->method);
+    return !projs || search_projs_parse(projs, &options->projs, err);
 }
 
 static bool read_numbers(const struct arguments *arguments, struct search_options *options,

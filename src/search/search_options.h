@@ -26,9 +26,11 @@ enum {
 
 #define SEARCH_OBJECTIVE_OPTIONS                                                              \
     {"objective", 0, "O",                                                                     \
-     "gap (default) of --metric; margin: soft_margin; logprob; min: --fitness min"},          \
+     "gap of --metric (greedy's default), margin (guided's), focal, logprob, min, or a mix "  \
+     "such as margin:1,gap:0.2"},                                                             \
     {"metric", 0, "M", "seq_logprob (default), margin, soft_margin, logprob or token_gap"},   \
-    {"control-metric", 0, "M", "one of these or kl (as --metric)"},                           \
+    {"control-metric", 0, "M",                                                                \
+     "one of these or kl, or a mix such as kl:1,soft_margin:0.5 (as the targets)"},           \
     {"fitness", 0, "F", "mean (default) or min of the targets' gains"}
 
 #define SEARCH_OPTIONS                                                                        \
@@ -43,6 +45,7 @@ enum {
     {"proj", 0, "LIST",                                                                       \
      "of q, k, v, o, gate, up, down, embed, head (gate,up; guided: the first seven)"},        \
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
+    {"price", 0, "X", "what each flip that is on takes off the fitness (0)"},                 \
     SEARCH_OBJECTIVE_OPTIONS,                                                                 \
     {"seed", 0, "N", "of the draws (42)"},                                                    \
     {"keep", 0, "MIB", "memory for what evaluations leave behind (half of what is free)"},    \
@@ -56,9 +59,10 @@ bool search_options_going_on(const char *session);
  * there already. */
 bool search_options_leave_session(const struct arguments *arguments, struct err *err);
 
-/* --objective, --metric, --control-metric and --fitness. */
-bool search_objective_read(const struct arguments *arguments, enum metric *metric,
-                           enum metric *control_metric, enum fitness *fitness, struct err *err);
+/* --objective, --metric, --control-metric and --fitness; usual: what it is unless one of the
+ * first two was given.  The goal's penalty stays. */
+bool search_objective_read(const struct arguments *arguments, enum aim usual, struct goal *goal,
+                           struct err *err);
 
 /* A list such as "gate,up". */
 bool search_projs_parse(const char *list, uint32_t *projs, struct err *err);

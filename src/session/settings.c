@@ -48,6 +48,24 @@ static void add_settings(json_t *object, const struct search_options *options)
                                       setting_json(&search_settings[i], options));
 }
 
+/* What was asked for, in words; a mix of metrics for controls where there is one. */
+static void set_goal(json_t *object, const struct search_options *options)
+{
+    struct goal goal = search_goal(options);
+    struct buf text = {0};
+    goal_text(&goal, &text);
+    (void)json_object_set_new(object, "objective", json_string(text.data));
+    text.len = 0;
+    goal_controls_text(&goal, &text);
+    bool mixed = text.len > 0 && strcspn(text.data, ":") < text.len;
+    if (mixed)
+        (void)json_object_set_new(object, "control_mix", json_string(text.data));
+    else if (text.len > 0 || !goal_is_mix(&goal)) /* else they are judged by the mix, too */
+        (void)json_object_set_new(object, "control_metric",
+                                  json_string(metric_name(search_control_metric(options))));
+    buf_free(&text);
+}
+
 json_t *journal_settings(const struct search_options *options)
 {
     json_t *object = json_object();
@@ -63,11 +81,10 @@ json_t *journal_settings(const struct search_options *options)
                                   ? json_null() /* no limit */
                                   : json_integer((json_int_t)options->iterations));
     (void)json_object_set_new(object, "penalty", json_real(options->penalty));
+    set_goal(object, options);
     (void)json_object_set_new(object, "fitness",
                               json_string(options->fitness == FITNESS_MIN ? "min" : "mean"));
     (void)json_object_set_new(object, "metric", json_string(metric_name(options->metric)));
-    (void)json_object_set_new(object, "control_metric",
-                              json_string(metric_name(search_control_metric(options))));
     if (options->starts)
         (void)json_object_set_new(object, "starts", json_string(options->starts));
     (void)json_object_set_new(object, "seed", json_integer((json_int_t)options->seed));
@@ -153,6 +170,27 @@ static bool read_granularity(const json_t *settings, struct search_options *opti
                        "\"row\" or \"group\"", err);
 }
 
+/* A mix of objectives, and of metrics for controls: where there are any. */
+static bool read_goal(const json_t *settings, struct search_options *options, struct err *err)
+{
+    const char *objective = NULL, *controls = NULL;
+    struct goal goal = search_goal(options);
+    struct aims aims;
+    goal.aims = (struct aims){{0}};
+    if (!json_field_text(settings, "settings", "objective", false, &objective, err) ||
+        !json_field_text(settings, "settings", "control_mix", false, &controls, err))
+        return false;
+    if (objective && !aims_parse(objective, &aims, err))
+        return err_where(err, "settings.objective");
+    if (objective)
+        goal_aim(&goal, &aims, goal.metric);
+    options->aims = goal.aims;
+    options->control_mix = (struct mix){.focal = 0};
+    if (controls && !goal_controls_parse(controls, &options->control_mix, err))
+        return err_where(err, "settings.control_mix");
+    return true;
+}
+
 static bool read_iterations(const json_t *settings, struct search_options *options,
                             struct err *err)
 {
@@ -213,7 +251,8 @@ bool journal_options(const json_t *settings, struct search_options *options,
     options->starts = NULL;
     const json_t *penalty = json_object_get(settings, "penalty");
     if (!read_layers(settings, options, layers, err) || !read_projs(settings, options, err) ||
-        !read_words(settings, options, err) || !read_granularity(settings, options, err) ||
+        !read_words(settings, options, err) || !read_goal(settings, options, err) ||
+        !read_granularity(settings, options, err) ||
         !read_iterations(settings, options, err) || !read_settings(settings, options, err) ||
         !json_field_text(settings, "settings", "starts", false, &options->starts, err) ||
         !json_field_int(settings, "settings", "seed", 0, INT64_MAX, &seed, err))

@@ -81,13 +81,44 @@ static void greedy__by_attribution__stopped_and_resumed(void **state)
                 "--order", "x", NULL);
 }
 
+/* Gaps of several metrics, controls by others, and a price: all of it is in the session. */
+static void guided__a_mix_stopped_and_resumed__as_never_stopped(void **state)
+{
+    (void)state;
+    static const char *const mix = "gap:0.1,margin:1,min:0.5", *const calm = "kl:2,soft_margin:1";
+    const char *session = kept_path("m.session"), *parts = kept_path("m.json");
+    const char *whole = kept_path("w.json");
+    struct run *first = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
+                               "math", "--method", "guided", "--objective", mix,
+                               "--control-metric", calm, "--price", "0.001", "--iters", "5", "-s",
+                               session, "-o", parts, NULL);
+    assert_non_null(strstr(first->out.data, "gap:0.1,margin:1,min:0.5 of seq_logprob, of controls "
+                                            "kl:2,soft_margin:1\n"));
+    assert_non_null(strstr(first->out.data, "each flip that is on takes 0.001 off it\n"));
+    struct run *rest = run_ok("search", "-s", session, "--iters", "11", "-o", parts, "--threads",
+                              "1", "--json", NULL);
+    struct run *all = run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+                             "--method", "guided", "--objective", mix, "--control-metric", calm,
+                             "--price", "0.001", "--iters", "11", "-o", whole, "--json", NULL);
+    json_t *a = end_of(rest), *b = end_of(all);
+    assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
+    assert_true(json_equal(json_object_get(a, "fitness"), json_object_get(b, "fitness")));
+    assert_true(json_array_size(json_object_get(b, "flips")) >= 2);
+    assert_string_equal(look_text(a, "objective"), mix);
+    json_decref(a);
+    json_decref(b);
+    run_free(first);
+    run_free(rest);
+    run_free(all);
+}
+
 static void guided__few_candidates__more_than_greedy_of_many(void **state)
 {
     (void)state;
     const char *path = kept_path("g.json");
     struct run *guided = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
-                                "math", "--method", "guided", "--iters", "10", "-o", path,
-                                "--json", NULL);
+                                "math", "--method", "guided", "--objective", "gap", "--iters",
+                                "10", "-o", path, "--json", NULL);
     struct run *greedy = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
                                 "math", "--seed", "6", "--iters", "60", "-o", path, "--json",
                                 NULL);
@@ -118,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(guided__stopped_and_resumed__as_never_stopped),
         cmocka_unit_test(greedy__by_attribution__stopped_and_resumed),
+        cmocka_unit_test(guided__a_mix_stopped_and_resumed__as_never_stopped),
         cmocka_unit_test(guided__few_candidates__more_than_greedy_of_many),
         cmocka_unit_test(guided__bad_words__refused),
     };

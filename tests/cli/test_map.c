@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/base/file.h"
+#include "src/base/num.h"
 #include "tests/cli/look.h"
 #include "tests/t.h"
 
@@ -135,6 +136,31 @@ static void map__all_nine_matrices__ranked_in_one_go(void **state)
     run_free(run);
 }
 
+/* As far as rows and bits of one layer are predicted by several metrics at once. */
+static void map__mixes__predicted_as_measured(void **state)
+{
+    (void)state;
+    static const char *const options[][3] = {
+        {"focal", "soft_margin", "row"},
+        {"gap:0.2,margin:1,min:0.1", "kl:2,logprob:0.5", "row"},
+        {"focal:1,logprob:0.3", "kl:2,logprob:0.5", "bit"},
+    };
+    for (size_t i = 0; i < countof(options); i++) {
+        struct run *run = run_ok("map", "nano", "--probes", "calculus-heldout", "--control", "math",
+                                 "--layers", "3", "--proj", "gate", "--exact", "25", "--objective",
+                                 options[i][0], "--control-metric", options[i][1],
+                                 "--granularity", options[i][2], "--top", "3", "--json", NULL);
+        json_t *map = run_json(run);
+        assert_string_equal(look_text(map, "objective"), options[i][0]);
+        assert_string_equal(look_text(map, "control_metric"), options[i][1]);
+        double by_rank = look_real(json_object_get(map, "spearman"), "gate_proj");
+        if (!(by_rank > 0.9))
+            fail_msg("%s: rank correlation %g", options[i][0], by_rank);
+        json_decref(map);
+        run_free(run);
+    }
+}
+
 static void map__bad_words__refused(void **state)
 {
     (void)state;
@@ -145,7 +171,8 @@ static void map__bad_words__refused(void **state)
                 "--granularity", "x", NULL);
     run_refused("usage", "a bit has the scale of its group", "map", "nano", "--what", "scale",
                 "--granularity", "bit", NULL);
-    run_refused("usage", "expected gap, margin, logprob or min", "map", "nano", "--probes", "math",
+    run_refused("usage", "expected gap, margin, focal, logprob or min", "map", "nano",
+                "--probes", "math",
                 "--objective", "x", NULL);
     run_refused("usage", "a metric of its own", "map", "nano", "--probes", "math", "--objective",
                 "margin", "--metric", "margin", NULL);
@@ -160,6 +187,7 @@ int main(void)
         cmocka_unit_test(map__groups_and_scales__csv_text_and_file),
         cmocka_unit_test(map__bits__best_statistics_and_measured),
         cmocka_unit_test(map__all_nine_matrices__ranked_in_one_go),
+        cmocka_unit_test(map__mixes__predicted_as_measured),
         cmocka_unit_test(map__bad_words__refused),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engine/search/goal.h"
 #include "engine/search/predict.h"
 #include "src/base/rng.h"
 #include "tests/simple.h"
@@ -214,7 +215,7 @@ static double slow_change(const struct checked *checked, const struct gradient_v
                                       : (double)visit->negated[t * visit->rows + row];
     }
     /* targets, then controls, by the words of judge.h */
-    double gain = 0, loss = 0, cap = checked->judge->target_cap;
+    double gain = 0, loss = 0, cap = checked->judge->target.cap;
     for (size_t i = 0; i < PROBES; i++) {
         double kept = fmin(checked->judge->before[PROBES + i], cap);
         gain += fmin(gaps[i], cap) - fmin(checked->now[i], cap);
@@ -266,8 +267,8 @@ static void predict__rows_and_groups__as_computed_slowly(void **state)
         model_flip(model, &(struct flip){1, PROJ_O, 3, FLIP_WHOLE_ROW, {0, 0}});
         gaps_of(targets, now);
         gaps_of(controls, now + PROBES);
-        struct judge judge = {before, PROBES, PROBES, 2, FITNESS_MEAN, metric_cap(metric),
-                              metric_cap(metric), NULL};
+        struct goal goal = {.metric = metric, .control_metric = METRIC_SAME, .penalty = 2};
+        struct judge judge = goal_judge(&goal, before, PROBES, PROBES);
         struct all_shown all = {0};
         const struct measure *measures[] = {targets, controls};
         struct slope *slope = slope_new(model, measures, 2, 1, &err);
@@ -397,8 +398,8 @@ static void measure_bits(struct bits_checked *checked)
     }
 }
 
-static void run_predict(struct model *model, const struct measure *targets,
-                        const struct measure *controls, enum granularity granularity,
+static void run_predict(struct model *model, struct measure *targets,
+                        struct measure *controls, enum granularity granularity,
                         const struct judge *judge, const double *now,
                         void (*visit)(void *user, const struct predicted *predicted), void *user)
 {
@@ -424,7 +425,8 @@ static void predict__bits__by_formula_by_groups_and_measured(void **state)
     gaps_of(targets, now);
     for (size_t i = 0; i < PROBES; i++)
         slopes[i] = 1.0 / PROBES;
-    struct judge judge = {now, PROBES, 0, 2, FITNESS_MEAN, HUGE_VAL, HUGE_VAL, NULL};
+    struct goal goal = {.metric = METRIC_LOGPROB, .penalty = 2};
+    struct judge judge = goal_judge(&goal, now, PROBES, 0);
     struct all_shown all = {0};
     const struct measure *measures[] = {targets};
     struct slope *slope = slope_new(model, measures, 1, 1, &err);
@@ -465,7 +467,9 @@ static void predict__bits_with_controls__weighted_by_slope(void **state)
     memcpy(before, now, sizeof now);
     before[PROBES] += 1;     /* lost since */
     before[PROBES + 1] -= 1; /* gained since */
-    struct judge judge = {before, PROBES, PROBES, 3, FITNESS_MEAN, now[2], HUGE_VAL, NULL};
+    struct goal goal = {.metric = METRIC_LOGPROB, .control_metric = METRIC_SAME, .penalty = 3};
+    struct judge judge = goal_judge(&goal, before, PROBES, PROBES);
+    judge.target.cap = now[2];
     for (size_t i = 0; i < PROBES; i++) {
         slopes[i] = now[i] < now[2] ? 0.2 : now[i] > now[2] ? 0 : 0.1;
         slopes[PROBES + i] = i == 0 ? 0.6 : i == 1 ? 0 : 0.3;
@@ -512,7 +516,9 @@ static void predict__any_threads__same_bits(void **state)
     double gaps[PROBES];
     gaps_of(targets, gaps);
     gaps_of(controls, gaps + 3);
-    struct judge judge = {gaps, 3, 2, 1, FITNESS_MIN, HUGE_VAL, HUGE_VAL, NULL};
+    struct goal goal = {.metric = METRIC_LOGPROB, .control_metric = METRIC_MARGIN,
+                        .fitness = FITNESS_MIN, .penalty = 1};
+    struct judge judge = goal_judge(&goal, gaps, 3, 2);
     for (int g = 0; g < GRANULARITY_COUNT; g++) {
         uint64_t hashes[3] = {0};
         for (int threads = 1; threads <= 3; threads++) {
@@ -570,22 +576,28 @@ static void judge__caps_and_hinge__by_hand(void **state)
     (void)state;
     static const double before[] = {1, -2, 3, 1}, now[] = {2, -1, 1, 0.25};
     /* targets 1 -> 2 counts to 1.5, -2 -> -1; controls 3 -> 1 from 1.5 on, 1 -> 0.25 */
-    struct judge judge = {before, 2, 2, 2, FITNESS_MEAN, 1.5, 1.5, NULL};
+    struct goal goal = {.metric = METRIC_SOFT_MARGIN, .control_metric = METRIC_SAME,
+                        .penalty = 2};
+    struct judge judge = goal_judge(&goal, before, 2, 2);
     assert_true(fabs(judge_fitness(&judge, now) - (1.5 / 2 - 2 * 1.25 / 2)) < 1e-15);
-    judge.fitness = FITNESS_MIN;
+    goal.fitness = FITNESS_MIN;
+    judge = goal_judge(&goal, before, 2, 2);
     assert_true(fabs(judge_fitness(&judge, now) - (0.5 - 1.25)) < 1e-15);
     double slope[4]; /* the first target alone is the smallest gain, and above its cap */
     judge_slope(&judge, now, slope);
     assert_true(slope[0] == 0 && slope[1] == 0 && slope[2] == 1 && slope[3] == 1);
-    judge.fitness = FITNESS_MEAN;
+    goal.fitness = FITNESS_MEAN;
+    judge = goal_judge(&goal, before, 2, 2);
     judge_slope(&judge, now, slope);
     assert_true(slope[0] == 0 && slope[1] == 0.5 && slope[2] == 1 && slope[3] == 1);
     judge_slope(&judge, before, slope); /* controls: 3 is above its cap, 1 where it was */
     assert_true(slope[0] == 0.5 && slope[1] == 0.5 && slope[2] == 0 && slope[3] == 0.5);
-    judge.fitness = FITNESS_MIN; /* both gained nothing */
+    goal.fitness = FITNESS_MIN; /* both gained nothing */
+    judge = goal_judge(&goal, before, 2, 2);
     judge_slope(&judge, before, slope);
     assert_true(slope[0] == 0.5 && slope[1] == 0.5);
-    judge.target_cap = judge.control_cap = HUGE_VAL;
+    goal.metric = METRIC_LOGPROB;
+    judge = goal_judge(&goal, before, 2, 2);
     assert_true(fabs(judge_fitness(&judge, now) - (1 - 2.75)) < 1e-15);
     assert_true(fabs(logits_soft_min(1, 1, 0.3) - (1 - 0.3 * log(2))) < 1e-15);
     assert_true(logits_soft_min(HUGE_VAL, 1, 0.3) == 1 && logits_soft_min(-5, 90, 0.3) == -5);

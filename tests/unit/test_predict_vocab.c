@@ -91,7 +91,8 @@ static void predict_all(struct scene *scene, enum proj proj, enum granularity gr
 {
     struct err err;
     struct predict_options options = {NULL, 0, 1u << proj, granularity, 2};
-    scene->judge = (struct judge){scene->now, PROBES, 0, 2, FITNESS_MEAN, HUGE_VAL, HUGE_VAL};
+    scene->judge = (struct judge){.before = scene->now, .target_count = PROBES, .mean = 1,
+                                  .target = {1, HUGE_VAL, 0}};
     free(scene->change);
     scene->change = NULL;
     scene->units = scene->shown = 0;
@@ -320,7 +321,8 @@ static void predict__all_nine_any_threads__same_bits(void **state)
     struct err err;
     static const int32_t layers[] = {0, 1};
     struct scene scene = scene_of(false, METRIC_SEQ_LOGPROB);
-    scene.judge = (struct judge){scene.now, PROBES, 0, 2, FITNESS_MEAN, HUGE_VAL, HUGE_VAL};
+    scene.judge = (struct judge){.before = scene.now, .target_count = PROBES, .mean = 1,
+                                 .target = {1, HUGE_VAL, 0}};
     for (int g = 0; g < GRANULARITY_COUNT; g++) {
         uint64_t hashes[2] = {0};
         for (int threads = 1; threads <= 2; threads++) {

@@ -158,7 +158,7 @@ static void predict_here(struct model *model, struct search *search, struct prom
     const double *before = search_gaps_before(search);
     struct judge judge = {
         .before = before, .target_count = TARGETS, .control_count = CONTROLS, .penalty = 2,
-        .target_cap = HUGE_VAL, .control_cap = HUGE_VAL,
+        .mean = 1, .target = {1, HUGE_VAL, 0}, .control = {1, HUGE_VAL, 0},
     };
     t_ok(predict_run(predict, &judge, before, take_promises, out, NULL, &err), &err);
     predict_free(predict);
