@@ -608,10 +608,14 @@ static void judge__weights__means_of_those_that_have_one(void **state)
     (void)state;
     static const double before[] = {0, 0, 0, 5, 5}, now[] = {1, 4, -8, 3, 9};
     static const double weights[] = {1, 3, 0, 1, 3}, first[] = {2, 0, 0, 0, 0};
-    struct judge judge = {before, 3, 2, 2, FITNESS_MEAN, HUGE_VAL, HUGE_VAL, weights};
+    struct goal goal = {.metric = METRIC_LOGPROB, .control_metric = METRIC_SAME, .penalty = 2};
+    struct judge judge = goal_judge(&goal, before, 3, 2);
+    judge.weights = weights;
     /* (1 * 1 + 3 * 4) / 4 - 2 * (1 * 2) / 4 */
     assert_true(fabs(judge_fitness(&judge, now) - 2.25) < 1e-15);
-    judge.fitness = FITNESS_MIN;
+    goal.fitness = FITNESS_MIN;
+    judge = goal_judge(&goal, before, 3, 2);
+    judge.weights = weights;
     assert_true(fabs(judge_targets(&judge, now) - 1) < 1e-15);
     judge.weights = first;
     assert_true(fabs(judge_fitness(&judge, now) - 1) < 1e-15);
