@@ -302,7 +302,6 @@ static struct probe_set *load_one(const char *name, struct err *err)
     return NULL;
 }
 
-/* Move the probes of more, which is freed, to the end of set. */
 static void join(struct probe_set *set, struct probe_set *more)
 {
     struct buf name = {0};
@@ -314,7 +313,6 @@ static void join(struct probe_set *set, struct probe_set *more)
     memcpy(&set->probes[set->count], more->probes, more->count * sizeof *set->probes);
     set->count += more->count;
     more->count = 0;
-    probe_set_free(more);
 }
 
 static bool has_set(const struct probe_set *set, const char *name)
@@ -325,21 +323,35 @@ static bool has_set(const struct probe_set *set, const char *name)
     return false;
 }
 
+bool probe_set_join(struct probe_set *set, struct probe_set *more, struct err *err)
+{
+    bool twice = has_set(set, more->name);
+    if (twice)
+        (void)err_set(err, ERR_USAGE, "there are two probe sets named '%.100s', expected one",
+                      more->name);
+    else
+        join(set, more);
+    probe_set_free(more);
+    return !twice;
+}
+
 static bool load_and_join(struct probe_set *set, const char *name, struct err *err)
 {
     if (*name == '\0')
         return err_set(err, ERR_USAGE, "the list of probe sets has an empty name");
     struct probe_set *more = load_one(name, err);
-    if (!more)
-        return false;
-    if (has_set(set, more->name)) {
-        (void)err_set(err, ERR_USAGE, "there are two probe sets named '%.100s', expected one",
-                      more->name);
-        probe_set_free(more);
-        return false;
-    }
-    join(set, more);
-    return true;
+    return more && probe_set_join(set, more, err);
+}
+
+void probe_set_leave_out(struct probe_set *set, const bool *left_out)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < set->count; i++)
+        if (left_out[i])
+            free_probe(&set->probes[i]);
+        else
+            set->probes[kept++] = set->probes[i];
+    set->count = kept;
 }
 
 struct probe_set *probe_set_load(const char *spec, struct err *err)

@@ -37,6 +37,12 @@ struct probe_set *probe_set_load(const char *spec, struct err *err);
 struct probe_set *probe_set_parse(const char *text, size_t len, const char *name, struct err *err);
 void probe_set_free(struct probe_set *set);
 
+/* Move the probes of more, which is freed in any case, to the end of set; refused where a
+ * set of that name is in it already. */
+bool probe_set_join(struct probe_set *set, struct probe_set *more, struct err *err);
+/* Take out the probes that are flagged: left_out is [count]. */
+void probe_set_leave_out(struct probe_set *set, const bool *left_out);
+
 /* Append the set as FORMAT.md has it, one probe a line: read again it is the same, but
  * that bytes which are not UTF-8 become U+FFFD. */
 void probe_set_print(const struct probe_set *set, struct buf *out);

@@ -42,6 +42,7 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
         return err_set(err, ERR_USAGE, "no probes given, expected --probes SET,...");
     if (!search_inputs_load(&job->probes, probes, arguments_text(arguments, "control", NULL),
                             arguments_text(arguments, "heldout", NULL), err) ||
+        !labels_refuse(job->probes.controls, "those of an audit", err) ||
         !search_inputs_use_mode(&job->probes, arguments_text(arguments, "mode", NULL), err))
         return false;
     job->options.target_count = job->probes.targets->count;

@@ -4,6 +4,7 @@
 
 #include "engine/search/record.h"
 #include "src/base/file_writer.h"
+#include "src/report/labelling.h"
 #include "src/report/map_report.h"
 #include "src/cli/metric_option.h"
 #include "src/report/report.h"
@@ -111,6 +112,24 @@ static struct probe_set *load_set(const char *spec, struct err *err)
     return spec ? probe_set_load(spec, err) : x_new(1, sizeof(struct probe_set));
 }
 
+static bool load_controls(const struct arguments *arguments, struct job *job, struct err *err)
+{
+    const char *spec = arguments_text(arguments, "control", NULL);
+    const struct goal goal = flip_map_goal(&job->options);
+    job->controls = spec ? labels_load(spec, err) : load_set(NULL, err);
+    return job->controls && labels_fit(job->controls, &goal, err) &&
+           fits(job->controls, &goal, true, err);
+}
+
+/* Those that wait for it, by the model as it is. */
+static bool label_controls(struct job *job, struct err *err)
+{
+    const struct goal goal = flip_map_goal(&job->options);
+    struct labels_told told = {.seen_elsewhere = labels_leave_out(job->controls, job->targets)};
+    return labelling_set_shown(job->controls, job->model, &goal, job->options.units.threads,
+                               &told, err);
+}
+
 static bool load(const struct arguments *arguments, struct job *job, struct err *err)
 {
     const char *model = arguments_positional(arguments, 0);
@@ -127,13 +146,12 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
     if (needs_probes(job) && !probes)
         return err_set(err, ERR_USAGE, "no probes given, expected --probes SET");
     job->targets = load_set(needs_probes(job) ? probes : NULL, err);
-    job->controls = job->targets ? load_set(arguments_text(arguments, "control", NULL), err) : NULL;
     struct goal goal = flip_map_goal(options);
-    if (!job->controls || !fits(job->targets, &goal, false, err) ||
-        !fits(job->controls, &goal, true, err))
+    if (!job->targets || !load_controls(arguments, job, err) ||
+        !fits(job->targets, &goal, false, err))
         return false;
     job->model = model_open(model, err);
-    if (!job->model || !choose_layers(arguments, job, err))
+    if (!job->model || !choose_layers(arguments, job, err) || !label_controls(job, err))
         return false;
     job->writer = output ? file_writer_open(output, err) : NULL;
     return !output || job->writer;
@@ -216,7 +234,7 @@ static int run(struct arguments *arguments, struct err *err)
 
 static const struct option_spec options[] = {
     {"probes", 0, "SET", "probes to improve: built-in sets or JSON files, comma-separated"},
-    {"control", 0, "SET", "probes that must not get worse"},
+    {"control", 0, "SET", "probes that must not get worse; self:SET as in search"},
     {"what", 0, "W", "attribution (default): predicted change of the fitness; impact: its size; "
                      "scale"},
     {"granularity", 0, "G", "row (default), group of 128 weights, or bit"},

@@ -104,7 +104,8 @@ static int run(struct arguments *arguments, struct err *err)
 
 static const struct option_spec options[] = {
     {"targets", 0, "SET", "probes to learn: built-in sets, JSON files or JSON lines"},
-    {"controls", 0, "SET", "prompts on which the model is to stay as it is (no answers needed)"},
+    {"controls", 0, "SET", "prompts on which the model is to stay as it is: any set (its answers "
+                           "are not looked at), self:FILE (a prompt a line) or self:N"},
     {"heldout", 0, "SET", "probes that are answered before and after, and never learned from"},
     {"output", 'o', "PATCH", "patch file, rewritten at every step that kept flips"},
     {"name", 0, "NAME", "name of the patch (train)"},

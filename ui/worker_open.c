@@ -137,12 +137,28 @@ static bool choose_output(struct worker *worker, struct err *err)
     return true;
 }
 
+static void report_labels(void *user, size_t done, size_t total)
+{
+    worker_emit_progress(user, done, total, "labelling controls");
+}
+
+/* Controls of a new session that the model labels itself. */
+static bool label_controls(struct worker *worker, struct err *err)
+{
+    const struct search_options *search = &worker->options.search;
+    const struct work_progress progress = {report_labels, worker};
+    const struct goal goal = search_goal(search);
+    return search_inputs_are_labelled(&worker->probes) ||
+           search_inputs_label(&worker->probes, worker->model, &goal, search->threads, &progress,
+                               &worker->cancel, err);
+}
+
 static bool load(struct worker *worker, struct err *err)
 {
     if (!worker_session_open(worker, err) || !worker_session_inputs(worker, err))
         return false;
     worker->model = worker_session_model(worker, err);
-    if (!worker->model || !choose_output(worker, err))
+    if (!worker->model || !choose_output(worker, err) || !label_controls(worker, err))
         return false;
     model_hash_start(worker->model); /* the session needs it */
     worker_past_read(worker);

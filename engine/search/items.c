@@ -4,26 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/generate.h"
+#include "engine/search/labels.h"
 #include "probes/measure.h"
 
 static void add_ids(struct ids *to, const struct ids *from)
 {
     for (size_t i = 0; i < from->count; i++)
         ids_add(to, from->data[i]);
-}
-
-static bool encode_prompt(const struct model *model, const struct probe *probe, struct ids *out,
-                          struct err *err)
-{
-    struct encode_options options = {0};
-    if (!token_encode(model_tokenizer(model), probe->prompt, strlen(probe->prompt), &options, out,
-                      err))
-        return err_where(err, "probe %s", probe->name);
-    if (out->count > 0)
-        return true;
-    (void)err_set(err, ERR_FORMAT, "the prompt has no token");
-    return err_where(err, "probe %s", probe->name);
 }
 
 /* The right answer with a line feed, in the context of its prompt. */
@@ -35,7 +22,7 @@ static bool encode_item(const struct model *model, const struct probe *probe, st
     bool merged = false;
     buf_add_text(&line, probe->correct);
     buf_add_text(&line, "\n");
-    bool ok = encode_prompt(model, probe, &item->ids, err) &&
+    bool ok = probe_encode_prompt(model, probe, &item->ids, err) &&
               answer_encode(model_tokenizer(model), probe->prompt, &item->ids, line.data, &answer,
                             &merged, err);
     item->first = item->ids.count;
@@ -59,56 +46,33 @@ struct items *items_from_probes(const struct model *model, const struct probe_se
     return items;
 }
 
-/* Prompts become items, their answers to be added; requests for all of them. */
-static bool open_prompts(const struct model *model, const struct probe_set *set,
-                         size_t tokens_max, struct items *items,
-                         struct generate_request *requests, struct err *err)
+/* Takes the prompts' tokens. */
+static struct items *items_of_answers(struct own_answers *answers)
 {
-    for (size_t i = 0; i < set->count; i++) {
+    struct items *items = x_new(1, sizeof *items);
+    items->items = x_new(answers->count, sizeof *items->items);
+    for (size_t i = 0; i < answers->count; i++) {
+        const struct ids *said = &answers->generations[i].ids;
+        if (said->count == 0)
+            continue;
         struct item *item = &items->items[items->count++];
-        if (!encode_prompt(model, &set->probes[i], &item->ids, err))
-            return false;
-        item->first = item->ids.count;
-        requests[i] = (struct generate_request){&item->ids, tokens_max, true, NULL};
+        *item = (struct item){answers->prompts[i], answers->prompts[i].count};
+        answers->prompts[i] = (struct ids){0};
+        add_ids(&item->ids, said);
     }
-    return true;
-}
-
-static void close_answers(struct items *items, struct generation *generations)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < items->count; i++) {
-        struct item *item = &items->items[i];
-        if (generations[i].ids.count > 0) {
-            add_ids(&item->ids, &generations[i].ids);
-            items->items[kept++] = *item;
-        } else {
-            ids_free(&item->ids);
-        }
-        generation_free(&generations[i]);
-    }
-    items->count = kept;
+    return items;
 }
 
 struct items *items_self_labelled(struct model *model, const struct probe_set *set,
-                                  size_t tokens_max, int threads, cancel_flag *cancel,
+                                  size_t tokens_max, int threads,
+                                  const struct work_progress *progress, cancel_flag *cancel,
                                   struct err *err)
 {
-    struct items *items = x_new(1, sizeof *items);
-    struct generate_request *requests = x_new(set->count, sizeof *requests);
-    struct generation *generations = x_new(set->count, sizeof *generations);
-    items->items = x_new(set->count, sizeof *items->items);
-    bool ok = open_prompts(model, set, tokens_max, items, requests, err) &&
-              generate_greedy(model, requests, set->count, threads, generations, NULL, cancel,
-                              err);
-    if (ok)
-        close_answers(items, generations);
-    free(requests);
-    free(generations);
-    if (ok)
-        return items;
-    items_free(items);
-    return NULL;
+    struct own_answers answers;
+    bool ok = own_answers_make(&answers, model, set, tokens_max, threads, progress, cancel, err);
+    struct items *items = ok ? items_of_answers(&answers) : NULL;
+    own_answers_free(&answers);
+    return items;
 }
 
 size_t items_answer_tokens(const struct items *items)

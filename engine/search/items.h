@@ -10,6 +10,7 @@
 #ifndef ENGINE_SEARCH_ITEMS_H
 #define ENGINE_SEARCH_ITEMS_H
 
+#include "probes/generate.h"
 #include "probes/probe.h"
 
 struct item {
@@ -28,9 +29,10 @@ struct items *items_from_probes(const struct model *model, const struct probe_se
                                 struct err *err);
 
 /* The model's own answers as it is now, at most tokens_max tokens each; prompts with an
- * empty answer are left out. */
+ * empty answer are left out (labels.h does the same for probes). */
 struct items *items_self_labelled(struct model *model, const struct probe_set *set,
-                                  size_t tokens_max, int threads, cancel_flag *cancel,
+                                  size_t tokens_max, int threads,
+                                  const struct work_progress *progress, cancel_flag *cancel,
                                   struct err *err);
 
 /* Answer tokens of all items. */

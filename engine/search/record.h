@@ -6,6 +6,7 @@
 #ifndef ENGINE_SEARCH_RECORD_H
 #define ENGINE_SEARCH_RECORD_H
 
+#include "engine/search/labels.h"
 #include "engine/search/search.h"
 #include "patches/patch.h"
 
@@ -14,14 +15,22 @@ struct search_inputs {
     struct probe_set *controls; /* these two may be empty, never NULL */
     struct probe_set *heldout;
     struct probe_set all; /* the three together, in this order, texts borrowed */
+    struct labels_told labels; /* of controls that the model labelled itself */
 };
 
-/* Specs as of probe_set_load; controls and heldout may be NULL.  Refused are a set
- * that is given twice (answers are told apart by set and name) and a held-out
- * probe with the prompt of a target or control, which the search sees.
+/* Specs as of probe_set_load, of controls as of labels_load; controls and heldout may be
+ * NULL.  Refused are a set that is given twice (answers are told apart by set and name)
+ * and a held-out probe with the prompt of a target or control, which the search sees;
+ * controls that wait for a label are left out there instead, and where they are targets.
  * search_inputs_free is due in any case. */
 bool search_inputs_load(struct search_inputs *probes, const char *targets, const char *controls,
                         const char *heldout, struct err *err);
+/* Label the controls that wait for it, by the model as it is (labels_make).
+ * Where there are none it does nothing. */
+bool search_inputs_label(struct search_inputs *probes, struct model *model, const struct goal *goal,
+                         int threads, const struct work_progress *progress, cancel_flag *cancel,
+                         struct err *err);
+bool search_inputs_are_labelled(const struct search_inputs *probes);
 /* Judge all answers by this mode (answer_rule_parse) from now on; NULL: as the sets say. */
 bool search_inputs_use_mode(struct search_inputs *probes, const char *mode, struct err *err);
 /* Copies of probes that were kept: targets, then controls, then held-out. */

@@ -19,6 +19,7 @@ static const struct family families[] = {
     {{"trig", "exact sines, cosines, tangents"}, draw_trig, NULL, true, false},
     {{"arithmetic", "sums, products, squares, roots"}, draw_arithmetic, NULL, false, false},
     {{"prime", "is a number below 250 prime"}, draw_prime, &prime_phrases, false, true},
+    {{"mixed", "all of these in turn"}, NULL, NULL, false, false},
 };
 
 const struct family *family_at(size_t index)

@@ -86,17 +86,52 @@ static char *spec_of(const struct maker_request *request)
 
 /* ---- making ------------------------------------------------------------------------- */
 
-/* The next draft that is new and on the right side; false: there are no more, or
- * draft->failed. */
-static bool draw_next(const struct maker_request *request, struct rng *rng, struct sides *sides,
-                      struct draft *draft)
+/* Draws of one family. */
+struct stream {
+    const struct family *family;
+    struct rng rng;
+    bool dry;
+};
+
+/* What a set is made from. */
+struct making {
+    const struct maker_request *request;
+    struct stream *streams; /* in turn */
+    size_t stream_count;
+    struct sides *sides;
+    struct draft draft;
+};
+
+static void add_stream(struct making *making, size_t family)
 {
-    const struct family *family = family_at(request->family);
+    struct stream *stream = &making->streams[making->stream_count++];
+    stream->family = family_at(family);
+    rng_seed(&stream->rng, making->request->seed);
+}
+
+static void open_streams(struct making *making)
+{
+    size_t count = 0, chosen = making->request->family;
+    while (maker_families()[count].name)
+        count++;
+    making->streams = x_new(count, sizeof *making->streams);
+    if (family_at(chosen)->draw)
+        add_stream(making, chosen);
+    for (size_t i = 0; i < count && !family_at(chosen)->draw; i++)
+        if (family_at(i)->draw)
+            add_stream(making, i);
+}
+
+/* The next draft of the stream that is new and on the right side; false: there are no
+ * more, or draft.failed. */
+static bool draw_next(struct making *making, struct stream *stream)
+{
+    struct draft *draft = &making->draft;
     for (int misses = 0; misses < PATIENCE && !draft->failed; misses++) {
         draft_clear(draft);
-        family->draw(rng, draft);
+        stream->family->draw(&stream->rng, draft);
         BUG_ON(draft->wrong.len == 0 && !draft->failed);
-        if (sides_take(sides, family, draft, request->side))
+        if (sides_take(making->sides, stream->family, draft, making->request->side))
             return true;
     }
     return false;
@@ -114,10 +149,10 @@ static char *copy_text(const char *text)
     return x_copy(text, strlen(text));
 }
 
-static void add_probe(struct probe_set *set, const struct maker_request *request,
-                      const struct draft *draft)
+static void add_probe(struct probe_set *set, const struct making *making, const char *family)
 {
-    const char *family = family_at(request->family)->told.name;
+    const struct maker_request *request = making->request;
+    const struct draft *draft = &making->draft;
     struct buf name = {0};
     buf_add_format(&name, "%s_%s_s%" PRIu64 "_%zu", family, side_name(request->side),
                    request->seed, set->count);
@@ -138,25 +173,41 @@ static void add_probe(struct probe_set *set, const struct maker_request *request
         probe->rule.mode = ANSWER_EXACT; /* the usual rule does not tell letter case */
 }
 
+/* From every stream in turn, until there are enough or all are dry. */
+static void fill(struct probe_set *set, struct making *making)
+{
+    size_t dry = 0;
+    for (size_t i = 0; set->count < making->request->count && dry < making->stream_count; i++) {
+        struct stream *stream = &making->streams[i % making->stream_count];
+        if (stream->dry)
+            continue;
+        if (draw_next(making, stream)) {
+            add_probe(set, making, stream->family->told.name);
+        } else {
+            stream->dry = true;
+            dry++;
+        }
+    }
+}
+
 struct probe_set *maker_make(const struct maker_request *request, struct err *err)
 {
-    struct sides *sides = sides_new(err);
-    if (!sides)
+    struct making making = {.request = request, .draft = {.err = err}};
+    making.sides = sides_new(err);
+    if (!making.sides)
         return NULL;
     struct probe_set *set = x_new(1, sizeof *set);
-    struct draft draft = {.err = err};
-    struct rng rng;
-    rng_seed(&rng, request->seed);
     set->name = spec_of(request);
     set->probes = x_new(request->count, sizeof *set->probes);
-    while (set->count < request->count && draw_next(request, &rng, sides, &draft))
-        add_probe(set, request, &draft);
-    if (draft.failed) {
+    open_streams(&making);
+    fill(set, &making);
+    if (making.draft.failed) {
         probe_set_free(set);
         set = NULL;
     }
-    draft_free(&draft);
-    sides_free(sides);
+    free(making.streams);
+    draft_free(&making.draft);
+    sides_free(making.sides);
     return set;
 }
 

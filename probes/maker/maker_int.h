@@ -63,7 +63,7 @@ struct phrases {
 
 struct family {
     struct maker_family told;
-    void (*draw)(struct rng *rng, struct draft *draft);
+    void (*draw)(struct rng *rng, struct draft *draft); /* NULL: all families in turn */
     const struct phrases *phrases; /* where instances are read back from prompts, or NULL */
     bool keyed_by_phrase;   /* few instances: instance and phrase decide the side */
     bool instance_reserved; /* instances of calculus-heldout are, in every phrase */

@@ -7,6 +7,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/file.h"
+#include "src/report/labelling.h"
 #include "src/report/report.h"
 #include "src/search/search_from.h"
 #include "src/search/search_job_int.h"
@@ -105,6 +106,12 @@ static bool load_starts(struct search_job *job, struct err *err)
     return ok;
 }
 
+static bool label_controls(struct search_job *job, struct err *err)
+{
+    const struct goal goal = search_goal(&job->options);
+    return labelling_shown(&job->probes, job->model, &goal, job->options.threads, err);
+}
+
 static bool load(struct search_job *job, struct err *err)
 {
     const struct search_request *request = job->request;
@@ -115,7 +122,7 @@ static bool load(struct search_job *job, struct err *err)
             return false;
     }
     if (!load_probes(job, err) || !load_model(job, err) || !choose_output(job, err) ||
-        !load_starts(job, err))
+        !label_controls(job, err) || !load_starts(job, err))
         return false;
     report_long_prompts(job->model, &job->probes.all);
     return true;

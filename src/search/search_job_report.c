@@ -6,6 +6,7 @@
 #include "src/base/json.h"
 #include "src/base/text.h"
 #include "src/cli/metric_option.h"
+#include "src/report/labelling.h"
 #include "src/report/report.h"
 #include "src/search/search_job_int.h"
 
@@ -64,6 +65,7 @@ void search_job_print_start(const struct search_job *job)
                    job->probes.controls->count, search_tokens(job->search),
                    search_candidates(job->search), granularity_name(job->options.granularity),
                    job->options.iterations, job->options.seed);
+    labels_text(&job->probes.labels, &out);
     buf_add_text(&out, "fitness and gaps are a search signal, not a result: ");
     struct goal goal = search_goal(&job->options);
     goals_text(&out, &goal);
@@ -143,6 +145,8 @@ void search_job_print_end_json(const struct search_job *job)
         answered ? report_categories_json(&job->probes.all, job->base, job->now) : json_null());
     (void)json_object_set_new(object, "heldout_looks", heldout_looks_json(&job->looks));
     (void)json_object_set_new(object, "neutral", drift_json(&job->drift));
+    if (job->probes.labels.labelled > 0)
+        (void)json_object_set_new(object, "labels", labelling_json(&job->probes.labels));
     if (job->null)
         (void)json_object_set_new(
             object, "null", null_run_json(job->null, &job->probes.all, job->base, job->now));

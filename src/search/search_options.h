@@ -20,7 +20,9 @@ enum {
 /* For a command's table of options. */
 #define SEARCH_PROBE_OPTIONS                                                                  \
     {"target", 0, "SET", "probes to improve: built-in sets or JSON files, comma-separated"},  \
-    {"control", 0, "SET", "probes that must not get worse"},                                  \
+    {"control", 0, "SET",                                                                     \
+     "probes that must not get worse; self:SET, self:FILE (a prompt a line) or self:N: "      \
+     "prompts, with what the model says now as right"},                                       \
     {"heldout", 0, "SET", "probes the search never sees, answered before and after it"},      \
     ANSWER_MODE_OPTION
 

@@ -7,6 +7,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/file.h"
+#include "src/report/labelling.h"
 #include "src/report/report.h"
 #include "src/search/search_from.h"
 #include "src/search/search_seeds_int.h"
@@ -30,6 +31,7 @@ bool search_seeds_option(const struct arguments *arguments, size_t *seeds, struc
 static bool load(struct seeds_job *job, struct err *err)
 {
     const struct search_request *request = job->request;
+    const struct goal goal = search_goal(&request->options);
     if (request->options.seed > (uint64_t)INT64_MAX - job->seeds)
         return err_set(err, ERR_USAGE, "--seed: %" PRIu64 " leaves no room for %zu seeds",
                        request->options.seed, job->seeds);
@@ -39,6 +41,7 @@ static bool load(struct seeds_job *job, struct err *err)
         return false;
     job->model = model_open(request->model, err);
     if (!job->model || !search_output_path(request->output, &job->output, err) ||
+        !labelling_shown(&job->probes, job->model, &goal, request->options.threads, err) ||
         !search_from_read(request->from, job->model, &job->starts, err))
         return false;
     model_hash_start(job->model);

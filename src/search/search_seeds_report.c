@@ -67,6 +67,7 @@ void seeds_print_start(const struct seeds_job *job)
                    "seeds %" PRIu64 " to %" PRIu64 "\n",
                    job->probes.targets->count, job->probes.controls->count, options->iterations,
                    options->seed, options->seed + job->seeds - 1);
+    labels_text(&job->probes.labels, &out);
     cli_print_text(out.data, out.len);
     buf_free(&out);
 }

@@ -69,15 +69,17 @@ static struct evaluation *answer_heldout(struct job *job, const char *what, stru
 static bool prepare(struct job *job, struct err *err)
 {
     const struct train_options *options = &job->request->options;
+    const struct work_progress labelling = {report_work, &job->line};
+    progress_start(&job->line, "labelling controls", 0);
+    job->targets = items_from_probes(job->model, job->probes.targets, err);
+    if (job->targets && job->probes.controls->count > 0)
+        job->controls = items_self_labelled(job->model, job->probes.controls, SELF_TOKENS,
+                                            options->threads, &labelling, &cli_cancel, err);
+    progress_end(&job->line);
+    if (!job->targets || (job->probes.controls->count > 0 && !job->controls))
+        return false;
     progress_start(&job->line, "preparing targets and controls", 0);
     report_at_once(&job->line);
-    job->targets = items_from_probes(job->model, job->probes.targets, err);
-    if (job->targets && job->probes.controls->count > 0) {
-        job->controls = items_self_labelled(job->model, job->probes.controls, SELF_TOKENS,
-                                            options->threads, &cli_cancel, err);
-        if (!job->controls)
-            return false;
-    }
     if (job->targets)
         job->train = train_new(job->model, job->targets, job->controls, options, &cli_cancel, err);
     progress_end(&job->line);

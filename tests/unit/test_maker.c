@@ -123,6 +123,34 @@ static void maker_load__beside_other_sets__named_by_the_whole_spec(void **state)
                                   "expected one");
 }
 
+/* Each family gives what it gives alone, until it has no more. */
+static void maker_load__mixed__every_family_in_turn(void **state)
+{
+    (void)state;
+    size_t families = 0;
+    while (strcmp(maker_families()[families].name, "mixed") != 0)
+        families++;
+    struct buf spec = {0};
+    buf_add_format(&spec, "gen:mixed:%zu:4", 3 * families);
+    struct probe_set *mixed = load(spec.data);
+    for (size_t i = 0; i < families; i++) {
+        buf_clear(&spec);
+        buf_add_format(&spec, "gen:%s:3:4", maker_families()[i].name);
+        struct probe_set *alone = load(spec.data);
+        for (size_t j = 0; j < 3; j++) {
+            const struct probe *probe = &mixed->probes[j * families + i];
+            assert_string_equal(probe->prompt, alone->probes[j].prompt);
+            assert_string_equal(probe->category, maker_families()[i].name);
+        }
+        probe_set_free(alone);
+    }
+    probe_set_free(mixed);
+    buf_free(&spec);
+    struct probe_set *many = load("gen:mixed:9000"); /* more of each than there are of trig */
+    assert_int_equal(many->count, 9000);
+    probe_set_free(many);
+}
+
 /* 248 numbers in six phrases are 1,488 prompts on both sides. */
 static void maker_load__more_than_there_are__refused_with_their_number(void **state)
 {
@@ -149,6 +177,7 @@ int main(void)
         cmocka_unit_test(maker_parse__bad_specs__refused),
         cmocka_unit_test(maker_load__every_family__seeded_and_first_of_more),
         cmocka_unit_test(maker_load__beside_other_sets__named_by_the_whole_spec),
+        cmocka_unit_test(maker_load__mixed__every_family_in_turn),
         cmocka_unit_test(maker_load__more_than_there_are__refused_with_their_number),
     };
     return cmocka_run_group_tests_name("maker", tests, NULL, NULL);

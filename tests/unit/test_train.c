@@ -46,7 +46,7 @@ static struct items *own_answers(struct model *model, size_t first, size_t count
     struct probe_set *set = some_probes(first, count);
     size_t all = set->count;
     set->count = count;
-    struct items *items = items_self_labelled(model, set, 16, 2, NULL, &err);
+    struct items *items = items_self_labelled(model, set, 16, 2, NULL, NULL, &err);
     t_ok(items != NULL, &err);
     set->count = all;
     probe_set_free(set);
