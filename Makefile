@@ -139,7 +139,7 @@ $(BENCH_RUNS) $(B)/tests/bench/accuracy: $(B)/%: $(B)/%.o $(B)/libbankai.a
 COMPARED := tests/cross/compare_kernels.c tests/kernel_inputs.c \
             $(addprefix src/base/,buf.c err.c num.c rng.c text.c)
 CROSSED  := $(COMPARED) $(wildcard engine/kernel/neon*.c) \
-            $(addprefix engine/kernel/,kernel.c math.c ref.c)
+            $(addprefix engine/kernel/,kernel.c math.c ref.c ref_transposed.c)
 
 $(B)/tests/cross/compare_kernels: $(COMPARED:%.c=$(B)/%.o) $(filter $(B)/engine/kernel/%,$(OBJECTS))
 	$(SHOW) "  LINK  $@"

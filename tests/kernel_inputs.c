@@ -105,3 +105,32 @@ void inputs_drop(struct inputs *inputs)
     for (size_t i = 0; i < 4; i++)
         fenced_drop(&inputs->memory[i]);
 }
+
+struct fenced_cotangents cotangents_make(size_t rows, size_t tokens, bool at_end)
+{
+    size_t blocks = transposed_blocks(rows), f = sizeof(float);
+    const size_t bytes[3] = {blocks * TRANSPOSED_ROWS * f, blocks * tokens * TRANSPOSED_ROWS * f,
+                             blocks * tokens * f};
+    struct fenced_cotangents out = {.dy = {.rows = rows, .tokens = tokens}};
+    for (size_t i = 0; i < 3; i++) {
+        out.memory[i] = fenced_make(bytes[i], at_end);
+        memset(out.memory[i].data, 0xA5, bytes[i]);
+    }
+    out.dy.largest = out.memory[0].data;
+    out.dy.shares = out.memory[1].data;
+    out.dy.units = out.memory[2].data;
+    return out;
+}
+
+void cotangents_fill(struct fenced_cotangents *out, const struct kernel *kernel,
+                     const uint8_t *blocks, size_t groups, const float *dy, size_t dy_stride)
+{
+    for (size_t block = transposed_blocks(out->dy.rows); block-- > 0;)
+        kernel->cotangents_fill(blocks, groups, dy, dy_stride, block, &out->dy);
+}
+
+void cotangents_drop(struct fenced_cotangents *cotangents)
+{
+    for (size_t i = 0; i < 3; i++)
+        fenced_drop(&cotangents->memory[i]);
+}

@@ -40,4 +40,16 @@ struct inputs inputs_make(size_t tokens, size_t groups, bool at_end);
 void inputs_tables(struct inputs *inputs, const struct kernel *kernel, bool at_end);
 void inputs_drop(struct inputs *inputs);
 
+/* What transposed products take, of exactly the promised size, each array fenced and full
+ * of rubbish. */
+struct fenced_cotangents {
+    struct cotangents dy;
+    struct fenced memory[3];
+};
+struct fenced_cotangents cotangents_make(size_t rows, size_t tokens, bool at_end);
+/* All blocks of a matrix with `groups` groups in a row. */
+void cotangents_fill(struct fenced_cotangents *out, const struct kernel *kernel,
+                     const uint8_t *blocks, size_t groups, const float *dy, size_t dy_stride);
+void cotangents_drop(struct fenced_cotangents *cotangents);
+
 #endif

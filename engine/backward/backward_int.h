@@ -53,6 +53,7 @@ struct gradient {
     float *head_input;     /* [BLOCK_TOKENS][width] */
     float *head_back;      /* [BLOCK_TOKENS][width] */
     float *scores;         /* [threads][longest] of one head and token */
+    struct cotangents scaled; /* room for those of any product */
     void *memory;
     size_t memory_bytes;
 };

@@ -69,11 +69,26 @@ static void carve_head(struct gradient *gradient, struct carver *carver)
                              gradient->batch->packed.longest, 1);
 }
 
+/* The head has the most rows, but few tokens. */
+static void carve_scaled(struct gradient *gradient, struct carver *carver)
+{
+    const struct model_shape *shape = &gradient->batch->model->shape;
+    size_t rows = largest(largest(shape->ffn, (size_t)shape->heads * shape->head_dim),
+                          largest((size_t)shape->kv_heads * shape->head_dim, shape->width));
+    size_t blocks = largest(transposed_blocks(rows) * gradient->tokens,
+                            transposed_blocks(shape->vocab) * BLOCK_TOKENS);
+    size_t f = sizeof(float), most = transposed_blocks(largest(rows, shape->vocab));
+    gradient->scaled.shares = carve(carver, f, blocks, TRANSPOSED_ROWS, 1);
+    gradient->scaled.units = carve(carver, f, blocks, 1, 1);
+    gradient->scaled.largest = carve(carver, f, most, TRANSPOSED_ROWS, 1);
+}
+
 static void carve_all(struct gradient *gradient, struct carver *carver)
 {
     carve_inside(gradient, carver);
     carve_outside(gradient, carver);
     carve_head(gradient, carver);
+    carve_scaled(gradient, carver);
 }
 
 static bool allocate(struct gradient *gradient, struct err *err)

@@ -8,7 +8,18 @@
 
 #include "engine/backward/backward_int.h"
 
-enum { TOKENS_PER_PIECE = 64, GROUPS_PER_PIECE = 2 };
+enum { TOKENS_PER_PIECE = 64, GROUPS_PER_PIECE = 4 };
+
+static void scale_cotangents(const struct gradient *gradient, const struct matrix *matrix,
+                             const float *dy, struct cotangents *out)
+{
+    const struct work *work = &gradient->batch->work;
+#pragma omp parallel for num_threads(gradient->threads) schedule(dynamic, 1)
+    for (size_t block = 0; block < transposed_blocks(out->rows); block++)
+        if (!work_is_cancelled(work))
+            work->kernel->cotangents_fill(matrix->blocks, matrix->groups, dy, matrix->rows, block,
+                                          out);
+}
 
 bool product_back(struct gradient *gradient, int32_t layer, enum proj proj, const float *dy,
                   size_t n, float *dx, struct err *err)
@@ -17,6 +28,10 @@ bool product_back(struct gradient *gradient, int32_t layer, enum proj proj, cons
     const struct matrix *matrix = model_matrix(work->model, layer, proj);
     size_t group_pieces = (matrix->groups + GROUPS_PER_PIECE - 1) / GROUPS_PER_PIECE;
     size_t token_pieces = (n + TOKENS_PER_PIECE - 1) / TOKENS_PER_PIECE;
+    struct cotangents scaled = gradient->scaled;
+    scaled.rows = matrix->rows;
+    scaled.tokens = n;
+    scale_cotangents(gradient, matrix, dy, &scaled);
 #pragma omp parallel for collapse(2) num_threads(gradient->threads) schedule(dynamic, 1)
     for (size_t g = 0; g < group_pieces; g++)
         for (size_t t = 0; t < token_pieces; t++) {
@@ -25,9 +40,9 @@ bool product_back(struct gradient *gradient, int32_t layer, enum proj proj, cons
             if (work_is_cancelled(work))
                 continue;
             work->kernel->product_transposed(
-                matrix->blocks, matrix->rows, matrix->groups, group,
-                groups < GROUPS_PER_PIECE ? groups : GROUPS_PER_PIECE, dy + token * matrix->rows,
-                matrix->rows, tokens < TOKENS_PER_PIECE ? tokens : TOKENS_PER_PIECE,
+                matrix->blocks, matrix->groups, group,
+                groups < GROUPS_PER_PIECE ? groups : GROUPS_PER_PIECE, &scaled, token,
+                tokens < TOKENS_PER_PIECE ? tokens : TOKENS_PER_PIECE,
                 dx + token * matrix->columns, matrix->columns);
         }
     return !work_cancelled(work, err);

@@ -12,11 +12,17 @@ static bool quantize(const float *x, struct activations *out, size_t token)
     return kernel_avx512.quantize(x, out, token);
 }
 
-static void product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                               size_t count, const float *dy, size_t dy_stride, size_t tokens,
+static void cotangents_fill(const uint8_t *blocks, size_t groups, const float *dy,
+                            size_t dy_stride, size_t block, struct cotangents *out)
+{
+    kernel_avx512.cotangents_fill(blocks, groups, dy, dy_stride, block, out);
+}
+
+static void product_transposed(const uint8_t *blocks, size_t groups, size_t first, size_t count,
+                               const struct cotangents *dy, size_t token, size_t tokens,
                                float *dx, size_t dx_stride)
 {
-    kernel_avx512.product_transposed(blocks, rows, groups, first, count, dy, dy_stride, tokens, dx,
+    kernel_avx512.product_transposed(blocks, groups, first, count, dy, token, tokens, dx,
                                      dx_stride);
 }
 
@@ -63,6 +69,7 @@ const struct kernel kernel_amx = {
     .tabulate = amx_tabulate,
     .product = amx_product,
     .product_panels = amx_product_panels,
+    .cotangents_fill = cotangents_fill,
     .product_transposed = product_transposed,
     .outer_sum = outer_sum,
     .rms_norm = rms_norm,

@@ -216,6 +216,7 @@ const struct kernel kernel_avx2 = {
     .tabulate = avx2_tabulate,
     .product = avx2_product,
     .product_panels = avx2_product_panels,
+    .cotangents_fill = avx2_cotangents_fill,
     .product_transposed = avx2_product_transposed,
     .outer_sum = outer_sum,
     .rms_norm = rms_norm,

@@ -1,115 +1,133 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The transposed 1-bit product for AVX2 + F16C (engine/kernel/pairs.h): vpermilps
- * looks up a pair's sums for 8 columns at a time, by the lowest two bits of a dword.
+ * The transposed 1-bit product for AVX2 + F16C (engine/kernel/transposed.h, quads.h):
+ * vpshufb looks up 32 columns in one plane, and interleaving makes words of both.
  */
 #include <immintrin.h>
 #include <string.h>
 
 #include "engine/kernel/level.h"
-#include "engine/kernel/pairs.h"
+#include "engine/kernel/quads.h"
+#include "engine/kernel/transposed.h"
 
-/* ---- signs and scales ---------------------------------------------------------- */
-
-static inline void widen_scales(const uint16_t *halves, float *out)
+static inline void transposed_widen(const uint16_t *halves, float *out)
 {
-    for (size_t i = 0; i < ROWS; i += 8)
-        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(halves + i))));
+    for (size_t i = 0; i < TRANSPOSED_ROWS; i += 8)
+        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(halves + i))));
 }
 
-static inline __m256i rows_apart(const uint8_t *low, const uint8_t *high)
+void avx2_cotangents_fill(const uint8_t *blocks, size_t groups, const float *dy, size_t dy_stride,
+                          size_t block, struct cotangents *out)
 {
-    return _mm256_loadu2_m128i((const __m128i *)high, (const __m128i *)low);
+    transposed_fill(blocks, groups, dy, dy_stride, block, out);
 }
 
-/* Bits of rows 0 and 1 in the lower half of a vector, those of 2 and 3 in the upper. */
-static inline void interleave(const uint8_t *const row[QUAD], uint32_t out[BYTES])
+/* ---- indices ------------------------------------------------------------------ */
+
+/* 32 columns: `value` where the bit is 1. */
+static inline __m256i bytes_of(const uint8_t *signs, int value)
 {
-    const __m256i nibble = _mm256_set1_epi8(15);
-    const __m256i spread = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0x00, 0x01, 0x04, 0x05, 0x10, 0x11, 0x14, 0x15, 0x40, 0x41, 0x44, 0x45, 0x50,
-                      0x51, 0x54, 0x55));
-    const __m256i spread_odd = _mm256_add_epi8(spread, spread);
-    __m256i even = rows_apart(row[0], row[2]), odd = rows_apart(row[1], row[3]);
-    __m256i low = _mm256_or_si256(
-        _mm256_shuffle_epi8(spread, _mm256_and_si256(even, nibble)),
-        _mm256_shuffle_epi8(spread_odd, _mm256_and_si256(odd, nibble)));
-    even = _mm256_and_si256(_mm256_srli_epi16(even, 4), nibble);
-    odd = _mm256_and_si256(_mm256_srli_epi16(odd, 4), nibble);
-    __m256i high = _mm256_or_si256(_mm256_shuffle_epi8(spread, even),
-                                   _mm256_shuffle_epi8(spread_odd, odd));
-    __m256i words[2] = {_mm256_unpacklo_epi8(low, high), _mm256_unpackhi_epi8(low, high)};
-    for (size_t i = 0; i < 2; i++) {
-        __m128i first = _mm256_castsi256_si128(words[i]);
-        __m128i second = _mm256_extracti128_si256(words[i], 1);
-        _mm_storeu_si128((__m128i *)(out + 8 * i), _mm_unpacklo_epi16(first, second));
-        _mm_storeu_si128((__m128i *)(out + 8 * i + 4), _mm_unpackhi_epi16(first, second));
+    const __m256i places = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202,
+                                              0x0303030303030303);
+    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
+    int32_t four = 0;
+    memcpy(&four, signs, sizeof four);
+    __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(four), places);
+    __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+    return _mm256_and_si256(set, _mm256_set1_epi8((char)value));
+}
+
+static inline void quad_read(const uint8_t *const row[QUAD], uint8_t out[KERNEL_GROUP])
+{
+    for (size_t j = 0; j < KERNEL_GROUP; j += 32) {
+        __m256i low = _mm256_or_si256(bytes_of(row[0] + j / 8, 1), bytes_of(row[1] + j / 8, 2));
+        __m256i high = _mm256_or_si256(bytes_of(row[2] + j / 8, 4), bytes_of(row[3] + j / 8, 8));
+        _mm256_storeu_si256((__m256i *)(out + j), _mm256_or_si256(low, high));
     }
 }
 
-/* ---- values of pairs ---------------------------------------------------------- */
+/* ---- tables --------------------------------------------------------------------- */
 
-/* c0 and c1, then c2 and c3, with the signs of bits 0 and 1 of the place. */
-static inline __m256 pair_sums(__m128 c)
+static inline void quantize_rows(const float *shares, const float *factors, int16_t *q)
 {
-    const __m256 first = _mm256_setr_ps(-0.0f, 0, -0.0f, 0, -0.0f, 0, -0.0f, 0);
-    const __m256 second = _mm256_setr_ps(-0.0f, -0.0f, 0, 0, -0.0f, -0.0f, 0, 0);
-    __m256 both = _mm256_set_m128(c, c);
-    __m256 c02 = _mm256_permutevar_ps(both, _mm256_setr_epi32(0, 0, 0, 0, 2, 2, 2, 2));
-    __m256 c13 = _mm256_permutevar_ps(both, _mm256_setr_epi32(1, 1, 1, 1, 3, 3, 3, 3));
-    return _mm256_add_ps(_mm256_xor_ps(c02, first), _mm256_xor_ps(c13, second));
+    for (size_t r = 0; r < TRANSPOSED_ROWS; r += 16) {
+        __m256i eight[2];
+        for (size_t i = 0; i < 2; i++)
+            eight[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(shares + r + 8 * i),
+                                                        _mm256_loadu_ps(factors + r + 8 * i)));
+        __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(eight[0], eight[1]), 0xD8);
+        _mm256_storeu_si256((__m256i *)(q + r), words);
+    }
 }
 
-static inline __m128 load_four(const float *x, size_t left)
+/* q with the sign that row `bit` has in each of the 16 entries. */
+static inline __m256i signed_entries(int16_t q, int bit)
 {
-    if (left >= QUAD)
-        return _mm_loadu_ps(x);
-    float padded[QUAD] = {0};
-    memcpy(padded, x, left * sizeof *x);
-    return _mm_loadu_ps(padded);
+    const __m256i entry = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m256i set = _mm256_and_si256(entry, _mm256_set1_epi16((short)(1 << bit)));
+    const __m256i minus = _mm256_cmpeq_epi16(set, _mm256_setzero_si256());
+    const __m256i sign = _mm256_or_si256(minus, _mm256_set1_epi16(1));
+    return _mm256_sign_epi16(_mm256_set1_epi16(q), sign);
 }
 
-static inline struct quad_values values_of(const float *dy, size_t left, const float *d)
+static inline void quad_table(const int16_t q[QUAD], uint8_t out[2 * QUAD_ENTRIES])
 {
-    struct quad_values values;
-    __m128 c = _mm_mul_ps(load_four(dy, left), _mm_loadu_ps(d));
-    _mm256_store_ps(values.pair[0], pair_sums(c));
-    return values;
+    const __m256i planes = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
+    __m256i low = _mm256_add_epi16(signed_entries(q[0], 0), signed_entries(q[1], 1));
+    __m256i high = _mm256_add_epi16(signed_entries(q[2], 2), signed_entries(q[3], 3));
+    __m256i both = _mm256_shuffle_epi8(_mm256_add_epi16(low, high), planes);
+    _mm256_storeu_si256((__m256i *)out, _mm256_permute4x64_epi64(both, 0xD8));
 }
 
-/* ---- columns ------------------------------------------------------------------ */
+/* ---- sums --------------------------------------------------------------------- */
 
-static inline void add_columns(const struct part *part, size_t byte,
-                               const struct quad_values (*values)[TOKEN_BLOCK], size_t tokens,
-                               float *dx, size_t dx_stride)
+static inline __m256i both_halves(const uint8_t *plane)
 {
-    const __m256i place = _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14);
-    const __m256i place23 = _mm256_add_epi32(place, _mm256_set1_epi32(16));
-    __m256 sums[TOKEN_BLOCK];
-#pragma GCC unroll 8
-    for (size_t t = 0; t < TOKEN_BLOCK; t++)
-        sums[t] = t < tokens ? _mm256_loadu_ps(dx + t * dx_stride) : _mm256_setzero_ps();
-    for (size_t q = 0; q < part->quads; q++) {
-        __m256i signs = _mm256_set1_epi32((int32_t)part->signs[q][byte]);
-        __m256i at01 = _mm256_srlv_epi32(signs, place);
-        __m256i at23 = _mm256_srlv_epi32(signs, place23);
-#pragma GCC unroll 8
-        for (size_t t = 0; t < TOKEN_BLOCK; t++) {
-            __m256 sum01 = _mm256_broadcast_ps((const __m128 *)values[q][t].pair[0]);
-            __m256 sum23 = _mm256_broadcast_ps((const __m128 *)values[q][t].pair[1]);
-            sums[t] = _mm256_add_ps(sums[t], _mm256_add_ps(_mm256_permutevar_ps(sum01, at01),
-                                                           _mm256_permutevar_ps(sum23, at23)));
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)plane));
+}
+
+static inline void add_eight(__m128i sums, float unit, float *to)
+{
+    __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(sums));
+    _mm256_store_ps(to, _mm256_fmadd_ps(values, _mm256_set1_ps(unit), _mm256_load_ps(to)));
+}
+
+/* Words of columns 0 to 7 and 16 to 23, and of 8 to 15 and 24 to 31. */
+static inline void add_thirty_two(const __m256i sums[2], float unit, float *to)
+{
+    add_eight(_mm256_castsi256_si128(sums[0]), unit, to);
+    add_eight(_mm256_castsi256_si128(sums[1]), unit, to + 8);
+    add_eight(_mm256_extracti128_si256(sums[0], 1), unit, to + 16);
+    add_eight(_mm256_extracti128_si256(sums[1], 1), unit, to + 24);
+}
+
+static inline void add_quads(const struct quads *quads, const uint8_t (*tables)[2 * QUAD_ENTRIES],
+                             float unit, float *x)
+{
+    __m256i sums[4][2];
+#pragma GCC unroll 4
+    for (size_t s = 0; s < 4; s++)
+        sums[s][0] = sums[s][1] = _mm256_setzero_si256();
+    for (size_t k = 0; k < QUADS; k++) {
+        __m256i low = both_halves(tables[k]), high = both_halves(tables[k] + QUAD_ENTRIES);
+#pragma GCC unroll 4
+        for (size_t s = 0; s < 4; s++) {
+            __m256i index = _mm256_loadu_si256((const __m256i *)(quads->index[k] + 32 * s));
+            __m256i lows = _mm256_shuffle_epi8(low, index);
+            __m256i highs = _mm256_shuffle_epi8(high, index);
+            sums[s][0] = _mm256_add_epi16(sums[s][0], _mm256_unpacklo_epi8(lows, highs));
+            sums[s][1] = _mm256_add_epi16(sums[s][1], _mm256_unpackhi_epi8(lows, highs));
         }
     }
-#pragma GCC unroll 8
-    for (size_t t = 0; t < TOKEN_BLOCK; t++)
-        if (t < tokens)
-            _mm256_storeu_ps(dx + t * dx_stride, sums[t]);
+#pragma GCC unroll 4
+    for (size_t s = 0; s < 4; s++)
+        add_thirty_two(sums[s], unit, x + 32 * s);
 }
 
-void avx2_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                             size_t count, const float *dy, size_t dy_stride, size_t tokens,
-                             float *dx, size_t dx_stride)
+void avx2_product_transposed(const uint8_t *blocks, size_t groups, size_t first, size_t count,
+                             const struct cotangents *dy, size_t token, size_t tokens, float *dx,
+                             size_t dx_stride)
 {
-    pairs_multiply(blocks, rows, groups, first, count, dy, dy_stride, tokens, dx, dx_stride);
+    transposed_multiply(blocks, groups, first, count, dy, token, tokens, dx, dx_stride);
 }

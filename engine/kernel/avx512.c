@@ -168,6 +168,7 @@ const struct kernel kernel_avx512 = {
     .tabulate = avx512_tabulate,
     .product = avx512_product,
     .product_panels = avx512_product_panels,
+    .cotangents_fill = avx512_cotangents_fill,
     .product_transposed = avx512_product_transposed,
     .outer_sum = outer_sum,
     .rms_norm = rms_norm,

@@ -27,6 +27,7 @@ enum {
     KERNEL_GROUP_BYTES = 18,
     PANEL_ROWS = 16,
     PANEL_GROUP_BYTES = PANEL_ROWS * KERNEL_GROUP_BYTES,
+    TRANSPOSED_ROWS = 80, /* whose terms a transposed product adds as integers */
     KERNEL_LEVELS_MAX = 5,
 };
 
@@ -45,6 +46,22 @@ struct activations {
 static inline size_t activations_place(const struct activations *x, size_t token, size_t group)
 {
     return (token / TOKEN_BLOCK * x->groups + group) * TOKEN_BLOCK + token % TOKEN_BLOCK;
+}
+
+/* Derivatives by the outputs of a matrix, for its transposed product.  Rows come in blocks
+ * of TRANSPOSED_ROWS; behind the last one largest and shares are 0. */
+struct cotangents {
+    size_t rows;
+    size_t tokens;
+    float *largest; /* [row / 80][80] largest |scale| of the row */
+    float *shares;  /* [row / 80][token][80] dy * largest / unit, aligned to 64 bytes */
+    float *units;   /* [row / 80][token] */
+};
+
+/* Rows for which there is memory, and their blocks. */
+static inline size_t transposed_blocks(size_t rows)
+{
+    return (rows + TRANSPOSED_ROWS - 1) / TRANSPOSED_ROWS;
 }
 
 /* Query heads that share one head of K and V. */
@@ -96,11 +113,16 @@ struct kernel {
     void (*product_panels)(const uint8_t *panels, size_t rows, const struct activations *x,
                            float *y, size_t stride);
 
-    /* The transposed product for gradients: dx[token * dx_stride + 128 * g + j] for
-     * groups first to first + count - 1 of all rows (of a matrix with `groups`
-     * groups in a row), from dy[token * dy_stride + row]. */
-    void (*product_transposed)(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                               size_t count, const float *dy, size_t dy_stride, size_t tokens,
+    /* Fill one block of rows of out, for all its tokens, from dy[token * dy_stride + row]
+     * of a matrix with `groups` groups in a row. */
+    void (*cotangents_fill)(const uint8_t *blocks, size_t groups, const float *dy,
+                            size_t dy_stride, size_t block, struct cotangents *out);
+
+    /* The transposed product for gradients: dx[t * dx_stride + 128 * g + j] for groups
+     * first to first + count - 1 of all rows, and `tokens` tokens of dy from `token` on,
+     * of which t counts. */
+    void (*product_transposed)(const uint8_t *blocks, size_t groups, size_t first, size_t count,
+                               const struct cotangents *dy, size_t token, size_t tokens,
                                float *dx, size_t dx_stride);
 
     /* The gradient by the weights of one group of columns, for a few tokens more:

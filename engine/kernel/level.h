@@ -13,9 +13,11 @@
 
 void ref_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
                         size_t stride);
-void ref_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                            size_t count, const float *dy, size_t dy_stride, size_t tokens,
-                            float *dx, size_t dx_stride);
+void ref_cotangents_fill(const uint8_t *blocks, size_t groups, const float *dy, size_t dy_stride,
+                         size_t block, struct cotangents *out);
+void ref_product_transposed(const uint8_t *blocks, size_t groups, size_t first, size_t count,
+                            const struct cotangents *dy, size_t token, size_t tokens, float *dx,
+                            size_t dx_stride);
 
 #if defined(__x86_64__)
 enum { AVX2_TABLE_BYTES = 1040 }; /* 32 tables of 32 bytes, a correction, padding */
@@ -26,9 +28,11 @@ void avx2_product(const uint8_t *blocks, size_t rows, const struct activations *
                   size_t stride);
 void avx2_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
                          size_t stride);
-void avx2_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                             size_t count, const float *dy, size_t dy_stride, size_t tokens,
-                             float *dx, size_t dx_stride);
+void avx2_cotangents_fill(const uint8_t *blocks, size_t groups, const float *dy, size_t dy_stride,
+                          size_t block, struct cotangents *out);
+void avx2_product_transposed(const uint8_t *blocks, size_t groups, size_t first, size_t count,
+                             const struct cotangents *dy, size_t token, size_t tokens, float *dx,
+                             size_t dx_stride);
 void avx2_attend(const struct attention *attention);
 
 /* Tables of 128 columns in two planes of bytes, and a correction. */
@@ -40,9 +44,11 @@ void avx512_product(const uint8_t *blocks, size_t rows, const struct activations
                     size_t stride);
 void avx512_product_panels(const uint8_t *panels, size_t rows, const struct activations *x,
                            float *y, size_t stride);
-void avx512_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                               size_t count, const float *dy, size_t dy_stride, size_t tokens,
-                               float *dx, size_t dx_stride);
+void avx512_cotangents_fill(const uint8_t *blocks, size_t groups, const float *dy, size_t dy_stride,
+                            size_t block, struct cotangents *out);
+void avx512_product_transposed(const uint8_t *blocks, size_t groups, size_t first, size_t count,
+                               const struct cotangents *dy, size_t token, size_t tokens, float *dx,
+                               size_t dx_stride);
 void avx512_attend(const struct attention *attention);
 
 /* Tiles of activations take 256 bytes; the tables of a few tokens are AVX-512's. */
@@ -61,9 +67,11 @@ void neon_product(const uint8_t *blocks, size_t rows, const struct activations *
                   size_t stride);
 void neon_product_panels(const uint8_t *panels, size_t rows, const struct activations *x, float *y,
                          size_t stride);
-void neon_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                             size_t count, const float *dy, size_t dy_stride, size_t tokens,
-                             float *dx, size_t dx_stride);
+void neon_cotangents_fill(const uint8_t *blocks, size_t groups, const float *dy, size_t dy_stride,
+                          size_t block, struct cotangents *out);
+void neon_product_transposed(const uint8_t *blocks, size_t groups, size_t first, size_t count,
+                             const struct cotangents *dy, size_t token, size_t tokens, float *dx,
+                             size_t dx_stride);
 #endif
 
 #endif

@@ -342,6 +342,7 @@ const struct kernel kernel_neon = {
     .tabulate = neon_tabulate,
     .product = neon_product,
     .product_panels = neon_product_panels,
+    .cotangents_fill = neon_cotangents_fill,
     .product_transposed = neon_product_transposed,
     .outer_sum = outer_sum,
     .rms_norm = rms_norm,

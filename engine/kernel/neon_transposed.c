@@ -1,129 +1,126 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The transposed 1-bit product for NEON (engine/kernel/pairs.h): tbl looks up a
- * pair's sums for 4 columns at a time, with the places of all four bytes of a sum.
+ * The transposed 1-bit product for NEON (engine/kernel/transposed.h, quads.h): tbl looks up
+ * 16 columns in one plane, and interleaving makes words of both.
  */
 #include <arm_neon.h>
 #include <string.h>
 
 #include "engine/kernel/level.h"
-#include "engine/kernel/pairs.h"
+#include "engine/kernel/quads.h"
+#include "engine/kernel/transposed.h"
 
-/* ---- signs and scales ---------------------------------------------------------- */
-
-static inline void widen_scales(const uint16_t *halves, float *out)
+static inline void transposed_widen(const uint16_t *halves, float *out)
 {
-    for (size_t i = 0; i < ROWS; i += 4)
+    for (size_t i = 0; i < TRANSPOSED_ROWS; i += 4)
         vst1q_f32(out + i, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(halves + i))));
 }
 
-/* 16-bit words: bits of `even` in the even places, those of `odd` in the odd ones. */
-static inline uint16x8x2_t interleave_two(uint8x16_t even, uint8x16_t odd)
+void neon_cotangents_fill(const uint8_t *blocks, size_t groups, const float *dy, size_t dy_stride,
+                          size_t block, struct cotangents *out)
 {
-    static const uint8_t spread[16] = {0x00, 0x01, 0x04, 0x05, 0x10, 0x11, 0x14, 0x15,
-                                       0x40, 0x41, 0x44, 0x45, 0x50, 0x51, 0x54, 0x55};
-    const uint8x16_t first = vld1q_u8(spread), second = vshlq_n_u8(first, 1);
-    const uint8x16_t nibble = vdupq_n_u8(15);
-    uint8x16_t low = vorrq_u8(vqtbl1q_u8(first, vandq_u8(even, nibble)),
-                              vqtbl1q_u8(second, vandq_u8(odd, nibble)));
-    uint8x16_t high = vorrq_u8(vqtbl1q_u8(first, vshrq_n_u8(even, 4)),
-                               vqtbl1q_u8(second, vshrq_n_u8(odd, 4)));
-    uint16x8x2_t words = {{vreinterpretq_u16_u8(vzip1q_u8(low, high)),
-                           vreinterpretq_u16_u8(vzip2q_u8(low, high))}};
-    return words;
+    transposed_fill(blocks, groups, dy, dy_stride, block, out);
 }
 
-static inline void interleave(const uint8_t *const row[QUAD], uint32_t out[BYTES])
+/* ---- indices ------------------------------------------------------------------ */
+
+/* 16 columns: `value` where the bit is 1. */
+static inline uint8x16_t bytes_of(const uint8_t *signs, uint8_t value)
 {
-    uint16x8x2_t first = interleave_two(vld1q_u8(row[0]), vld1q_u8(row[1]));
-    uint16x8x2_t second = interleave_two(vld1q_u8(row[2]), vld1q_u8(row[3]));
-    for (size_t i = 0; i < 2; i++) {
-        uint16x8_t low = vzip1q_u16(first.val[i], second.val[i]);
-        uint16x8_t high = vzip2q_u16(first.val[i], second.val[i]);
-        vst1q_u32(out + 8 * i, vreinterpretq_u32_u16(low));
-        vst1q_u32(out + 8 * i + 4, vreinterpretq_u32_u16(high));
+    static const uint8_t bits[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8x16_t spread = vcombine_u8(vdup_n_u8(signs[0]), vdup_n_u8(signs[1]));
+    return vandq_u8(vtstq_u8(spread, vld1q_u8(bits)), vdupq_n_u8(value));
+}
+
+static inline void quad_read(const uint8_t *const row[QUAD], uint8_t out[KERNEL_GROUP])
+{
+    for (size_t j = 0; j < KERNEL_GROUP; j += 16) {
+        uint8x16_t low = vorrq_u8(bytes_of(row[0] + j / 8, 1), bytes_of(row[1] + j / 8, 2));
+        uint8x16_t high = vorrq_u8(bytes_of(row[2] + j / 8, 4), bytes_of(row[3] + j / 8, 8));
+        vst1q_u8(out + j, vorrq_u8(low, high));
     }
 }
 
-/* ---- values of pairs ---------------------------------------------------------- */
+/* ---- tables --------------------------------------------------------------------- */
 
-/* x with the signs of bit 0 of the place, and y with those of bit 1. */
-static inline float32x4_t pair_sums(float x, float y)
+static inline void quantize_rows(const float *shares, const float *factors, int16_t *q)
 {
-    static const uint32_t signs[2][4] = {{0x80000000u, 0, 0x80000000u, 0},
-                                         {0x80000000u, 0x80000000u, 0, 0}};
-    uint32x4_t first = veorq_u32(vreinterpretq_u32_f32(vdupq_n_f32(x)), vld1q_u32(signs[0]));
-    uint32x4_t second = veorq_u32(vreinterpretq_u32_f32(vdupq_n_f32(y)), vld1q_u32(signs[1]));
-    return vaddq_f32(vreinterpretq_f32_u32(first), vreinterpretq_f32_u32(second));
+    for (size_t r = 0; r < TRANSPOSED_ROWS; r += 4) {
+        float32x4_t product = vmulq_f32(vld1q_f32(shares + r), vld1q_f32(factors + r));
+        vst1_s16(q + r, vmovn_s32(vcvtnq_s32_f32(product)));
+    }
 }
 
-static inline struct quad_values values_of(const float *dy, size_t left, const float *d)
+/* Entries 0 to 7 are those of three rows less the fourth, 8 to 15 the same with it. */
+static inline void quad_table(const int16_t q[QUAD], uint8_t out[2 * QUAD_ENTRIES])
 {
-    struct quad_values values;
-    float c[QUAD] = {0};
-    memcpy(c, dy, (left < QUAD ? left : QUAD) * sizeof *c);
-    for (size_t i = 0; i < QUAD; i++)
-        c[i] *= d[i];
-    vst1q_f32(values.pair[0], pair_sums(c[0], c[1]));
-    vst1q_f32(values.pair[1], pair_sums(c[2], c[3]));
-    return values;
+    static const int16_t signs[3][8] = {{-1, 1, -1, 1, -1, 1, -1, 1},
+                                        {-1, -1, 1, 1, -1, -1, 1, 1},
+                                        {-1, -1, -1, -1, 1, 1, 1, 1}};
+    int16x8_t three = vmulq_n_s16(vld1q_s16(signs[0]), q[0]);
+    three = vmlaq_n_s16(three, vld1q_s16(signs[1]), q[1]);
+    three = vmlaq_n_s16(three, vld1q_s16(signs[2]), q[2]);
+    int16x8_t fourth = vdupq_n_s16(q[3]);
+    uint8x16_t low = vreinterpretq_u8_s16(vsubq_s16(three, fourth));
+    uint8x16_t high = vreinterpretq_u8_s16(vaddq_s16(three, fourth));
+    vst1q_u8(out, vuzp1q_u8(low, high));
+    vst1q_u8(out + QUAD_ENTRIES, vuzp2q_u8(low, high));
 }
 
-/* ---- columns ------------------------------------------------------------------ */
+/* ---- sums --------------------------------------------------------------------- */
 
-/* Bytes 4 p to 4 p + 3 for each column, whose place p is the dword's lowest two bits. */
-static inline uint8x16_t bytes_of(uint32x4_t place)
+static inline void add_four(int16x4_t sums, float unit, float *to)
 {
-    uint32x4_t two = vandq_u32(place, vdupq_n_u32(3));
-    return vreinterpretq_u8_u32(vmlaq_n_u32(vdupq_n_u32(0x03020100), two, 0x04040404));
+    float32x4_t values = vcvtq_f32_s32(vmovl_s16(sums));
+    vst1q_f32(to, vfmaq_f32(vld1q_f32(to), values, vdupq_n_f32(unit)));
 }
 
-static inline float32x4_t look_up(const float *sums, uint8x16_t bytes)
+static inline void add_eight(int16x8_t sums, float unit, float *to)
 {
-    uint8x16_t table = vreinterpretq_u8_f32(vld1q_f32(sums));
-    return vreinterpretq_f32_u8(vqtbl1q_u8(table, bytes));
+    add_four(vget_low_s16(sums), unit, to);
+    add_four(vget_high_s16(sums), unit, to + 4);
 }
 
-/* The columns 4 * half to 4 * half + 3 of the byte. */
-static inline void add_four(const struct part *part, size_t byte, int32_t half,
-                            const struct quad_values (*values)[TOKEN_BLOCK], size_t tokens,
-                            float *dx, size_t dx_stride)
+static inline int16x8_t words(uint8x16_t bytes)
 {
-    static const int32_t right[4] = {0, -2, -4, -6};
-    const int32x4_t first = vaddq_s32(vld1q_s32(right), vdupq_n_s32(-8 * half));
-    const int32x4_t second = vaddq_s32(first, vdupq_n_s32(-16));
-    float32x4_t sums[TOKEN_BLOCK];
-#pragma GCC unroll 8
-    for (size_t t = 0; t < TOKEN_BLOCK; t++)
-        sums[t] = t < tokens ? vld1q_f32(dx + t * dx_stride) : vdupq_n_f32(0);
-    for (size_t q = 0; q < part->quads; q++) {
-        uint32x4_t signs = vdupq_n_u32(part->signs[q][byte]);
-        uint8x16_t at01 = bytes_of(vshlq_u32(signs, first));
-        uint8x16_t at23 = bytes_of(vshlq_u32(signs, second));
-#pragma GCC unroll 8
-        for (size_t t = 0; t < TOKEN_BLOCK; t++) {
-            float32x4_t sum01 = look_up(values[q][t].pair[0], at01);
-            float32x4_t sum23 = look_up(values[q][t].pair[1], at23);
-            sums[t] = vaddq_f32(sums[t], vaddq_f32(sum01, sum23));
+    return vreinterpretq_s16_u8(bytes);
+}
+
+/* 64 columns from `first` on: so many sums have room in registers. */
+static inline void add_half(const struct quads *quads, const uint8_t (*tables)[2 * QUAD_ENTRIES],
+                            size_t first, float unit, float *x)
+{
+    int16x8_t sums[4][2];
+#pragma GCC unroll 4
+    for (size_t s = 0; s < 4; s++)
+        sums[s][0] = sums[s][1] = vdupq_n_s16(0);
+    for (size_t k = 0; k < QUADS; k++) {
+        uint8x16_t low = vld1q_u8(tables[k]), high = vld1q_u8(tables[k] + QUAD_ENTRIES);
+#pragma GCC unroll 4
+        for (size_t s = 0; s < 4; s++) {
+            uint8x16_t index = vld1q_u8(quads->index[k] + first + 16 * s);
+            uint8x16_t lows = vqtbl1q_u8(low, index), highs = vqtbl1q_u8(high, index);
+            sums[s][0] = vaddq_s16(sums[s][0], words(vzip1q_u8(lows, highs)));
+            sums[s][1] = vaddq_s16(sums[s][1], words(vzip2q_u8(lows, highs)));
         }
     }
-#pragma GCC unroll 8
-    for (size_t t = 0; t < TOKEN_BLOCK; t++)
-        if (t < tokens)
-            vst1q_f32(dx + t * dx_stride, sums[t]);
+#pragma GCC unroll 4
+    for (size_t s = 0; s < 4; s++) {
+        add_eight(sums[s][0], unit, x + first + 16 * s);
+        add_eight(sums[s][1], unit, x + first + 16 * s + 8);
+    }
 }
 
-static inline void add_columns(const struct part *part, size_t byte,
-                               const struct quad_values (*values)[TOKEN_BLOCK], size_t tokens,
-                               float *dx, size_t dx_stride)
+static inline void add_quads(const struct quads *quads, const uint8_t (*tables)[2 * QUAD_ENTRIES],
+                             float unit, float *x)
 {
-    add_four(part, byte, 0, values, tokens, dx, dx_stride);
-    add_four(part, byte, 1, values, tokens, dx + 4, dx_stride);
+    add_half(quads, tables, 0, unit, x);
+    add_half(quads, tables, KERNEL_GROUP / 2, unit, x);
 }
 
-void neon_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                             size_t count, const float *dy, size_t dy_stride, size_t tokens,
-                             float *dx, size_t dx_stride)
+void neon_product_transposed(const uint8_t *blocks, size_t groups, size_t first, size_t count,
+                             const struct cotangents *dy, size_t token, size_t tokens, float *dx,
+                             size_t dx_stride)
 {
-    pairs_multiply(blocks, rows, groups, first, count, dy, dy_stride, tokens, dx, dx_stride);
+    transposed_multiply(blocks, groups, first, count, dy, token, tokens, dx, dx_stride);
 }

@@ -163,44 +163,6 @@ void ref_product_panels(const uint8_t *panels, size_t rows, const struct activat
         }
 }
 
-/* The product of dy and the scale, with the sign of column j; 0 behind the last row. */
-static float signed_term(const uint8_t *block, size_t j, const float *dy, size_t left)
-{
-    if (left == 0)
-        return 0;
-    float c = *dy * half_value((uint16_t)(block[0] | block[1] << 8));
-    return (block[2 + j / 8] >> (j % 8) & 1) ? c : -c;
-}
-
-/* One element of the transposed product: rows in quads, ascending. */
-static float transposed_one(const uint8_t *column_blocks, size_t j, size_t rows, size_t row_bytes,
-                            const float *dy)
-{
-    float sum = 0;
-    for (size_t row = 0; row < rows; row += 4) {
-        float term[4];
-        for (size_t i = 0; i < 4; i++) {
-            size_t left = rows - row > i ? rows - row - i : 0;
-            term[i] = signed_term(column_blocks + (row + i) * row_bytes, j, dy + row + i, left);
-        }
-        sum = sum + ((term[0] + term[1]) + (term[2] + term[3]));
-    }
-    return sum;
-}
-
-void ref_product_transposed(const uint8_t *blocks, size_t rows, size_t groups, size_t first,
-                            size_t count, const float *dy, size_t dy_stride, size_t tokens,
-                            float *dx, size_t dx_stride)
-{
-    size_t row_bytes = groups * KERNEL_GROUP_BYTES;
-    for (size_t token = 0; token < tokens; token++)
-        for (size_t g = first; g < first + count; g++)
-            for (size_t j = 0; j < KERNEL_GROUP; j++)
-                dx[token * dx_stride + g * KERNEL_GROUP + j] =
-                    transposed_one(blocks + g * KERNEL_GROUP_BYTES, j, rows, row_bytes,
-                                   dy + token * dy_stride);
-}
-
 static void outer_sum(const float *dy, size_t dy_stride, const float *x, size_t x_stride,
                       size_t tokens, size_t rows, float *out)
 {
@@ -296,6 +258,7 @@ const struct kernel kernel_ref = {
     .tokens_at_once = all_at_once,
     .product = product,
     .product_panels = ref_product_panels,
+    .cotangents_fill = ref_cotangents_fill,
     .product_transposed = ref_product_transposed,
     .outer_sum = outer_sum,
     .rms_norm = rms_norm,

@@ -34,6 +34,7 @@ struct kernels_bench {
     float *y;         /* [BLOCK_TOKENS][ROWS] */
     float *dy;        /* same */
     float *dx;        /* [BLOCK_TOKENS][COLUMNS] */
+    struct cotangents scaled;
     struct activations x;
     /* what is measured now */
     const struct kernel *kernel;
@@ -67,6 +68,9 @@ static void carve_all(struct kernels_bench *of, struct carver *carver)
     of->x.a = carve(carver, sizeof *of->x.a, n, GROUPS, 1);
     of->x.total = carve(carver, sizeof *of->x.total, n, GROUPS, 1);
     of->x.tables = carve(carver, 1, table_bytes_max(), 1, 1);
+    of->scaled.shares = carve(carver, sizeof(float), n, transposed_blocks(ROWS), TRANSPOSED_ROWS);
+    of->scaled.units = carve(carver, sizeof(float), n, transposed_blocks(ROWS), 1);
+    of->scaled.largest = carve(carver, sizeof(float), transposed_blocks(ROWS), TRANSPOSED_ROWS, 1);
 }
 
 /* Random signs; scales of 1/16 to 1/8, which lie where the layout has them. */
@@ -141,10 +145,19 @@ static void multiply_tokens(const struct kernels_bench *of, const uint8_t *weigh
 
 static void multiply_transposed(const struct kernels_bench *of, const uint8_t *weights)
 {
-#pragma omp parallel for num_threads(of->bench->threads) schedule(dynamic, 1)
-    for (size_t first = 0; first < GROUPS; first += PIECE_GROUPS)
-        of->kernel->product_transposed(weights, of->rows, GROUPS, first, PIECE_GROUPS, of->dy, ROWS,
-                                       of->tokens, of->dx, COLUMNS);
+    struct cotangents scaled = of->scaled;
+    scaled.rows = of->rows;
+    scaled.tokens = of->tokens;
+#pragma omp parallel num_threads(of->bench->threads)
+    {
+#pragma omp for schedule(dynamic, 1)
+        for (size_t block = 0; block < transposed_blocks(of->rows); block++)
+            of->kernel->cotangents_fill(weights, GROUPS, of->dy, ROWS, block, &scaled);
+#pragma omp for schedule(dynamic, 1)
+        for (size_t first = 0; first < GROUPS; first += PIECE_GROUPS)
+            of->kernel->product_transposed(weights, GROUPS, first, PIECE_GROUPS, &scaled, 0,
+                                           of->tokens, of->dx, COLUMNS);
+    }
 }
 
 static bool multiply_once(void *user, double *seconds, struct err *err)

@@ -191,21 +191,36 @@ static void check_product(size_t rows, size_t groups, size_t tokens, bool extrem
     inputs_drop(&inputs);
 }
 
+static void compare_cotangents(const struct cotangents *ref, const struct cotangents *got)
+{
+    size_t blocks = transposed_blocks(ref->rows);
+    compare("largest", ref->largest, got->largest, blocks * TRANSPOSED_ROWS);
+    compare("shares", ref->shares, got->shares, blocks * ref->tokens * TRANSPOSED_ROWS);
+    compare("units", ref->units, got->units, blocks * ref->tokens);
+}
+
 static void check_transposed(size_t rows, size_t groups, size_t tokens, bool extreme)
 {
     size_t first = rng_below(&rng, groups), some = 1 + rng_below(&rng, groups - first);
     size_t dy_stride = rows + rng_below(&rng, 4), columns = groups * KERNEL_GROUP;
-    size_t dx_stride = columns + rng_below(&rng, 4);
-    size_t count = (tokens - 1) * dx_stride + columns;
+    size_t dx_stride = columns + rng_below(&rng, 4), token = rng_below(&rng, tokens);
+    size_t count = (tokens - token - 1) * dx_stride + columns;
+    const struct kernel *const kernels[2] = {&kernel_ref, level};
     struct fenced blocks = random_blocks(rows, groups, extreme);
     struct fenced dy = random_floats((tokens - 1) * dy_stride + rows);
     struct fenced dx[2] = {fenced_floats(count), fenced_floats(count)};
+    struct fenced_cotangents scaled[2];
     ((float *)dy.data)[0] = -0.0f;
-    kernel_ref.product_transposed(blocks.data, rows, groups, first, some, dy.data, dy_stride,
-                                  tokens, dx[0].data, dx_stride);
-    level->product_transposed(blocks.data, rows, groups, first, some, dy.data, dy_stride, tokens,
-                              dx[1].data, dx_stride);
+    for (size_t i = 0; i < 2; i++) {
+        scaled[i] = cotangents_make(rows, tokens, true);
+        cotangents_fill(&scaled[i], kernels[i], blocks.data, groups, dy.data, dy_stride);
+        kernels[i]->product_transposed(blocks.data, groups, first, some, &scaled[i].dy, token,
+                                       tokens - token, dx[i].data, dx_stride);
+    }
+    compare_cotangents(&scaled[0].dy, &scaled[1].dy);
     compare("product_transposed", dx[0].data, dx[1].data, count);
+    cotangents_drop(&scaled[0]);
+    cotangents_drop(&scaled[1]);
     drop(dx, 2);
     fenced_drop(&dy);
     fenced_drop(&blocks);

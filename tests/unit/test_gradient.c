@@ -222,7 +222,7 @@ static void check_matrix(const struct fixture *fixture, int32_t layer, enum proj
                                          : slot_of(fixture, sequence, position);
         double expected = difference(fixture, sequence, nudge);
         double found = (double)seen->dy[token * seen->rows + nudge.row];
-        if (fabs(found - expected) > 2e-3 * fabs(expected) + 2e-4 * size)
+        if (fabs(found - expected) > 2e-3 * fabs(expected) + 1e-3 * size)
             fail_msg("layer %d, %s, sequence %zu, position %zu, row %u: %.9g, expected %.9g",
                      (int)layer, proj_name(proj), sequence, position, nudge.row, found, expected);
     }

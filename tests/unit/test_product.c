@@ -187,31 +187,71 @@ static void random_gradients(struct rng *rng, float *dy, size_t n, bool extreme)
             dy[i] = values[rng_below(rng, sizeof values / sizeof *values)];
 }
 
-static void compare_transposed(struct rng *rng, const struct shape *shape)
+/* One level: some groups of the last tokens, into memory whose other bytes must stay. */
+struct transposed_case {
+    const uint8_t *blocks;
+    const float *dy;
+    size_t rows, groups, tokens, first, count, token, dy_stride, dx_stride;
+    bool at_end;
+};
+
+static size_t out_bytes_of(const struct transposed_case *of)
 {
-    size_t columns = shape->groups * KERNEL_GROUP, rows = shape->rows, tokens = shape->tokens;
-    size_t dy_stride = rows + 5, dx_stride = columns + 3;
-    size_t first = rng_below(rng, (uint32_t)shape->groups);
-    size_t count = 1 + rng_below(rng, (uint32_t)(shape->groups - first));
-    size_t in_bytes = ((tokens - 1) * dy_stride + rows) * sizeof(float);
-    size_t out_bytes = ((tokens - 1) * dx_stride + columns) * sizeof(float);
-    struct fenced blocks = fenced_make(rows * shape->groups * KERNEL_GROUP_BYTES, shape->at_end);
-    struct fenced dy = fenced_make(in_bytes, shape->at_end);
-    inputs_blocks(rng, blocks.data, rows, shape->groups, shape->extreme);
-    random_gradients(rng, dy.data, in_bytes / sizeof(float), shape->extreme);
-    uint8_t *ref = x_new(1, out_bytes);
-    memset(ref, 0x11, out_bytes); /* what lies outside must stay */
-    kernel_ref.product_transposed(blocks.data, rows, shape->groups, first, count, dy.data,
-                                  dy_stride, tokens, (float *)(void *)ref, dx_stride);
+    size_t columns = of->groups * KERNEL_GROUP;
+    return ((of->tokens - of->token - 1) * of->dx_stride + columns) * sizeof(float);
+}
+
+static struct fenced transposed_at(const struct kernel *kernel, const struct transposed_case *of,
+                                   struct fenced_cotangents *scaled)
+{
+    struct fenced dx = fenced_make(out_bytes_of(of), of->at_end);
+    memset(dx.data, 0x11, out_bytes_of(of));
+    *scaled = cotangents_make(of->rows, of->tokens, of->at_end);
+    cotangents_fill(scaled, kernel, of->blocks, of->groups, of->dy, of->dy_stride);
+    kernel->product_transposed(of->blocks, of->groups, of->first, of->count, &scaled->dy,
+                               of->token, of->tokens - of->token, dx.data, of->dx_stride);
+    return dx;
+}
+
+static void compare_transposed_levels(const struct transposed_case *of)
+{
+    struct fenced_cotangents expected, scaled;
+    struct fenced ref = transposed_at(&kernel_ref, of, &expected);
+    size_t blocks = transposed_blocks(of->rows), f = sizeof(float);
     for (size_t l = 1; l < level_count; l++) {
-        struct fenced dx = fenced_make(out_bytes, shape->at_end);
-        memset(dx.data, 0x11, out_bytes);
-        levels[l]->product_transposed(blocks.data, rows, shape->groups, first, count, dy.data,
-                                      dy_stride, tokens, dx.data, dx_stride);
-        assert_same_bits("product_transposed", levels[l]->name, ref, dx.data, out_bytes);
+        const char *name = levels[l]->name;
+        struct fenced dx = transposed_at(levels[l], of, &scaled);
+        assert_same_bits("largest", name, expected.dy.largest, scaled.dy.largest,
+                         blocks * TRANSPOSED_ROWS * f);
+        assert_same_bits("shares", name, expected.dy.shares, scaled.dy.shares,
+                         blocks * of->tokens * TRANSPOSED_ROWS * f);
+        assert_same_bits("units", name, expected.dy.units, scaled.dy.units,
+                         blocks * of->tokens * f);
+        assert_same_bits("product_transposed", name, ref.data, dx.data, out_bytes_of(of));
+        cotangents_drop(&scaled);
         fenced_drop(&dx);
     }
-    free(ref);
+    cotangents_drop(&expected);
+    fenced_drop(&ref);
+}
+
+static void compare_transposed(struct rng *rng, const struct shape *shape)
+{
+    size_t rows = shape->rows, tokens = shape->tokens, groups = shape->groups;
+    struct transposed_case of = {.rows = rows, .groups = groups, .tokens = tokens,
+                                 .dy_stride = rows + 5, .dx_stride = groups * KERNEL_GROUP + 3,
+                                 .at_end = shape->at_end};
+    of.first = rng_below(rng, (uint32_t)groups);
+    of.count = 1 + rng_below(rng, (uint32_t)(groups - of.first));
+    of.token = rng_below(rng, (uint32_t)tokens);
+    size_t in = (tokens - 1) * of.dy_stride + rows;
+    struct fenced blocks = fenced_make(rows * groups * KERNEL_GROUP_BYTES, shape->at_end);
+    struct fenced dy = fenced_make(in * sizeof(float), shape->at_end);
+    inputs_blocks(rng, blocks.data, rows, groups, shape->extreme);
+    random_gradients(rng, dy.data, in, shape->extreme);
+    of.blocks = blocks.data;
+    of.dy = dy.data;
+    compare_transposed_levels(&of);
     fenced_drop(&dy);
     fenced_drop(&blocks);
 }
@@ -228,6 +268,79 @@ static void transposed__all_shapes__equal_at_every_level(void **state)
         compare_transposed(&rng, &(struct shape){1 + rng_below(&rng, 70), 1 + rng_below(&rng, 3),
                                                  tokens, tokens % 2, tokens % 5});
     compare_transposed(&rng, &(struct shape){1030, 9, 5, false, true});
+    compare_transposed(&rng, &(struct shape){161, 2, 150, true, true});
+}
+
+/* One block of rows of one group, one token. */
+static void transpose_one(const struct kernel *kernel, const uint8_t *blocks, size_t rows,
+                          const float *dy, float dx[KERNEL_GROUP])
+{
+    struct fenced_cotangents scaled = cotangents_make(rows, 1, true);
+    cotangents_fill(&scaled, kernel, blocks, 1, dy, rows);
+    kernel->product_transposed(blocks, 1, 0, 1, &scaled.dy, 0, 1, dx, KERNEL_GROUP);
+    cotangents_drop(&scaled);
+}
+
+/* By hand, 80 rows with scale 1 and signs +, dy all 1: the sum of magnitudes is 80, the unit
+ * 80 * 257 / 2^23, each share 2^23 / (80 * 257) = 408.006, q = 408, and their sum 32640, the
+ * largest there can be but for roundings; with dy = 1 in one row alone q is 32640, too. */
+static void transposed__largest_sums__fit_sixteen_bits(void **state)
+{
+    (void)state;
+    uint8_t blocks[TRANSPOSED_ROWS][KERNEL_GROUP_BYTES];
+    float dy[TRANSPOSED_ROWS], dx[KERNEL_GROUP];
+    for (size_t r = 0; r < TRANSPOSED_ROWS; r++) {
+        memset(blocks[r], 0xFF, KERNEL_GROUP_BYTES);
+        memcpy(blocks[r], &(uint16_t){0x3C00}, sizeof(uint16_t));
+        dy[r] = 1;
+    }
+    for (size_t l = 0; l < level_count; l++) {
+        transpose_one(levels[l], blocks[0], TRANSPOSED_ROWS, dy, dx);
+        for (size_t j = 0; j < KERNEL_GROUP; j++)
+            assert_true(dx[j] == 32640.0f * (80.0f * 257.0f / 0x1p23f));
+        transpose_one(levels[l], blocks[0], 1, dy, dx);
+        for (size_t j = 0; j < KERNEL_GROUP; j++)
+            assert_true(dx[j] == 32640.0f * (257.0f / 0x1p23f));
+    }
+}
+
+/* Scales that differ 50-fold from row to row and from group to group cost nothing. */
+static void transposed__scales_of_all_sizes__is_what_doubles_say(void **state)
+{
+    (void)state;
+    enum { ROWS = 400, GROUPS = 5 };
+    struct rng rng;
+    double errors = 0, size = 0;
+    rng_seed(&rng, 19);
+    uint8_t *blocks = x_new((size_t)ROWS * GROUPS, KERNEL_GROUP_BYTES);
+    float dy[ROWS], dx[GROUPS * KERNEL_GROUP];
+    inputs_blocks(&rng, blocks, ROWS, GROUPS, false);
+    for (size_t r = 0; r < ROWS; r++) {
+        dy[r] = (float)(rng_unit(&rng) + rng_unit(&rng) - 1);
+        for (size_t g = 0; g < GROUPS; g++) {
+            float d = (1 + 49 * (float)(r % 7 == 0)) * (1 + 49 * (float)(g == 2));
+            uint16_t half = d == 1 ? 0x1000 : d == 50 ? 0x2640 : 0x3CE2; /* d / 2^11, exactly */
+            memcpy(blocks + (r * GROUPS + g) * KERNEL_GROUP_BYTES, &half, sizeof half);
+        }
+    }
+    struct fenced_cotangents scaled = cotangents_make(ROWS, 1, true);
+    cotangents_fill(&scaled, &kernel_ref, blocks, GROUPS, dy, ROWS);
+    kernel_ref.product_transposed(blocks, GROUPS, 0, GROUPS, &scaled.dy, 0, 1, dx, 0);
+    for (size_t j = 0; j < (size_t)GROUPS * KERNEL_GROUP; j++) {
+        size_t g = j / KERNEL_GROUP, bit = j % KERNEL_GROUP;
+        double sum = 0;
+        for (size_t r = 0; r < ROWS; r++) {
+            const uint8_t *block = blocks + (r * GROUPS + g) * KERNEL_GROUP_BYTES;
+            double d = (r % 7 == 0 ? 50 : 1) * (g == 2 ? 50 : 1) * 0x1p-11;
+            sum += (block[2 + bit / 8] >> (bit % 8) & 1 ? d : -d) * (double)dy[r];
+        }
+        double by = g == 2 ? 1.0 / 50 : 1; /* so that every group counts */
+        errors += (sum - (double)dx[j]) * (sum - (double)dx[j]) * by * by;
+        size += sum * sum * by * by;
+    }
+    assert_true(errors < 1e-3 * 1e-3 * size);
+    cotangents_drop(&scaled);
+    free(blocks);
 }
 
 /* ---- sums of outer products --------------------------------------------------------- */
@@ -300,6 +413,8 @@ int main(void)
         cmocka_unit_test(product__all_maximal__largest_sums_are_exact),
         cmocka_unit_test(tabulate__groups_in_ranges__equal_to_all_at_once),
         cmocka_unit_test(transposed__all_shapes__equal_at_every_level),
+        cmocka_unit_test(transposed__largest_sums__fit_sixteen_bits),
+        cmocka_unit_test(transposed__scales_of_all_sizes__is_what_doubles_say),
         cmocka_unit_test(outer_sum__all_shapes__equal_at_every_level),
         cmocka_unit_test(outer_sum__two_tokens__each_product_is_fused),
     };
