@@ -15,6 +15,7 @@
 #include "ui/grid.h"
 #include "ui/key.h"
 #include "ui/theme.h"
+#include "ui/settings.h"
 #include "ui/worker.h"
 
 enum role { ROLE_TARGET, ROLE_CONTROL, ROLE_HELDOUT };
@@ -174,6 +175,14 @@ struct states_state {
     size_t cursor;    /* in the list of patches */
 };
 
+/* What the search is run with, and what a person would have it run with. */
+struct settings_state {
+    struct settings now;
+    struct settings pending; /* in the list of settings, or asked for */
+    size_t cursor;
+    bool asked; /* search with the pending ones, once the loop can */
+};
+
 /* Two states compared. */
 struct diff_state {
     struct event_diff found;
@@ -181,7 +190,7 @@ struct diff_state {
 };
 
 /* A list over the views, which has the keys while it is open. */
-enum overlay { OVERLAY_NONE, OVERLAY_PATCHES, OVERLAY_DIFF, OVERLAY_BEST };
+enum overlay { OVERLAY_NONE, OVERLAY_PATCHES, OVERLAY_DIFF, OVERLAY_BEST, OVERLAY_SETTINGS };
 
 enum view_id { VIEW_MAP, VIEW_SEARCH, VIEW_PROBES, VIEW_COMPARE, VIEW_COUNT };
 
@@ -217,6 +226,7 @@ struct app {
     struct job_state job;
     struct states_state states;
     struct diff_state diff;
+    struct settings_state settings;
     enum overlay overlay;
     enum view_id screen; /* 1 .. 4: the view that has the most room */
     enum view_id focus;  /* the view that gets keys */

@@ -25,6 +25,7 @@ const struct key_binding ui_bindings[] = {
     {"q", IN_ALL, "close", "quit"},
     {"]", IN_PROBES, "tab next", "set"},
     {"o", IN_PROBES, "sort", "sort"},
+    {"o", IN_SEARCH, "set", "settings"},
     {"d", IN_PROBES, "detail", "measure"},
     {"i", IN_PROBES, "ids", "token ids"},
     {"M", IN_MAP, "map colour next", "colours"},

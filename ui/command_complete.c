@@ -195,6 +195,24 @@ static void add_map_words(struct found *found, const char *line)
     add_words(found, strstr(line, "colour ") ? map_colour_names : command_map_words);
 }
 
+/* Names of settings, and behind one its values: every second word. */
+static void add_settings(struct found *found, const struct app *app, const char *line)
+{
+    struct settings_item items[SETTINGS_MAX], item;
+    char *before = x_copy(line, (size_t)(found->prefix - line)), *rest = before;
+    const char *last = NULL;
+    size_t words = 0;
+    for (char *word; (word = strtok_r(rest, " :", &rest)); words++)
+        last = word;
+    bool of_value = words % 2 == 0 && last && settings_find(last, &item); /* "set" is one, too */
+    for (int i = 0; of_value && settings_choice(&item, i); i++)
+        add(found, settings_choice(&item, i));
+    size_t count = settings_list(&app->settings.now.options, items);
+    for (size_t i = 0; words % 2 == 1 && i < count; i++)
+        add(found, settings_name(&items[i]));
+    free(before);
+}
+
 static void add_arguments(struct found *found, const struct app *app, const char *name,
                           const char *line)
 {
@@ -226,6 +244,8 @@ static void add_arguments(struct found *found, const struct app *app, const char
         add_sessions(found);
     else if (strcmp(name, "session") == 0)
         add(found, "name");
+    else if (strcmp(name, "set") == 0)
+        add_settings(found, app, line);
     else if (strcmp(name, "sort") == 0)
         add_words(found, command_orders);
     else if (strcmp(name, "tab") == 0)

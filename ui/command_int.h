@@ -34,6 +34,9 @@ command_function command_ids, command_run_audit, command_run_detail, command_sor
 command_function command_best, command_goto, command_layer, command_of_map, command_measure,
     command_proj;
 
+/* commands_settings.c */
+command_function command_set;
+
 /* commands_file.c */
 command_function command_screen, command_source, command_write, command_write_over;
 
@@ -81,6 +84,9 @@ bool command_place(struct app *app, const char *text, struct place *place);
 
 /* "~/x" lies in the home folder; owned by the caller. */
 char *command_expand_home(const char *path);
+
+/* The `:` line with something typed already (commands_view.c). */
+void command_prompt_with(struct app *app, const char *initial);
 
 /* Post a job; a search that goes on until it is paused is paused for it. */
 void command_post_before_run(struct app *app, struct job job);

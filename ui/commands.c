@@ -49,6 +49,7 @@ const struct ui_command ui_commands[] = {
     {"run", "", 0, 0, "let the search run until it is paused", command_run_search},
     {"screen", "FILE", 1, -1, "write this screen to a file, as text", command_screen},
     {"session", "[name NAME]", 0, 2, "where the session is, or give it a name", command_of_session},
+    {"set", "[NAME VALUE]", 0, -1, "how to search: method, objective, ...", command_set},
     {"sort", "[ORDER]", 0, 1, "probes by name, gap, delta, ...; or the next", command_sort},
     {"source", "FILE", 1, -1, "run the commands in a file", command_source},
     {"state", "STATE", 1, -1, "go to a step, a name, base or head~N", command_go_to_step},

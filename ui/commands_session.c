@@ -14,7 +14,7 @@ bool command_changes(const struct command_call *call)
 {
     static const char *const names[] = {
         "!",    "accept", "answers", "e",      "gen",  "heldout", "keep", "measure", "name", "note",
-        "patch", "redo",  "reject",  "run",    "state", "step",   "try",  "undo", NULL,
+        "patch", "redo",  "reject",  "run",    "set",  "state",   "step", "try",     "undo", NULL,
     };
     if (strcmp(call->name, "session") == 0)
         return call->count > 0;

@@ -134,6 +134,11 @@ static void on_text(void *user, const char *line)
     run_with(user, "gen", line);
 }
 
+void command_prompt_with(struct app *app, const char *initial)
+{
+    prompt_open(PROMPT_COMMAND, ":", initial, command_complete, on_line, app);
+}
+
 void command_prompt(struct app *app, const struct command_call *call)
 {
     const char *name = call->count > 0 ? call->argument[0] : "";
@@ -156,7 +161,7 @@ void command_prompt(struct app *app, const struct command_call *call)
     } else {
         struct buf initial = {0};
         buf_add_format(&initial, "%s%s", name, *name ? " " : "");
-        prompt_open(PROMPT_COMMAND, ":", initial.data, command_complete, on_line, app);
+        command_prompt_with(app, initial.data);
         buf_free(&initial);
     }
 }

@@ -96,6 +96,9 @@ static void draw_overlay_hints(struct app *app, struct rect line)
     } hints[] = {
         {OVERLAY_PATCHES, "<Enter>", "switch"}, {OVERLAY_PATCHES, "<C-^>", "previous"},
         {OVERLAY_DIFF, "j", "down"},            {OVERLAY_DIFF, "k", "up"},
+        {OVERLAY_SETTINGS, "<Enter>", "use"},   {OVERLAY_SETTINGS, "l", "next value"},
+        {OVERLAY_SETTINGS, "h", "before"},      {OVERLAY_SETTINGS, "e", "type"},
+        {OVERLAY_SETTINGS, "q", "close"},
         {OVERLAY_BEST, "<Enter>", "to the map"}, {OVERLAY_BEST, "f", "try"},
         {OVERLAY_BEST, "F", "keep"},            {OVERLAY_BEST, "E", "measure best"},
         {OVERLAY_BEST, "R", "rank flips"},      {OVERLAY_BEST, "q", "close"},

@@ -96,6 +96,9 @@ static void free_parts(struct event *event)
         free(event->opened.output);
         free(event->opened.session);
         free(event->opened.view);
+        if (event->opened.search)
+            free((int32_t *)(uintptr_t)event->opened.search->layers);
+        free(event->opened.search);
         break;
     case EVENT_SCALES: case EVENT_GAPS: case EVENT_ANSWERS: case EVENT_AUDIT: case EVENT_PROBE:
     case EVENT_TEXT: case EVENT_PREDICTED:

@@ -19,11 +19,10 @@
 
 #include "src/base/clock.h"
 #include "src/base/num.h"
-#include "ui/app.h"
 #include "ui/crash.h"
+#include "ui/loop_int.h"
 #include "ui/prompt_int.h"
 #include "ui/script.h"
-#include "ui/shell.h"
 #include "ui/term.h"
 #include "ui/ui.h"
 
@@ -32,22 +31,6 @@ enum { KEY_INTERRUPT = 3, ESCAPE_MS = 25, EVENTS_AT_ONCE = 512 };
 static const double frame_s = 1.0 / 30;
 static const double tick_s = 1;
 static const double script_s = 0.005; /* how often a script asks whether all is idle */
-
-struct loop {
-    struct app *app;
-    struct worker *worker;
-    struct worker_options options; /* of the next one */
-    char *session;                 /* that it opens, owned; NULL: as it was asked for */
-    bool headless;
-    bool dirty;        /* to be painted at once */
-    bool reported;     /* to be painted when the next frame is due */
-    double painted_at;
-    bool idle;         /* the worker, with all events taken, at the last look */
-    int signals;       /* signalfd */
-    int ended_by;      /* signal, or 0 */
-    bool failed;
-    struct err err;
-};
 
 /* ---- painting ------------------------------------------------------------------- */
 
@@ -72,7 +55,7 @@ static void paint(void *user)
     loop->dirty = loop->reported = false;
 }
 
-static void fit_terminal(struct loop *loop)
+void loop_fit_terminal(struct loop *loop)
 {
     int rows = 0, columns = 0;
     term_size(&rows, &columns);
@@ -127,7 +110,7 @@ static bool take_key(struct loop *loop)
     if (key == KEY_CODE_NONE)
         return false;
     if (key == KEY_CODE_RESIZE)
-        fit_terminal(loop);
+        loop_fit_terminal(loop);
     else
         app_key(loop->app, key);
     if (prompt_is_open())
@@ -170,11 +153,12 @@ static void resize_screen(void *user, int rows, int columns)
 
 static void take_event(struct loop *loop, struct event *event)
 {
-    if (event->type == EVENT_ERROR && event->fatal) {
+    if (event->type == EVENT_ERROR && event->fatal && !loop_take_failure(loop, &event->err)) {
         loop->failed = true;
         loop->err = event->err;
     }
     app_event(loop->app, event);
+    loop_take_opened(loop, event->type);
     if ((event->type == EVENT_OPENED || event->type == EVENT_SESSION) && loop->app->output)
         crash_set_files(loop->app->output, loop->app->session);
     event_free(event);
@@ -213,7 +197,7 @@ static void signal_set(sigset_t *set, bool headless)
 
 /* Stop as programs do that know nothing of this signal, with all of the job: make
  * or a script around this program too. */
-static void stop_here(void)
+void loop_stop_here(void)
 {
     struct sigaction stop = {.sa_handler = SIG_DFL}, old;
     sigset_t set;
@@ -232,7 +216,7 @@ static void stop_here(void)
 static void take_signal(struct loop *loop, int number)
 {
     if (number == SIGTSTP)
-        stop_here();
+        loop_stop_here();
     if (number == SIGINT && !loop->headless) {
         app_key(loop->app, KEY_INTERRUPT);
         loop->dirty = true;
@@ -241,7 +225,7 @@ static void take_signal(struct loop *loop, int number)
     } else { /* another size, or back from a stop */
         if (number == SIGCONT)
             term_redraw_all();
-        fit_terminal(loop);
+        loop_fit_terminal(loop);
     }
 }
 
@@ -297,58 +281,6 @@ static void run_script(struct loop *loop)
     loop->dirty = true;
 }
 
-/* ---- what a command asked for and the loop alone can do --------------------------- */
-
-static void run_shell(struct loop *loop)
-{
-    struct app *app = loop->app;
-    struct job job = {.type = JOB_SHELL, .text = app->shell};
-    if (loop->headless) {
-        app_complain(app, "there is no terminal to run a shell command in");
-    } else {
-        term_suspend();
-        int status = shell_run(app->shell);
-        term_resume();
-        fit_terminal(loop);
-        job.count = (uint64_t)status;
-        if (app->opened)
-            app->post(app, &job);
-        app_say(app, "exit status %d", status);
-    }
-    free(app->shell);
-    app->shell = NULL;
-    loop->dirty = true;
-}
-
-/* The old session is closed first: it may be the one that is opened. */
-static bool open_session(struct loop *loop, const char *path)
-{
-    free(loop->session);
-    loop->session = x_copy(path, strlen(path));
-    loop->options.session = loop->session;
-    loop->options.model = NULL; /* that of the session */
-    loop->options.offer = false;
-    worker_stop(loop->worker);
-    app_forget(loop->app);
-    loop->worker = loop->app->worker = worker_start(&loop->options, &loop->err);
-    loop->failed = !loop->worker;
-    loop->idle = false;
-    loop->dirty = true;
-    return !loop->failed;
-}
-
-/* False where there is nothing to go on with. */
-static bool do_what_was_asked(struct loop *loop)
-{
-    struct app *app = loop->app;
-    if (app->shell)
-        run_shell(loop);
-    if (app->suspend && !loop->headless)
-        stop_here();
-    app->suspend = false;
-    return !app->reopen || open_session(loop, app->reopen);
-}
-
 static void turn(struct loop *loop)
 {
     bool waits_for_frame = loop->reported;
@@ -369,7 +301,7 @@ static void turn(struct loop *loop)
     if (wait[2].revents || (!waits_for_frame && script_is_running()))
         take_events(loop);
     run_script(loop);
-    if (!do_what_was_asked(loop))
+    if (!loop_do_what_was_asked(loop))
         return;
     double now = clock_seconds();
     bool tick = loop->app->job.running && loop->app->job.total == 0 && !loop->headless &&
@@ -475,7 +407,7 @@ static bool run(const struct ui_options *options, bool headless, int rows, int c
         run_loop(&loop);
     if (loop.worker)
         worker_stop(loop.worker);
-    free(loop.session);
+    loop_free_asked(&loop);
     term_close();
     if (!headless)
         prompt_history_save();

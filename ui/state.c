@@ -110,6 +110,8 @@ static void take_opened(struct app *app, const struct event_opened *opened)
     if (opened->missing_steps > 0)
         app_complain(app, "the session's last %llu steps are lost with its -wal file",
                      (unsigned long long)opened->missing_steps);
+    struct search_options usual = search_default_options();
+    settings_take(&app->settings.now, opened->search ? opened->search : &usual);
     map_open(app, opened->model);
     probes_open(app, opened);
     app->opened = true;

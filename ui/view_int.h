@@ -133,7 +133,8 @@ void matrix_draw(struct app *app, struct rect area, bool focused);
 void matrix_move(struct app *app, enum motion motion);
 void matrix_readout(struct app *app, struct buf *out);
 
-/* ---- lists over the views: view_patches.c, view_diff.c, view_best.c -------------------------- */
+/* ---- lists over the views: view_patches.c, view_diff.c, view_best.c,
+ * view_settings.c -------------------------- */
 
 /* Lines of the list, the line of its cursor (or -1: it scrolls), and drawing one. */
 size_t patches_count(const struct app *app);
@@ -144,6 +145,12 @@ void patches_draw(struct app *app, struct rect inside);
 size_t best_count(const struct app *app);
 bool best_at_cursor(const struct app *app, struct flip *flip);
 void best_draw(struct app *app, struct rect inside);
+/* view_settings.c: what the search is run with. */
+size_t settings_lines(const struct app *app);
+bool settings_at_cursor(const struct app *app, struct settings_item *item);
+void settings_draw(struct app *app, struct rect inside);
+/* commands_settings.c: begin a search with the pending ones, unless they cannot be used. */
+void settings_use(struct app *app);
 size_t diff_count(const struct app *app);
 void diff_draw(struct app *app, struct rect inside);
 

@@ -265,7 +265,11 @@ static void draw_list(struct app *app, struct rect area, int row, bool focused)
 
 static void search_draw(struct app *app, struct rect area, bool focused)
 {
-    struct rect inside = view_frame(app, area, "Search", focused);
+    struct buf title = {0};
+    buf_add_text(&title, "Search: ");
+    settings_title(&app->settings.now.options, &title);
+    struct rect inside = view_frame(app, area, title.data, focused);
+    buf_free(&title);
     int row = inside.rows >= 5 ? draw_header(app, inside) : 0;
     int card = inside.rows >= 16 ? CARD_ROWS : inside.rows >= 5 ? 2 : 0;
     int curve = inside.rows - row - card - LIST_ROWS_MIN - 4;

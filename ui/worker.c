@@ -326,6 +326,7 @@ static void copy_options(struct worker_options *to, const struct worker_options 
     to->heldout = copy_text(from->heldout);
     to->mode = copy_text(from->mode);
     to->output = copy_text(from->output);
+    to->probes_of = copy_text(from->probes_of);
     if (from->search.layers) {
         int32_t *layers = x_new(from->search.layer_count, sizeof *layers);
         if (from->search.layer_count > 0)
@@ -343,6 +344,7 @@ static void free_options(struct worker_options *options)
     free((char *)(uintptr_t)options->heldout);
     free((char *)(uintptr_t)options->mode);
     free((char *)(uintptr_t)options->output);
+    free((char *)(uintptr_t)options->probes_of);
     free((int32_t *)(uintptr_t)options->search.layers);
 }
 

@@ -44,6 +44,8 @@ struct worker_options {
     struct search_options search;   /* layers NULL: defaults */
     bool answers_unasked;           /* [W5] */
     bool read_only; /* look at a session that is there, beside a writer or without [W7] */
+    /* Session whose probes a new one takes, instead of the specs; NULL: none. */
+    const char *probes_of;
     bool offer;     /* look for a session to go on with: EVENT_OFFER */
 };
 
@@ -117,6 +119,7 @@ struct event_opened {
     struct probe_set *probes; /* targets, then controls, then held-out; owned by the worker */
     size_t target_count, control_count, heldout_count;
     enum metric metric, control_metric; /* of the gaps */
+    struct search_options *search; /* its layers are owned, too; NULL in tests: defaults */
     char *output;  /* patch file */
     char *session; /* file */
     uint64_t missing_steps; /* that the session lost with its -wal file */

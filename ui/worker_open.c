@@ -32,6 +32,19 @@ struct patch *worker_patch_new(const struct worker *worker, const char *name)
 
 /* ---- what is told ------------------------------------------------------------- */
 
+static struct search_options *copy_search(const struct search_options *from)
+{
+    struct search_options *copy = x_new(1, sizeof *copy);
+    *copy = *from;
+    if (!from->layers)
+        return copy;
+    int32_t *layers = x_new(from->layer_count, sizeof *layers);
+    if (from->layer_count > 0)
+        memcpy(layers, from->layers, from->layer_count * sizeof *layers);
+    copy->layers = layers;
+    return copy;
+}
+
 static void emit_opened(struct worker *worker)
 {
     struct event *event = event_new(EVENT_OPENED, worker->job);
@@ -43,6 +56,7 @@ static void emit_opened(struct worker *worker)
         .heldout_count = worker->probes.heldout->count,
         .metric = worker->options.search.metric,
         .control_metric = search_control_metric(&worker->options.search),
+        .search = copy_search(&worker->options.search),
         .output = x_copy(worker->output.data, worker->output.len),
         .session = x_copy(session_path(worker->session), strlen(session_path(worker->session))),
         .missing_steps = session_missing_steps(worker->session),

@@ -59,10 +59,36 @@ static bool going_on(const struct worker *worker)
     return !session_is_new(worker->session);
 }
 
+/* As an option: owned, in the place of another text. */
+static void put_option(const char **option, char *text)
+{
+    free((char *)(uintptr_t)*option);
+    *option = text;
+}
+
+/* The probes of another session, as they were asked there, and what they were called. */
+static bool take_probes_of(struct worker *worker, struct err *err)
+{
+    struct worker_options *options = &worker->options;
+    struct session *from = session_open(options->probes_of, SESSION_READ, err);
+    const struct session_origin *origin = from ? session_origin(from, err) : NULL;
+    if (origin) {
+        search_inputs_copy(&worker->probes, origin->probes, origin->target_count,
+                           origin->control_count);
+        put_option(&options->targets, session_get(from, "targets"));
+        put_option(&options->controls, session_get(from, "controls"));
+        put_option(&options->heldout, session_get(from, "heldout"));
+    }
+    session_close(from);
+    return origin != NULL;
+}
+
 /* Everything but the model may come from the session; the model too, if none is named. */
 bool worker_session_inputs(struct worker *worker, struct err *err)
 {
     struct worker_options *options = &worker->options;
+    if (!going_on(worker) && options->probes_of)
+        return take_probes_of(worker, err);
     if (!going_on(worker))
         return search_inputs_load(&worker->probes, options->targets, options->controls,
                                   options->heldout, err) &&
@@ -102,7 +128,8 @@ struct model *worker_session_model(struct worker *worker, struct err *err)
 static bool put_names(struct worker *worker, struct err *err)
 {
     const struct worker_options *options = &worker->options;
-    return session_put(worker->session, "targets", options->targets, err) &&
+    return session_put(worker->session, "targets", options->targets ? options->targets : "",
+                       err) &&
            session_put(worker->session, "controls", options->controls ? options->controls : "",
                        err) &&
            session_put(worker->session, "heldout", options->heldout ? options->heldout : "", err);

@@ -675,7 +675,7 @@ static void command_complete__names__are_found(void **state)
 {
     (void)state;
     struct app *app = new_app();
-    completes(app, "s", "screen session sort source state step suspend");
+    completes(app, "s", "screen session set sort source state step suspend");
     completes(app, "th", "theme");
     completes(app, "xyz", "");
     completes(app, "view ", "map search probes compare");
@@ -691,6 +691,11 @@ static void command_complete__names__are_found(void **state)
     completes(app, "goto 1.g", "1.gate.");
     completes(app, "step ", "");
     completes(app, "map ", "attribution impact scale row group bit colour");
+    completes(app, "set ", "method granularity objective controls penalty layers proj seed order");
+    completes(app, "set g", "granularity");
+    completes(app, "set granularity ", "row group bit");
+    completes(app, "set granularity row see", "seed");
+    completes(app, "set objective margin seed 4", "4 42");
     completes(app, "map g", "group");
     completes(app, "map colour ", "scale predicted impact measured difference");
     ui_fixture_states(fixture, 4);

@@ -168,6 +168,14 @@ static struct ui_fixture *best(void)
     return fixture;
 }
 
+/* Two are changed, one of them by the other. */
+static struct ui_fixture *settings(void)
+{
+    struct ui_fixture *fixture = usual();
+    keys(fixture, "2oljj");
+    return fixture;
+}
+
 static struct ui_fixture *in_mono(struct ui_fixture *fixture)
 {
     fixture->app->colours = COLOUR_MONO;
@@ -432,6 +440,8 @@ static const struct golden goldens[] = {
     {"zoomed-impact-80x24", 80, 24, zoomed_impact},
     {"zoomed-predicted-before-80x24", 80, 24, predicted_before},
     {"zoomed-groups-80x24", 80, 24, groups},
+    {"settings-80x24", 80, 24, settings},
+    {"settings-40x10", 40, 10, settings},
     {"best-80x24", 80, 24, best},
     {"best-120x40", 120, 40, best},
     {"best-40x10", 40, 10, best},
