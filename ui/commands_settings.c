@@ -49,6 +49,10 @@ void settings_use(struct app *app)
         return;
     if (!settings_fit(&app->settings.pending, app->shape->layers, missing, &err)) {
         app_complain(app, "%s", err.message);
+    } else if (app->search.accepted_count == 0 &&
+               search_method_wants_flips(app->settings.pending.options.method)) {
+        app_complain(app, "%s works on flips that are on, and none is",
+                     search_method_name(app->settings.pending.options.method));
     } else if (same_all(app)) {
         app_say(app, "these settings are in use already");
     } else {

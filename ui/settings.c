@@ -117,11 +117,26 @@ bool settings_is_free(const struct settings_item *item)
     return item->usual ? item->usual->is_free : item->special->kind != SETTING_WORD;
 }
 
+/* A mix has no help of its own. */
+static const char *aim_help_of(const struct search_options *options)
+{
+    struct buf value = {0};
+    const char *help = "several, each with its weight";
+    settings_get_objective(options, &value);
+    for (int i = 0; i < AIM_COUNT; i++)
+        if (value.data && strcmp(aim_name((enum aim)i), value.data) == 0)
+            help = aim_help((enum aim)i);
+    buf_free(&value);
+    return help;
+}
+
 const char *settings_value_help(const struct settings_item *item,
                                 const struct search_options *options)
 {
-    bool method = item->usual == settings_usual;
-    return method ? search_method_help(options->method) : settings_help(item);
+    if (item->usual == settings_usual)
+        return search_method_help(options->method);
+    bool objective = item->usual && item->usual->get == settings_get_objective;
+    return objective ? aim_help_of(options) : settings_help(item);
 }
 
 void settings_title(const struct search_options *options, struct buf *out)
@@ -178,15 +193,15 @@ bool settings_fit(const struct settings *settings, uint32_t layers, const bool m
                   struct err *err)
 {
     const struct search_options *options = &settings->options;
-    enum metric metrics[] = {options->metric, search_control_metric(options)};
+    struct goal goal = search_goal(options);
     for (size_t i = 0; options->layers && i < options->layer_count; i++)
         if ((uint32_t)options->layers[i] >= layers)
             return err_set(err, ERR_RANGE, "there is no layer %d: this model has layers 0 to %u",
                            (int)options->layers[i], layers - 1);
     for (size_t i = 0; i < 2; i++)
-        if (missing_wrong[i] && metric_needs_wrong(metrics[i]))
+        if (missing_wrong[i] && goal_needs_wrong(&goal, i == 1))
             return err_set(err, ERR_MISMATCH, "%s have no wrong answers, which a %s gap needs",
-                           i ? "controls" : "targets", metric_name(metrics[i]));
+                           i ? "controls" : "targets", goal_measured(&goal, i == 1));
     if (!search_method_knows(options->method, options->granularity))
         return err_set(err, ERR_USAGE, "%s knows no flips of a %s",
                        search_method_name(options->method),

@@ -73,35 +73,32 @@ static const char *choose_granularity(int i)
     return i < GRANULARITY_COUNT ? granularity_name((enum granularity)i) : NULL;
 }
 
-/* ---- objective ---------------------------------------------------------------------- */
+/* ---- objective ----------------------------------------------------------------------- */
 
-static void apply(enum aim aim, struct search_options *options)
+static void take_goal(struct search_options *options, const struct goal *goal)
 {
-    options->metric = METRIC_SEQ_LOGPROB;
-    options->fitness = FITNESS_MEAN;
-    aim_apply(aim, &options->metric, &options->fitness);
+    options->metric = goal->metric;
+    options->control_metric = goal->control_metric;
+    options->fitness = goal->fitness;
+    options->aims = goal->aims;
+    options->control_mix = goal->control_mix;
 }
 
-/* The one that metric and fitness are those of, or "metric". */
 void settings_get_objective(const struct search_options *options, struct buf *out)
 {
-    for (int i = 0; i < AIM_COUNT; i++) {
-        struct search_options of_aim = *options;
-        apply((enum aim)i, &of_aim);
-        if (of_aim.metric == options->metric && of_aim.fitness == options->fitness) {
-            buf_add_text(out, aim_name((enum aim)i));
-            return;
-        }
-    }
-    buf_add_format(out, "gap of %s", metric_name(options->metric));
+    struct goal goal = search_goal(options);
+    goal_text(&goal, out);
 }
 
 static bool put_objective(struct settings *settings, const char *text, struct err *err)
 {
-    enum aim aim;
-    if (!aim_parse(text, &aim))
-        return settings_unknown(text, "gap, margin, logprob or min", err);
-    apply(aim, &settings->options);
+    struct goal goal = search_goal(&settings->options);
+    struct aims aims;
+    if (!aims_parse(text, &aims, err))
+        return false;
+    goal.fitness = FITNESS_MEAN;
+    goal_aim(&goal, &aims, METRIC_SEQ_LOGPROB);
+    take_goal(&settings->options, &goal);
     return true;
 }
 
@@ -112,17 +109,25 @@ static const char *choose_objective(int i)
 
 static void get_control(const struct search_options *options, struct buf *out)
 {
-    bool same = options->control_metric == METRIC_SAME ||
-                options->control_metric == options->metric;
-    buf_add_text(out, same ? "same" : metric_name(options->control_metric));
+    struct goal goal = search_goal(options);
+    size_t len = out->len;
+    goal_controls_text(&goal, out);
+    if (out->len == len)
+        buf_add_text(out, "same");
 }
 
+/* A metric, or several with weights. */
 static bool put_control(struct settings *settings, const char *text, struct err *err)
 {
     enum metric metric = METRIC_SAME;
-    if (strcmp(text, "same") != 0 && !metric_parse(text, &metric))
+    struct mix mix = {.focal = 0};
+    bool is_mix = text[strcspn(text, ":,")] != '\0';
+    if (is_mix && !goal_controls_parse(text, &mix, err))
+        return false;
+    if (!is_mix && strcmp(text, "same") != 0 && !metric_parse(text, &metric))
         return settings_unknown(text, metric_choices(true), err);
     settings->options.control_metric = metric;
+    settings->options.control_mix = mix;
     return true;
 }
 
@@ -276,7 +281,8 @@ const struct ui_setting settings_usual[] = {
     {"method", "which candidate comes next", get_method, put_method, choose_method, false},
     {"granularity", "what one flip is", get_granularity, put_granularity, choose_granularity,
      false},
-/* ---- the table ------------------------------------------------------------------ */
+    {"objective", "what is to grow", settings_get_objective, put_objective, choose_objective,
+     false},
     {"controls", "metric of the controls", get_control, put_control, choose_control, false},
     {"penalty", "weight of the controls' loss", get_penalty, put_penalty, choose_penalty, true},
     {"layers", "default, or such as 0,2-4", get_layers, put_layers, choose_layers, true},

@@ -112,6 +112,7 @@ static void take_opened(struct app *app, const struct event_opened *opened)
                      (unsigned long long)opened->missing_steps);
     struct search_options usual = search_default_options();
     settings_take(&app->settings.now, opened->search ? opened->search : &usual);
+    app->settings.now.options.starts = NULL; /* borrowed from a session */
     map_open(app, opened->model);
     probes_open(app, opened);
     app->opened = true;

@@ -6,7 +6,7 @@
 
 #include "ui/view_int.h"
 
-enum { NAME_COLUMNS = 14, VALUE_COLUMNS = 22 };
+enum { NAME_COLUMNS = 14, VALUE_COLUMNS = 22, HELP_ROWS = 4 };
 
 size_t settings_lines(const struct app *app)
 {
@@ -63,9 +63,12 @@ static void draw_help(struct app *app, struct rect area, const struct settings_i
 {
     const char *help = settings_value_help(item, &app->settings.pending.options);
     bool flips = app->search.accepted_count > 0;
-    if (area.rows < 2)
-        return;
-    (void)view_cell(app, area, area.rows - 2, 2, area.columns - 2, STYLE_TEXT, help);
+    struct buf choices = {0};
+    choices_text(item, &choices);
+    (void)view_cell(app, area, area.rows - 3, 2, area.columns - 2, STYLE_TEXT, help);
+    (void)view_cell(app, area, area.rows - 2, 2, area.columns - 2, STYLE_DIM,
+                    choices.data ? choices.data : "");
+    buf_free(&choices);
     (void)view_cell(app, area, area.rows - 1, 2, area.columns - 2, STYLE_DIM,
                     flips ? "Enter begins a new search; flips that are on come along"
                           : "Enter begins a new search");
@@ -77,8 +80,8 @@ void settings_draw(struct app *app, struct rect inside)
     int count = (int)settings_list(&app->settings.pending.options, items);
     int cursor = (int)app->settings.cursor < count ? (int)app->settings.cursor : count - 1;
     struct rect list = inside;
-    if (inside.rows > count + 3)
-        list.rows = inside.rows - 3;
+    if (inside.rows > count + HELP_ROWS)
+        list.rows = inside.rows - HELP_ROWS;
     int first = view_first_line(count, list.rows, cursor);
     for (int line = first; line < count && line - first < list.rows; line++)
         draw_line(app, list, line - first, &items[line], line == cursor);

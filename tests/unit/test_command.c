@@ -691,7 +691,8 @@ static void command_complete__names__are_found(void **state)
     completes(app, "goto 1.g", "1.gate.");
     completes(app, "step ", "");
     completes(app, "map ", "attribution impact scale row group bit colour");
-    completes(app, "set ", "method granularity objective controls penalty layers proj seed order");
+    completes(app, "set ",
+              "method granularity objective controls penalty layers proj seed order price");
     completes(app, "set g", "granularity");
     completes(app, "set granularity ", "row group bit");
     completes(app, "set granularity row see", "seed");
