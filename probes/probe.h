@@ -11,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "probes/answer.h"
+#include "src/base/sha256.h"
 
 struct probe {
     char *name;       /* unique in its set */
@@ -35,6 +36,9 @@ struct probe_set {
  * begins with "gen:" is generated, else one with '/' or '.' is a path. */
 struct probe_set *probe_set_load(const char *spec, struct err *err);
 struct probe_set *probe_set_parse(const char *text, size_t len, const char *name, struct err *err);
+/* SHA-256, as hex, of what the probes ask and accept, in their order: of each the prompt, the
+ * right answer, the wrong one and the alternates as "LENGTH:TEXT", then ";". */
+bool probe_set_sha256(const struct probe_set *set, char out[SHA256_TEXT_SIZE], struct err *err);
 void probe_set_free(struct probe_set *set);
 
 /* Move the probes of more, which is freed in any case, to the end of set; refused where a

@@ -90,14 +90,39 @@ static void join_sets(struct search_inputs *probes)
     }
 }
 
-bool search_inputs_load(struct search_inputs *probes, const char *targets, const char *controls,
-                        const char *heldout, struct err *err)
+/* Behind the targets. */
+static bool add_neighbours(struct search_inputs *probes, const char *spec, struct err *err)
+{
+    struct probe_set *to = probes->targets, *from = load_set(spec, "neighbours", err);
+    bool ok = from && sets_differ(to, from, err);
+    if (ok && from->count > 0) {
+        to->probes = x_grow(to->probes, to->count + from->count, sizeof *to->probes);
+        memcpy(to->probes + to->count, from->probes, from->count * sizeof *to->probes);
+        to->count += from->count;
+        probes->neighbours = from->count;
+        from->count = 0; /* their texts have another owner */
+    }
+    probe_set_free(from);
+    return ok;
+}
+
+static bool load_targets(struct search_inputs *probes, const char *targets,
+                         const char *neighbours, struct err *err)
 {
     *probes = (struct search_inputs){0};
     if (!targets)
         return err_set(err, ERR_USAGE, "there are no targets to search for");
     probes->targets = load_set(targets, "targets", err);
-    probes->controls = probes->targets ? load_controls(controls, err) : NULL;
+    return probes->targets && add_neighbours(probes, neighbours, err);
+}
+
+bool search_inputs_load_beside(struct search_inputs *probes, const char *targets,
+                               const char *neighbours, const char *controls, const char *heldout,
+                               struct err *err)
+{
+    if (!load_targets(probes, targets, neighbours, err))
+        return false;
+    probes->controls = load_controls(controls, err);
     probes->heldout = probes->controls ? load_set(heldout, "held-out probes", err) : NULL;
     if (!probes->heldout || !sets_differ(probes->targets, probes->controls, err) ||
         !sets_differ(probes->targets, probes->heldout, err) ||
@@ -107,6 +132,12 @@ bool search_inputs_load(struct search_inputs *probes, const char *targets, const
                                     labels_leave_out(probes->controls, probes->heldout);
     join_sets(probes);
     return heldout_is_apart(probes, err);
+}
+
+bool search_inputs_load(struct search_inputs *probes, const char *targets, const char *controls,
+                        const char *heldout, struct err *err)
+{
+    return search_inputs_load_beside(probes, targets, NULL, controls, heldout, err);
 }
 
 bool search_inputs_label(struct search_inputs *probes, struct model *model, const struct goal *goal,

@@ -83,6 +83,39 @@ size_t items_answer_tokens(const struct items *items)
     return tokens;
 }
 
+static bool hash_item(struct sha256 *hash, const struct item *item, struct err *err)
+{
+    struct buf bytes = {0};
+    buf_add_format(&bytes, "%zu:", item->first);
+    for (size_t i = 0; i < item->ids.count; i++)
+        buf_add_format(&bytes, "%d,", (int)item->ids.data[i]);
+    buf_add_text(&bytes, ";");
+    bool ok = sha256_add(hash, bytes.data, bytes.len, err);
+    buf_free(&bytes);
+    return ok;
+}
+
+bool items_sha256(const struct items *items, char out[SHA256_TEXT_SIZE], struct err *err)
+{
+    struct sha256 *hash = sha256_new(err);
+    bool ok = hash != NULL;
+    for (size_t i = 0; ok && items && i < items->count; i++)
+        ok = hash_item(hash, &items->items[i], err);
+    ok = ok && sha256_end(hash, out, err);
+    sha256_free(hash);
+    return ok;
+}
+
+void items_join(struct items *a, struct items *b)
+{
+    if (!b)
+        return;
+    a->items = x_grow(a->items, a->count + b->count, sizeof *a->items);
+    for (size_t i = 0; i < b->count; i++)
+        a->items[a->count++] = b->items[i];
+    b->count = 0;
+}
+
 void items_free(struct items *items)
 {
     if (!items)

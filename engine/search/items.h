@@ -12,6 +12,7 @@
 
 #include "probes/generate.h"
 #include "probes/probe.h"
+#include "src/base/sha256.h"
 
 struct item {
     struct ids ids; /* prompt and answer */
@@ -37,6 +38,10 @@ struct items *items_self_labelled(struct model *model, const struct probe_set *s
 
 /* Answer tokens of all items. */
 size_t items_answer_tokens(const struct items *items);
+/* SHA-256, as hex, of all tokens and of where the answers begin.  NULL: of no items. */
+bool items_sha256(const struct items *items, char out[SHA256_TEXT_SIZE], struct err *err);
+/* Those of b behind those of a; b is empty then.  b may be NULL. */
+void items_join(struct items *a, struct items *b);
 void items_free(struct items *items);
 
 #endif

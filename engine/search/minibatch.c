@@ -3,14 +3,11 @@
  * Every wanted place of the batch belongs to one item: items of different owners share no
  * tokens, so that its seed is the derivative of that item's part alone.
  */
-#include "engine/search/minibatch.h"
-
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/kernel/math.h"
+#include "engine/search/minibatch_int.h"
 #include "src/base/memory.h"
 #include "src/base/num.h"
 
@@ -108,25 +105,6 @@ void base_probs_free(struct base_probs *base)
 
 /* ---- places -------------------------------------------------------------------------- */
 
-struct place {
-    int32_t id;        /* of the token that should follow */
-    uint32_t item;     /* targets, then controls */
-    const float *base; /* [vocab] of a control, NULL: a target */
-    double value;      /* log-probability, or KL */
-    bool likeliest;    /* is id? */
-};
-
-struct minibatch {
-    struct model *model;
-    struct minibatch_options options;
-    struct gradient *gradient;
-    size_t targets, controls;
-    struct place *places; /* [rows] */
-    double *shares; /* [targets + controls] of the value last measured */
-    size_t rows;
-    float *logits; /* [ROWS_AT_ONCE][vocab] */
-};
-
 static void place_item(struct minibatch *minibatch, size_t number, const struct item *item,
                        const float *base)
 {
@@ -164,6 +142,7 @@ struct minibatch *minibatch_new(struct model *model, const struct items *targets
         minibatch->rows = gradient_rows(minibatch->gradient);
         minibatch->places = x_new(minibatch->rows, sizeof *minibatch->places);
         minibatch->shares = x_new(count, sizeof *minibatch->shares);
+        minibatch->right = x_new(count, sizeof *minibatch->right);
         minibatch->logits = x_new(ROWS_AT_ONCE * vocab, sizeof(float));
     }
     for (size_t i = 0; minibatch->gradient && i < count; i++)
@@ -185,6 +164,7 @@ void minibatch_free(struct minibatch *minibatch)
     gradient_free(minibatch->gradient);
     free(minibatch->places);
     free(minibatch->shares);
+    free(minibatch->right);
     free(minibatch->logits);
     free(minibatch);
 }
@@ -192,6 +172,11 @@ void minibatch_free(struct minibatch *minibatch)
 const double *minibatch_shares(const struct minibatch *minibatch)
 {
     return minibatch->shares;
+}
+
+const bool *minibatch_right(const struct minibatch *minibatch)
+{
+    return minibatch->right;
 }
 
 void minibatch_sizes(const struct minibatch *minibatch, size_t *targets, size_t *controls)
@@ -205,54 +190,7 @@ size_t minibatch_tokens(const struct minibatch *minibatch)
     return gradient_tokens(minibatch->gradient);
 }
 
-/* ---- values --------------------------------------------------------------------------- */
-
-/* KL(base || now) in the order of tokens. */
-static double divergence(const float *base, const float *logits, size_t vocab, double log_sum)
-{
-    double sum = 0;
-    for (size_t i = 0; i < vocab; i++)
-        if (base[i] > 0)
-            sum += (double)base[i] * (math_log((double)base[i]) - ((double)logits[i] - log_sum));
-    return sum;
-}
-
-static void judge_place(struct place *place, const float *logits, size_t vocab)
-{
-    double log_sum = logits_log_sum_exp(logits, vocab);
-    place->value = place->base ? divergence(place->base, logits, vocab, log_sum)
-                               : (double)logits[place->id] - log_sum;
-    place->likeliest = logits_argmax(logits, vocab) == place->id;
-}
-
-static void count_right(const struct minibatch *minibatch, struct objective *out)
-{
-    size_t count = minibatch->targets + minibatch->controls;
-    bool *wrong = x_new(count, sizeof *wrong);
-    for (size_t i = 0; i < minibatch->rows; i++)
-        wrong[minibatch->places[i].item] |= !minibatch->places[i].likeliest;
-    for (size_t i = 0; i < count; i++)
-        *(i < minibatch->targets ? &out->targets_right : &out->controls_right) += !wrong[i];
-    free(wrong);
-}
-
-static struct objective sum_up(struct minibatch *minibatch)
-{
-    struct objective out = {0};
-    double weight = minibatch->options.control_weight;
-    memset(minibatch->shares, 0,
-           (minibatch->targets + minibatch->controls) * sizeof *minibatch->shares);
-    for (size_t i = 0; i < minibatch->rows; i++) {
-        const struct place *place = &minibatch->places[i];
-        double part = place->value / (double)(place->base ? minibatch->controls
-                                                          : minibatch->targets);
-        *(place->base ? &out.control : &out.target) += part;
-        minibatch->shares[place->item] += place->base ? -weight * part : part;
-    }
-    out.value = out.target - weight * out.control;
-    count_right(minibatch, &out);
-    return out;
-}
+/* ---- measuring ------------------------------------------------------------------------ */
 
 bool minibatch_measure(struct minibatch *minibatch, struct objective *out, cancel_flag *cancel,
                        struct err *err)
@@ -264,13 +202,21 @@ bool minibatch_measure(struct minibatch *minibatch, struct objective *out, cance
             return false;
 #pragma omp parallel for num_threads(minibatch->options.threads)
         for (size_t i = 0; i < n; i++)
-            judge_place(&minibatch->places[first + i], minibatch->logits + i * vocab, vocab);
+            minibatch_judge_place(&minibatch->places[first + i], minibatch->logits + i * vocab,
+                                  vocab);
     }
-    *out = sum_up(minibatch);
+    *out = minibatch_sum_up(minibatch);
     return true;
 }
 
 /* ---- derivatives ------------------------------------------------------------------------- */
+
+/* Of the soft minimum of margins: up with the token, down with the likeliest other one. */
+static void seed_margin(const struct place *place, float share, float *seed)
+{
+    seed[place->id] = share;
+    seed[place->rival] = -share;
+}
 
 /* Of log p: 1 at the token, minus p; of -KL(base || now): base minus p. */
 static void seed_place(void *user, size_t row, const float *logits, float *seed)
@@ -280,7 +226,13 @@ static void seed_place(void *user, size_t row, const float *logits, float *seed)
     size_t vocab = model_shape(minibatch->model)->vocab;
     double share = place->base ? minibatch->options.control_weight / (double)minibatch->controls
                                : 1 / (double)minibatch->targets;
-    judge_place(place, logits, vocab);
+    minibatch_judge_place(place, logits, vocab);
+    if (!place->base && minibatch->options.objective != ITEM_CE)
+        share *= place->slope;
+    if (!place->base && minibatch->options.objective == ITEM_MARGIN) {
+        seed_margin(place, (float)share, seed);
+        return;
+    }
     softmax_row(logits, vocab, seed);
     for (size_t i = 0; i < vocab; i++) {
         float wanted = place->base ? place->base[i] : (float)(i == (size_t)place->id);
@@ -311,8 +263,11 @@ bool minibatch_gradient(struct minibatch *minibatch, struct objective *out,
 {
     struct passed_on to = {minibatch, visit, user};
     struct gradient_job job = {pass_seed, pass_visit, &to};
+    if (minibatch->options.objective != ITEM_CE &&
+        !minibatch_measure(minibatch, out, cancel, err)) /* a place's slope needs them all */
+        return false;
     if (!gradient_run(minibatch->gradient, &job, cancel, err))
         return false;
-    *out = sum_up(minibatch);
+    *out = minibatch_sum_up(minibatch);
     return true;
 }

@@ -3,9 +3,14 @@
  * engine/search/minibatch.h - what a model says of a few targets and controls at once,
  * and the gradient of it.
  *
- *   objective   mean over targets of the log-probability of the whole answer (cross-entropy
- *               with its sign turned), minus weight times the mean over controls of
- *               KL(base || now), summed over the positions of the answer
+ *   objective   mean over targets of what their answer is worth, minus weight times the mean
+ *               over controls of KL(base || now), summed over the positions of the answer
+ *
+ * What an answer is worth:
+ *   ce          the log-probability of all of it (cross-entropy with its sign turned)
+ *   ce_clamped  the same, no more than log 0.8: likely answers earn nothing more
+ *   margin      the soft minimum over its tokens of logit - best other logit, no more than 1.5
+ *               (metric soft_margin of probes/measure.h, line feed included)
  */
 #ifndef ENGINE_SEARCH_MINIBATCH_H
 #define ENGINE_SEARCH_MINIBATCH_H
@@ -20,14 +25,19 @@ struct base_probs *base_probs_new(struct model *model, const struct items *contr
                                   cancel_flag *cancel, struct err *err);
 void base_probs_free(struct base_probs *base);
 
+enum item_objective { ITEM_CE, ITEM_CE_CLAMPED, ITEM_MARGIN };
+const char *item_objective_name(enum item_objective objective);
+bool item_objective_parse(const char *name, enum item_objective *objective);
+
 struct minibatch_options {
     double control_weight;
     int threads; /* 0: as many as the machine has */
+    enum item_objective objective;
 };
 
 struct objective {
     double value;
-    double target;  /* mean log-probability of the targets' answers */
+    double target;  /* mean of what the targets' answers are worth */
     double control; /* mean KL of the controls */
     /* items whose every answer token is the likeliest: greedy decoding says the answer */
     size_t targets_right, controls_right;
@@ -54,6 +64,9 @@ bool minibatch_gradient(struct minibatch *minibatch, struct objective *out,
 /* What each item adds to the value last measured: targets, then controls, each divided by
  * how many there are.  Valid until the next measurement. */
 const double *minibatch_shares(const struct minibatch *minibatch);
+
+/* Of each item: was every answer token the likeliest?  As shares. */
+const bool *minibatch_right(const struct minibatch *minibatch);
 
 void minibatch_sizes(const struct minibatch *minibatch, size_t *targets, size_t *controls);
 size_t minibatch_tokens(const struct minibatch *minibatch);

@@ -12,6 +12,7 @@
 
 struct search_inputs {
     struct probe_set *targets;
+    size_t neighbours; /* the last so many targets are skills beside those to be learned */
     struct probe_set *controls; /* these two may be empty, never NULL */
     struct probe_set *heldout;
     struct probe_set all; /* the three together, in this order, texts borrowed */
@@ -25,6 +26,10 @@ struct search_inputs {
  * search_inputs_free is due in any case. */
 bool search_inputs_load(struct search_inputs *probes, const char *targets, const char *controls,
                         const char *heldout, struct err *err);
+/* The same with neighbours, a further spec or NULL, behind the targets. */
+bool search_inputs_load_beside(struct search_inputs *probes, const char *targets,
+                               const char *neighbours, const char *controls, const char *heldout,
+                               struct err *err);
 /* Label the controls that wait for it, by the model as it is (labels_make).
  * Where there are none it does nothing. */
 bool search_inputs_label(struct search_inputs *probes, struct model *model, const struct goal *goal,

@@ -1,37 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "engine/search/train.h"
-
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "src/base/rng.h"
+#include "engine/search/train_int.h"
 
-enum { HALVINGS = 3 };
-
-/* Indices in random order; when they are used up, in another one. */
-struct deck {
-    size_t *cards;
-    size_t count, next;
-};
-
-struct train {
-    struct model *model;
-    const struct items *targets, *controls;
-    struct train_options options;
-    struct rng rng;
-    struct deck target_deck, control_deck;
-    size_t *validation; /* [validation_count] targets set apart */
-    size_t validation_count;
-    struct base_probs *base;
-    struct minibatch *judge; /* the validation targets */
-    struct units *units;
-    struct unit_pick *picks; /* [most_k] */
-    struct objective before, last;
-    uint64_t step, best_step;
-    double best;
-    size_t k;
-};
+enum { APART_MOST = 200 };
 
 struct train_options train_default_options(void)
 {
@@ -39,6 +11,7 @@ struct train_options train_default_options(void)
         .chunk = 8,
         .projs = (1u << PROJ_LAYER_COUNT) - 1,
         .ranking = RANK_SNR,
+        .objective = ITEM_CE,
         .batch_targets = 128,
         .batch_controls = 128,
         .control_weight = 1,
@@ -46,48 +19,33 @@ struct train_options train_default_options(void)
         .most_k = 400,
         .steps = 100,
         .validation = TRAIN_A_FIFTH,
+        .control_validation = TRAIN_A_SAMPLE,
+        .broken_max = TRAIN_NO_LIMIT,
+        .broken_share_max = 1,
         .seed = 42,
     };
 }
 
-/* ---- decks ------------------------------------------------------------------------ */
+/* ---- options ---------------------------------------------------------------------------- */
 
-static void shuffle(struct deck *deck, struct rng *rng)
+static size_t a_fifth(size_t count)
 {
-    for (size_t i = deck->count; i > 1; i--) {
-        size_t other = rng_below(rng, i), card = deck->cards[i - 1];
-        deck->cards[i - 1] = deck->cards[other];
-        deck->cards[other] = card;
-    }
-    deck->next = 0;
+    return count / 5 < APART_MOST ? count / 5 : APART_MOST;
 }
 
-static struct deck deck_new(size_t count, struct rng *rng)
+static size_t target_count(const struct train *train)
 {
-    struct deck deck = {.cards = x_new(count, sizeof *deck.cards), .count = count};
-    for (size_t i = 0; i < count; i++)
-        deck.cards[i] = i;
-    shuffle(&deck, rng);
-    return deck;
+    return train->targets->count - train->options.neighbours;
 }
 
-/* The next `count` cards, fewer where the deck has fewer; valid until the next deal. */
-static const size_t *deal(struct deck *deck, size_t *count, struct rng *rng)
+static size_t control_count(const struct train *train)
 {
-    *count = *count < deck->count ? *count : deck->count;
-    if (deck->count - deck->next < *count)
-        shuffle(deck, rng);
-    const size_t *cards = deck->cards + deck->next;
-    deck->next += *count;
-    return cards;
+    return train->controls ? train->controls->count : 0;
 }
 
-/* ---- making -------------------------------------------------------------------------- */
-
-static bool check_options(const struct train *train, struct err *err)
+static bool check_sizes(const struct train *train, struct err *err)
 {
     const struct train_options *options = &train->options;
-    uint64_t groups = 0;
     if (options->chunk > GROUP_WEIGHTS || (options->chunk & (options->chunk - 1)) != 0)
         return err_set(err, ERR_RANGE,
                        "units of %u weights, expected 1, 2, 4, ... 128, or rows",
@@ -95,58 +53,109 @@ static bool check_options(const struct train *train, struct err *err)
     if (options->batch_targets == 0 || options->first_k == 0 || options->most_k < options->first_k)
         return err_set(err, ERR_RANGE, "a step needs targets and flips, got %zu and %zu to %zu",
                        options->batch_targets, options->first_k, options->most_k);
-    if (train->targets->count < 2 || train->targets->count <= options->validation)
+    return options->projs != 0 && options->projs >> PROJ_LAYER_COUNT == 0
+               ? true
+               : err_set(err, ERR_RANGE, "projections to train are q, k, v, o, gate, up and down, "
+                                         "expected one of these at least, and no others");
+}
+
+static bool check_counts(const struct train *train, struct err *err)
+{
+    const struct train_options *options = &train->options;
+    size_t targets = target_count(train), apart = options->control_validation;
+    if (targets < 2 || targets <= options->validation)
         return err_set(err, ERR_RANGE, "%zu targets, expected more than the %zu for validation",
-                       train->targets->count, options->validation);
-    if (model_flipped_bits(train->model, &groups) > 0)
-        return err_set(err, ERR_USAGE, "the model has flips on it already");
+                       targets, options->validation);
+    if (apart != TRAIN_A_SAMPLE && (apart > 0 || control_count(train) > 0) &&
+        apart >= control_count(train))
+        return err_set(err, ERR_RANGE, "%zu controls, expected more than the %zu set apart",
+                       control_count(train), apart);
     return true;
 }
 
-static struct minibatch_options batch_options(const struct train *train)
+static bool check_model(const struct train *train, struct err *err)
 {
-    return (struct minibatch_options){train->options.control_weight, train->options.threads};
+    uint64_t groups = 0;
+    return model_flipped_bits(train->model, &groups) == 0 ||
+           err_set(err, ERR_USAGE, "the model has flips on it already");
 }
 
-/* The first of the shuffled targets are set apart. */
-static bool prepare_judge(struct train *train, cancel_flag *cancel, struct err *err)
+struct minibatch_options train_batch_options(const struct train *train)
 {
-    struct minibatch_options options = batch_options(train);
-    train->validation_count = train->options.validation;
-    if (train->validation_count == 0)
-        return true;
-    train->judge = minibatch_new(train->model, train->targets, train->validation,
-                                 train->validation_count, train->controls, NULL, 0, NULL, &options,
-                                 err);
-    return train->judge && minibatch_measure(train->judge, &train->before, cancel, err);
+    return (struct minibatch_options){train->options.control_weight, train->options.threads,
+                                      train->options.objective};
 }
 
+/* ---- making -------------------------------------------------------------------------- */
+
+static bool is_limited(const struct train *train)
+{
+    return train->options.broken_max != TRAIN_NO_LIMIT || train->options.broken_share_max < 1;
+}
+
+/* Those that no gradient sees are the first of the shuffled ones. */
 static void set_apart(struct train *train)
 {
-    size_t apart = train->options.validation;
-    train->target_deck = deck_new(train->targets->count, &train->rng);
-    train->control_deck = deck_new(train->controls ? train->controls->count : 0, &train->rng);
-    train->validation = x_new(apart, sizeof *train->validation);
-    memcpy(train->validation, train->target_deck.cards, apart * sizeof *train->validation);
-    train->target_deck.count -= apart;
-    memmove(train->target_deck.cards, train->target_deck.cards + apart,
-            train->target_deck.count * sizeof *train->target_deck.cards);
+    const struct train_options *options = &train->options;
+    size_t neighbours = options->neighbours, controls = control_count(train);
+    train->target_deck = deck_new(0, target_count(train), &train->rng);
+    train->control_deck = deck_new(0, controls, &train->rng);
+    train->neighbour_deck = deck_new(target_count(train), neighbours, &train->rng);
+    train->validation.count = options->validation;
+    train->neighbours.count =
+        options->validation < a_fifth(neighbours) ? options->validation : a_fifth(neighbours);
+    train->validation.index = deck_take(&train->target_deck, train->validation.count);
+    train->neighbours.index = deck_take(&train->neighbour_deck, train->neighbours.count);
+    train->judged.count = options->control_validation;
+    if (options->control_validation == TRAIN_A_SAMPLE) {
+        train->judged.count = is_limited(train) ? controls : a_fifth(controls);
+        train->judged.index = deck_copy(&train->control_deck, train->judged.count);
+    } else {
+        train->judged.index = deck_take(&train->control_deck, train->judged.count);
+    }
 }
 
-static bool prepare(struct train *train, cancel_flag *cancel, struct err *err)
+bool train_begin(struct train *train, struct err *err)
+{
+    struct train_options *options = &train->options;
+    if (options->neighbours > train->targets->count)
+        return err_set(err, ERR_RANGE, "%zu neighbours of %zu targets", options->neighbours,
+                       train->targets->count);
+    if (options->validation == TRAIN_A_FIFTH)
+        options->validation = a_fifth(target_count(train));
+    if (!check_sizes(train, err) || !check_counts(train, err))
+        return false;
+    rng_seed(&train->rng, options->seed);
+    set_apart(train);
+    train->k = options->first_k;
+    return true;
+}
+
+static bool prepare_judge(struct train *train, struct err *err)
+{
+    struct minibatch_options options = train_batch_options(train);
+    options.objective = ITEM_CE;
+    if (train->validation.count == 0)
+        return true;
+    train->judge = minibatch_new(train->model, train->targets, train->validation.index,
+                                 train->validation.count, train->controls, NULL, 0, NULL, &options,
+                                 err);
+    return train->judge != NULL;
+}
+
+bool train_prepare(struct train *train, cancel_flag *cancel, struct err *err)
 {
     const struct train_options *options = &train->options;
     struct units_options units = {options->chunk, options->projs, options->ranking,
-                                  (double)options->batch_targets, options->threads};
-    rng_seed(&train->rng, options->seed);
-    set_apart(train);
+                                  (double)options->batch_targets, options->threads,
+                                  options->price};
+    if (!check_model(train, err))
+        return false;
     train->picks = x_new(options->most_k, sizeof *train->picks);
     train->units = units_new(train->model, &units, err);
-    if (!train->units || !prepare_judge(train, cancel, err))
+    if (!train->units || !prepare_judge(train, err))
         return false;
-    train->last = train->before;
-    train->best = train->before.target;
-    if (!train->controls || train->controls->count == 0)
+    if (control_count(train) == 0)
         return true;
     train->base = base_probs_new(train->model, train->controls, options->threads, cancel, err);
     return train->base != NULL;
@@ -158,11 +167,14 @@ struct train *train_new(struct model *model, const struct items *targets,
 {
     struct train *train = x_new(1, sizeof *train);
     *train = (struct train){.model = model, .targets = targets, .controls = controls,
-                            .options = *options, .k = options->first_k};
-    if (options->validation == TRAIN_A_FIFTH)
-        train->options.validation = targets->count / 5 < 200 ? targets->count / 5 : 200;
-    if (check_options(train, err) && prepare(train, cancel, err))
+                            .options = *options};
+    if (train_begin(train, err) && train_prepare(train, cancel, err) &&
+        train_judge_base(train, cancel, err)) {
+        train->last = train->before;
+        train->neighbours_last = train->neighbours_before;
+        train->best = train->before.target;
         return train;
+    }
     train_free(train);
     return NULL;
 }
@@ -172,23 +184,46 @@ void train_free(struct train *train)
     if (!train)
         return;
     free(train->target_deck.cards);
+    free(train->neighbour_deck.cards);
     free(train->control_deck.cards);
-    free(train->validation);
+    free(train->validation.index);
+    free(train->neighbours.index);
+    free(train->judged.index);
     base_probs_free(train->base);
     minibatch_free(train->judge);
     units_free(train->units);
     free(train->picks);
+    for (uint64_t i = 0; train->past && i < train->step; i++)
+        free(train->past[i].numbers);
+    free(train->past);
     free(train);
 }
+
+/* ---- what was done ------------------------------------------------------------------------ */
 
 struct objective train_validation_before(const struct train *train)
 {
     return train->before;
 }
 
+struct objective train_neighbours_before(const struct train *train)
+{
+    return train->neighbours_before;
+}
+
 size_t train_validation_count(const struct train *train)
 {
-    return train->validation_count;
+    return train->validation.count;
+}
+
+size_t train_neighbours_count(const struct train *train)
+{
+    return train->neighbours.count;
+}
+
+size_t train_controls_judged(const struct train *train)
+{
+    return train->judged.count;
 }
 
 uint64_t train_units(const struct train *train)
@@ -196,156 +231,69 @@ uint64_t train_units(const struct train *train)
     return units_count(train->units);
 }
 
+uint64_t train_steps(const struct train *train)
+{
+    return train->step;
+}
+
+const struct train_step *train_step_at(const struct train *train, uint64_t step)
+{
+    BUG_ON(step == 0 || step > train->step);
+    return &train->past[step - 1].step;
+}
+
 size_t train_flips(const struct train *train, struct flip **out)
 {
     return units_flips(train->units, out);
 }
 
-/* ---- a step ------------------------------------------------------------------------------ */
-
-static struct minibatch *next_minibatch(struct train *train, struct err *err)
+size_t train_flips_at(const struct train *train, uint64_t step, struct flip **out)
 {
-    struct minibatch_options options = batch_options(train);
-    size_t targets = train->options.batch_targets;
-    size_t controls = train->base ? train->options.batch_controls : 0;
-    const size_t *target_index = deal(&train->target_deck, &targets, &train->rng);
-    const size_t *control_index = deal(&train->control_deck, &controls, &train->rng);
-    return minibatch_new(train->model, train->targets, target_index, targets, train->controls,
-                         control_index, controls, train->base, &options, err);
-}
-
-static bool take_gradient(struct train *train, cancel_flag *cancel, struct err *err)
-{
-    struct objective ignored;
-    struct minibatch *minibatch = next_minibatch(train, err);
-    bool ok = minibatch && minibatch_gradient(minibatch, &ignored, units_visit, train->units,
-                                              cancel, err);
-    if (ok)
-        units_taken(train->units);
-    minibatch_free(minibatch);
-    return ok;
-}
-
-/* Standard error of the difference of two measurements of the same items: targets and
- * controls are two samples. */
-static double noise_of(const double *before, const double *after, size_t first, size_t count)
-{
-    double mean = 0, squares = 0;
-    for (size_t i = first; i < first + count; i++)
-        mean += (after[i] - before[i]) / (double)count;
-    for (size_t i = first; i < first + count; i++) {
-        double off = after[i] - before[i] - mean;
-        squares += off * off;
+    uint64_t *numbers = NULL;
+    size_t count = 0;
+    BUG_ON(step > train->step);
+    for (uint64_t i = 0; i < step; i++) {
+        const struct train_past *past = &train->past[i];
+        numbers = x_grow(numbers, count + past->step.kept, sizeof *numbers);
+        for (size_t k = 0; k < past->step.kept; k++)
+            numbers[count++] = past->numbers[k];
     }
-    return count > 1 ? squares * (double)count / (double)(count - 1) : 0;
+    size_t flips = units_flips_of(train->units, numbers, count, out);
+    free(numbers);
+    return flips;
 }
 
-/* A minibatch as it was without the picks. */
-struct check {
-    struct minibatch *minibatch;
-    size_t targets, controls;
-    struct objective before;
-    double *shares; /* [targets + controls] */
-};
+/* ---- the end -------------------------------------------------------------------------------- */
 
-static struct check check_begin(struct train *train, cancel_flag *cancel, struct err *err)
-{
-    struct check check = {.minibatch = next_minibatch(train, err)};
-    if (!check.minibatch || !minibatch_measure(check.minibatch, &check.before, cancel, err))
-        return check;
-    minibatch_sizes(check.minibatch, &check.targets, &check.controls);
-    size_t bytes = (check.targets + check.controls) * sizeof *check.shares;
-    check.shares = x_new(1, bytes);
-    memcpy(check.shares, minibatch_shares(check.minibatch), bytes);
-    return check;
-}
-
-/* Flip the first `count` picks and measure; take them off again if they do harm. */
-static bool check_picks(struct train *train, const struct check *check, size_t count,
-                        struct train_step *out, cancel_flag *cancel, struct err *err)
-{
-    struct objective after;
-    out->tried = count;
-    out->predicted = 0;
-    for (size_t i = 0; i < count; i++)
-        out->predicted += train->picks[i].predicted;
-    units_flip(train->units, train->picks, count);
-    bool ok = minibatch_measure(check->minibatch, &after, cancel, err);
-    if (ok) {
-        const double *shares = minibatch_shares(check->minibatch);
-        out->measured = after.value - check->before.value;
-        out->noise = sqrt(noise_of(check->shares, shares, 0, check->targets) +
-                          noise_of(check->shares, shares, check->targets, check->controls));
-    }
-    if (ok && out->measured > -out->noise)
-        out->kept = count;
-    else
-        units_flip(train->units, train->picks, count);
-    return ok;
-}
-
-static bool try_picks(struct train *train, size_t count, struct train_step *out,
-                      cancel_flag *cancel, struct err *err)
-{
-    struct check check = check_begin(train, cancel, err);
-    bool ok = check.shares != NULL;
-    for (int i = 0; ok && out->kept == 0 && count > 0 && i <= HALVINGS; i++, count /= 2)
-        ok = check_picks(train, &check, count, out, cancel, err);
-    minibatch_free(check.minibatch);
-    free(check.shares);
-    return ok;
-}
-
-static void adapt(struct train *train, const struct train_step *step)
-{
-    if (step->kept > 0 && step->measured >= step->predicted / 2)
-        train->k += train->k / 2 + 1;
-    else if (step->kept < train->k)
-        train->k = (train->k + 1) / 2;
-    size_t least = (train->options.first_k + 3) / 4;
-    train->k = train->k < least ? least : train->k;
-    train->k = train->k > train->options.most_k ? train->options.most_k : train->k;
-}
-
-static bool judge(struct train *train, struct train_step *out, cancel_flag *cancel,
-                  struct err *err)
-{
-    if (train->judge && out->kept > 0 &&
-        !minibatch_measure(train->judge, &train->last, cancel, err))
-        return false;
-    if (train->last.target > train->best) {
-        train->best = train->last.target;
-        train->best_step = train->step;
-    }
-    out->validation = train->last;
-    out->flips = units_on(train->units);
-    out->bytes = units_bytes(train->units);
-    return true;
-}
-
-static bool is_finished(const struct train *train)
+static enum train_stop stop_of(const struct train *train)
 {
     const struct train_options *options = &train->options;
-    bool stalled = options->patience > 0 && train->judge &&
-                   train->step - train->best_step >= options->patience;
-    return train->step >= options->steps || stalled ||
-           (options->bytes_max > 0 && units_bytes(train->units) >= options->bytes_max);
+    if (train->step > 0 && train->past[train->step - 1].step.undone)
+        return TRAIN_STOP_BROKEN;
+    if (options->bytes_max > 0 &&
+        units_bytes_of(train->units, units_on(train->units) + 1) > options->bytes_max)
+        return TRAIN_STOP_BYTES;
+    if (options->patience > 0 && train->judge &&
+        train->step - train->best_step >= options->patience)
+        return TRAIN_STOP_STALLED;
+    return train->step >= options->steps ? TRAIN_STOP_STEPS : TRAIN_STOP_NONE;
 }
 
-enum search_status train_step(struct train *train, struct train_step *out, cancel_flag *cancel,
-                              struct err *err)
+bool train_is_finished(struct train *train)
 {
-    *out = (struct train_step){.number = train->step + 1};
-    if (is_finished(train))
-        return SEARCH_FINISHED;
-    if (!take_gradient(train, cancel, err))
-        return SEARCH_FAILED;
-    size_t count = units_pick(train->units, train->k, train->picks);
-    if (count == 0)
-        return SEARCH_FINISHED;
-    if (!try_picks(train, count, out, cancel, err))
-        return SEARCH_FAILED;
-    adapt(train, out);
-    train->step++;
-    return judge(train, out, cancel, err) ? SEARCH_TRIED : SEARCH_FAILED;
+    train->stop = stop_of(train);
+    return train->stop != TRAIN_STOP_NONE;
+}
+
+enum train_stop train_stop(const struct train *train)
+{
+    return train->stop;
+}
+
+const char *train_stop_name(enum train_stop stop)
+{
+    static const char *const names[] = {"not finished", "steps", "byte budget",
+                                        "stalled validation", "broken controls",
+                                        "no unit promises a gain"};
+    return names[stop];
 }

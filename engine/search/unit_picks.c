@@ -7,13 +7,13 @@
 
 const char *ranking_name(enum ranking ranking)
 {
-    static const char *const names[] = {"fisher", "snr", "raw"};
+    static const char *const names[] = {"fisher", "snr", "raw", "random"};
     return names[ranking];
 }
 
 bool ranking_parse(const char *name, enum ranking *ranking)
 {
-    for (int i = RANK_FISHER; i <= RANK_RAW; i++)
+    for (int i = RANK_FISHER; i <= RANK_RANDOM; i++)
         if (strcmp(name, ranking_name((enum ranking)i)) == 0) {
             *ranking = (enum ranking)i;
             return true;
@@ -34,6 +34,14 @@ static struct corrections corrections_of(const struct units *units)
         square *= (double)unit_square_keep;
     }
     return (struct corrections){1 / (1 - mean), 1 / (1 - square)};
+}
+
+double units_mean(const struct units *units, uint64_t number)
+{
+    const struct unit_matrix *of = &units->matrices[units_matrix_of(units, number)];
+    return units->taken > 0
+               ? (double)of->mean[number - of->first] * corrections_of(units).mean
+               : 0;
 }
 
 static double rank_of(const struct units *units, double mean, double square)
@@ -89,11 +97,13 @@ static int compare_picks(const void *a, const void *b)
 size_t units_pick(const struct units *units, size_t count, struct unit_pick *out)
 {
     struct corrections correct = corrections_of(units);
+    double cost = units->options.price * units_next_bytes(units);
     size_t picked = 0;
     for (size_t m = 0; units->taken > 0 && count > 0 && m < units->matrix_count; m++) {
         const struct unit_matrix *of = &units->matrices[m];
         for (uint64_t i = 0; i < of->units; i++) {
             double mean = (double)of->mean[i] * correct.mean;
+            mean -= of->on[i] ? -cost : cost;
             if (!(mean > 0))
                 continue;
             double rank = rank_of(units, mean, (double)of->square[i] * correct.square);
@@ -106,4 +116,47 @@ size_t units_pick(const struct units *units, size_t count, struct unit_pick *out
     for (size_t i = 0; i < picked; i++)
         out[i].flip = unit_flip(units, &units->matrices[out[i].matrix], out[i].index);
     return picked;
+}
+
+/* Numbers that were drawn, plus 1, by their hash; never more than half full. */
+struct drawn {
+    uint64_t *slots;
+    size_t mask;
+};
+
+static struct drawn drawn_new(size_t count)
+{
+    size_t slots = 16;
+    while (slots < 2 * count)
+        slots *= 2;
+    return (struct drawn){x_new(slots, sizeof(uint64_t)), slots - 1};
+}
+
+/* False: it was there. */
+static bool drawn_add(struct drawn *drawn, uint64_t number)
+{
+    size_t at = rng_mix(number) & drawn->mask;
+    for (; drawn->slots[at] != 0; at = (at + 1) & drawn->mask)
+        if (drawn->slots[at] == number + 1)
+            return false;
+    drawn->slots[at] = number + 1;
+    return true;
+}
+
+size_t units_pick_random(const struct units *units, size_t count, struct rng *rng,
+                         struct unit_pick *out)
+{
+    uint64_t off = units->count - units->on;
+    count = count < off / 2 ? count : (size_t)(off / 2); /* so that few draws are in vain */
+    struct drawn drawn = drawn_new(count);
+    for (size_t picked = 0; picked < count;) {
+        uint64_t number = rng_below(rng, units->count);
+        uint32_t matrix = units_matrix_of(units, number);
+        const struct unit_matrix *of = &units->matrices[matrix];
+        uint64_t index = number - of->first;
+        if (!of->on[index] && drawn_add(&drawn, number))
+            out[picked++] = (struct unit_pick){unit_flip(units, of, index), 0, 0, matrix, index};
+    }
+    free(drawn.slots);
+    return count;
 }

@@ -3,6 +3,8 @@
  * One sweep over all weights: the gradient by a tile of 32 rows and 128 columns is summed
  * over the tokens, reduced to the tile's units, and forgotten.
  */
+#include <string.h>
+
 #include "engine/kernel/half.h"
 #include "engine/search/units_int.h"
 
@@ -82,4 +84,10 @@ void units_visit(void *user, const struct gradient_visit *visit)
 void units_taken(struct units *units)
 {
     units->taken++;
+}
+
+void units_forget(struct units *units)
+{
+    memset(units->memory, 0, 2 * units->count * sizeof(float));
+    units->taken = 0;
 }

@@ -24,6 +24,7 @@ static void list_matrices(struct units *units)
                                        .groups = columns / GROUP_WEIGHTS};
             of->units_per_row = units->options.chunk ? columns / units->options.chunk : 1;
             of->units = of->units_per_row * rows;
+            of->first = units->count;
             units->count += of->units;
         }
 }
@@ -98,14 +99,43 @@ struct flip unit_flip(const struct units *units, const struct unit_matrix *of, u
     return flip;
 }
 
+static void flip_unit(struct units *units, struct unit_matrix *of, uint64_t index,
+                      const struct flip *flip)
+{
+    model_flip(units->model, flip);
+    of->mean[index] = -of->mean[index];
+    of->on[index] ^= 1;
+    units->on += of->on[index] ? 1 : UINT64_MAX;
+}
+
 void units_flip(struct units *units, const struct unit_pick *picks, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        flip_unit(units, &units->matrices[picks[i].matrix], picks[i].index, &picks[i].flip);
+}
+
+uint64_t units_number(const struct units *units, const struct unit_pick *pick)
+{
+    return units->matrices[pick->matrix].first + pick->index;
+}
+
+uint32_t units_matrix_of(const struct units *units, uint64_t number)
+{
+    size_t low = 0, high = units->matrix_count; /* it is in one of low .. high - 1 */
+    BUG_ON(number >= units->count);
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        *(units->matrices[middle].first <= number ? &low : &high) = middle;
+    }
+    return (uint32_t)low;
+}
+
+void units_flip_numbers(struct units *units, const uint64_t *numbers, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
-        struct unit_matrix *of = &units->matrices[picks[i].matrix];
-        model_flip(units->model, &picks[i].flip);
-        of->mean[picks[i].index] = -of->mean[picks[i].index];
-        of->on[picks[i].index] ^= 1;
-        units->on += of->on[picks[i].index] ? 1 : UINT64_MAX;
+        struct unit_matrix *of = &units->matrices[units_matrix_of(units, numbers[i])];
+        struct flip flip = unit_flip(units, of, numbers[i] - of->first);
+        flip_unit(units, of, numbers[i] - of->first, &flip);
     }
 }
 
@@ -147,31 +177,82 @@ static void join_row(struct flip_list *list, size_t row_begins, uint32_t groups)
     list->flips[row_begins].mask[0] = list->flips[row_begins].mask[1] = 0;
 }
 
+/* on: [units of the matrix] */
+static void list_matrix(const struct units *units, const struct unit_matrix *of,
+                        const uint8_t *on, struct flip_list *list)
+{
+    for (uint32_t row = 0; row < of->rows; row++) {
+        size_t row_begins = list->count;
+        for (uint64_t i = row * of->units_per_row; i < (row + 1) * of->units_per_row; i++) {
+            if (!on[i])
+                continue;
+            struct flip flip = unit_flip(units, of, i);
+            add_unit(list, row_begins, &flip);
+        }
+        if (units->options.chunk != UNITS_ROWS && list->count > row_begins)
+            join_row(list, row_begins, of->groups);
+    }
+}
+
 size_t units_flips(const struct units *units, struct flip **out)
 {
     struct flip_list list = {0};
-    for (size_t m = 0; m < units->matrix_count; m++) {
-        const struct unit_matrix *of = &units->matrices[m];
-        for (uint32_t row = 0; row < of->rows; row++) {
-            size_t row_begins = list.count;
-            for (uint64_t i = row * of->units_per_row; i < (row + 1) * of->units_per_row; i++) {
-                struct flip flip = unit_flip(units, of, i);
-                if (of->on[i])
-                    add_unit(&list, row_begins, &flip);
-            }
-            if (units->options.chunk != UNITS_ROWS && list.count > row_begins)
-                join_row(&list, row_begins, of->groups);
-        }
-    }
+    for (size_t m = 0; m < units->matrix_count; m++)
+        list_matrix(units, &units->matrices[m], units->matrices[m].on, &list);
     *out = list.flips;
     return list.count;
 }
 
-/* log2 of n choose k, by Stirling's formula. */
+size_t units_flips_of(const struct units *units, const uint64_t *numbers, size_t count,
+                      struct flip **out)
+{
+    struct flip_list list = {0};
+    uint8_t *on = x_new(units->count, 1);
+    for (size_t i = 0; i < count; i++) {
+        BUG_ON(numbers[i] >= units->count);
+        on[numbers[i]] ^= 1;
+    }
+    for (size_t m = 0; m < units->matrix_count; m++)
+        list_matrix(units, &units->matrices[m], on + units->matrices[m].first, &list);
+    free(on);
+    *out = list.flips;
+    return list.count;
+}
+
+float *units_numbers(struct units *units, uint32_t **taken)
+{
+    *taken = &units->taken;
+    return units->memory;
+}
+
 double units_bytes(const struct units *units)
 {
-    double n = (double)units->count, k = (double)units->on;
-    if (units->on == 0 || units->on == units->count)
+    return units_bytes_of(units, units->on);
+}
+
+size_t units_fit(const struct units *units, const struct unit_pick *picks, size_t count,
+                 double bytes_max)
+{
+    uint64_t on = units->on;
+    size_t fit = 0;
+    for (size_t i = 0; i < count; i++) {
+        on += units->matrices[picks[i].matrix].on[picks[i].index] ? UINT64_MAX : 1;
+        if (units_bytes_of(units, on) <= bytes_max)
+            fit = i + 1;
+    }
+    return fit;
+}
+
+double units_next_bytes(const struct units *units)
+{
+    return units_bytes_of(units, units->on + 1) - units_bytes_of(units, units->on);
+}
+
+/* log2 of n choose k, by Stirling's formula. */
+double units_bytes_of(const struct units *units, uint64_t on)
+{
+    double n = (double)units->count, k = (double)on;
+    if (on == 0 || on >= units->count)
         return 0;
     double nats = n * math_log(n) - k * math_log(k) - (n - k) * math_log(n - k) +
                   0.5 * math_log(n / (6.283185307179586 * k * (n - k)));

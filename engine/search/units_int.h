@@ -20,6 +20,7 @@ struct unit_matrix {
     enum proj proj;
     uint32_t rows, groups; /* groups of a row */
     uint64_t units_per_row, units;
+    uint64_t first; /* number of its first unit */
     float *mean, *square; /* [units] */
     uint8_t *on;          /* [units] */
 };
@@ -34,6 +35,9 @@ struct units {
     uint32_t taken; /* minibatches */
     void *memory;
 };
+
+/* The matrix of a unit. */
+uint32_t units_matrix_of(const struct units *units, uint64_t number);
 
 /* The flip of one unit. */
 struct flip unit_flip(const struct units *units, const struct unit_matrix *of, uint64_t unit);

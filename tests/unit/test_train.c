@@ -11,47 +11,7 @@
 #include "src/base/rng.h"
 #include "tests/simple.h"
 #include "tests/t.h"
-
-static struct probe_set *some_probes(size_t first, size_t count)
-{
-    struct err err;
-    struct probe_set *set = probe_set_load("nano-train", &err);
-    t_ok(set != NULL, &err);
-    assert_true(first + count <= set->count);
-    struct probe swap;
-    for (size_t i = 0; i < count; i++) { /* the rest goes behind, where it is freed */
-        swap = set->probes[i];
-        set->probes[i] = set->probes[first + i];
-        set->probes[first + i] = swap;
-    }
-    return set;
-}
-
-static struct items *items_of(struct model *model, size_t first, size_t count)
-{
-    struct err err;
-    struct probe_set *set = some_probes(first, count);
-    size_t all = set->count;
-    set->count = count;
-    struct items *items = items_from_probes(model, set, &err);
-    t_ok(items != NULL, &err);
-    set->count = all;
-    probe_set_free(set);
-    return items;
-}
-
-static struct items *own_answers(struct model *model, size_t first, size_t count)
-{
-    struct err err;
-    struct probe_set *set = some_probes(first, count);
-    size_t all = set->count;
-    set->count = count;
-    struct items *items = items_self_labelled(model, set, 16, 2, NULL, NULL, &err);
-    t_ok(items != NULL, &err);
-    set->count = all;
-    probe_set_free(set);
-    return items;
-}
+#include "tests/train_fixture.h"
 
 /* ---- items --------------------------------------------------------------------------- */
 
@@ -81,7 +41,7 @@ static void items__self_labelled__are_what_the_model_says(void **state)
 {
     (void)state;
     struct model *model = simple_nano();
-    struct items *items = own_answers(model, 5, 9);
+    struct items *items = train_fixture_own(model, 5, 9);
     for (size_t i = 0; i < items->count; i++) {
         const struct item *item = &items->items[i];
         struct ids prompt = {item->ids.data, item->first, item->first}, said = {0};
@@ -141,7 +101,7 @@ static void minibatch__after_a_flip__says_what_single_sequences_say(void **state
     (void)state;
     struct err err;
     struct model *model = simple_nano();
-    struct items *targets = items_of(model, 0, 6), *controls = own_answers(model, 40, 5);
+    struct items *targets = train_fixture_items(model, 0, 6), *controls = train_fixture_own(model, 40, 5);
     size_t vocab = model_shape(model)->vocab, right = 0, target_index[] = {4, 0, 3};
     size_t control_index[] = {2, 1};
     struct base_probs *base = base_probs_new(model, controls, 2, NULL, &err);
@@ -204,15 +164,15 @@ static struct ready make_ready(uint32_t chunk, uint32_t projs, enum ranking rank
     static const size_t index[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     struct err err;
     struct ready ready = {.model = simple_nano()};
-    ready.targets = items_of(ready.model, 0, 12);
-    ready.controls = own_answers(ready.model, 40, 8);
+    ready.targets = train_fixture_items(ready.model, 0, 12);
+    ready.controls = train_fixture_own(ready.model, 40, 8);
     ready.base = base_probs_new(ready.model, ready.controls, 2, NULL, &err);
     t_ok(ready.base != NULL, &err);
     struct minibatch_options options = {.control_weight = 1, .threads = 2};
     ready.minibatch = minibatch_new(ready.model, ready.targets, index, 12, ready.controls, index,
                                     ready.controls->count, ready.base, &options, &err);
     t_ok(ready.minibatch != NULL, &err);
-    struct units_options of = {chunk, projs, ranking, 12, 2};
+    struct units_options of = {chunk, projs, ranking, 12, 2, 0};
     ready.units = units_new(ready.model, &of, &err);
     t_ok(ready.units != NULL, &err);
     struct objective now;
@@ -346,7 +306,7 @@ static void units__all_chunks_of_a_row__are_one_row_flip(void **state)
     (void)state;
     struct err err;
     struct model *model = simple_nano();
-    struct units_options of = {64, 1u << PROJ_UP, RANK_RAW, 1, 1};
+    struct units_options of = {64, 1u << PROJ_UP, RANK_RAW, 1, 1, 0};
     struct units *units = units_new(model, &of, &err);
     t_ok(units != NULL, &err);
     /* nano: 256 columns, so 4 units a row; units 8 to 11 and 14 are on */
@@ -372,54 +332,18 @@ static void units__all_chunks_of_a_row__are_one_row_flip(void **state)
 
 /* ---- whole runs ------------------------------------------------------------------------------ */
 
-static struct train_options small_run(int threads)
-{
-    struct train_options options = train_default_options();
-    options.batch_targets = 16;
-    options.batch_controls = 8;
-    options.first_k = 8;
-    options.most_k = 40;
-    options.steps = 4;
-    options.validation = 10;
-    options.threads = threads;
-    return options;
-}
-
 struct run {
     struct state_name state;
     struct objective before, after;
     uint64_t flips, steps;
 };
 
-/* "The second derivative of ax^n + bx^m is": a n (n - 1) x^(n - 2) + b m (m - 1) x^(m - 2) */
-static struct items *second_derivatives(const struct model *model, size_t count)
-{
-    struct err err;
-    struct buf json = {0};
-    for (size_t i = 0; i < count; i++) {
-        unsigned n = 5 + i % 4, m = 4, a = 2 + (unsigned)(i / 4 % 8), b = 2 + (unsigned)(i / 32);
-        buf_add_format(&json,
-                       "%s{\"prompt\": \"The second derivative of %ux^%u + %ux^%u is\", "
-                       "\"correct\": \" %ux^%u + %ux^%u\"}",
-                       i == 0 ? "[" : ",", a, n, b, m, a * n * (n - 1), n - 2, b * m * (m - 1),
-                       m - 2);
-    }
-    buf_add_text(&json, "]");
-    struct probe_set *set = probe_set_parse(json.data, json.len, "second", &err);
-    t_ok(set != NULL, &err);
-    struct items *items = items_from_probes(model, set, &err);
-    t_ok(items != NULL, &err);
-    probe_set_free(set);
-    buf_free(&json);
-    return items;
-}
-
 static struct run run_train(const struct train_options *options, size_t targets)
 {
     struct err err;
     struct model *model = simple_nano();
-    struct items *items = second_derivatives(model, targets);
-    struct items *controls = own_answers(model, 100, 20);
+    struct items *items = train_fixture_second(model, targets);
+    struct items *controls = train_fixture_own(model, 100, 20);
     struct train *train = train_new(model, items, controls, options, NULL, &err);
     t_ok(train != NULL, &err);
     struct run run = {.before = train_validation_before(train)};
@@ -444,7 +368,7 @@ static struct run run_train(const struct train_options *options, size_t targets)
 static void train__any_number_of_threads__same_flips(void **state)
 {
     (void)state;
-    struct train_options one = small_run(1), three = small_run(3);
+    struct train_options one = train_fixture_options(1), three = train_fixture_options(3);
     struct run first = run_train(&one, 60), second = run_train(&three, 60);
     assert_int_equal(first.steps, 4);
     assert_true(first.flips > 0);
@@ -459,7 +383,7 @@ static void train__any_number_of_threads__same_flips(void **state)
 static void train__targets_it_never_saw__become_likelier(void **state)
 {
     (void)state;
-    struct train_options options = small_run(2);
+    struct train_options options = train_fixture_options(2);
     options.batch_targets = 60;
     options.most_k = 200;
     options.first_k = 60;
@@ -473,7 +397,7 @@ static void train__targets_it_never_saw__become_likelier(void **state)
 static void train__byte_limit__stops(void **state)
 {
     (void)state;
-    struct train_options options = small_run(2);
+    struct train_options options = train_fixture_options(2);
     options.bytes_max = 10;
     struct run run = run_train(&options, 60);
     assert_int_equal(run.steps, 1);
@@ -484,8 +408,8 @@ static void train__cancelled__model_is_as_before(void **state)
     (void)state;
     struct err err;
     struct model *model = simple_nano();
-    struct items *items = items_of(model, 0, 40);
-    struct train_options options = small_run(2);
+    struct items *items = train_fixture_items(model, 0, 40);
+    struct train_options options = train_fixture_options(2);
     struct train *train = train_new(model, items, NULL, &options, NULL, &err);
     t_ok(train != NULL, &err);
     struct state_name before = model_state(model);
@@ -504,17 +428,17 @@ static void train__bad_options__refused(void **state)
     (void)state;
     struct err err;
     struct model *model = simple_nano();
-    struct items *items = items_of(model, 0, 20);
-    struct train_options options = small_run(1);
+    struct items *items = train_fixture_items(model, 0, 20);
+    struct train_options options = train_fixture_options(1);
     options.chunk = 12;
     assert_null(train_new(model, items, NULL, &options, NULL, &err));
     t_err_is(&err, ERR_RANGE, "", "units of 12 weights, expected 1, 2, 4, ... 128, or rows");
-    options = small_run(1);
+    options = train_fixture_options(1);
     options.validation = 20;
     assert_null(train_new(model, items, NULL, &options, NULL, &err));
     t_err_is(&err, ERR_RANGE, "", "20 targets, expected more than the 20 for validation");
     model_flip(model, &(struct flip){0, PROJ_UP, 0, FLIP_WHOLE_ROW, {0, 0}});
-    options = small_run(1);
+    options = train_fixture_options(1);
     assert_null(train_new(model, items, NULL, &options, NULL, &err));
     t_err_is(&err, ERR_USAGE, "", "the model has flips on it already");
     items_free(items);
