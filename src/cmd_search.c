@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "src/base/num.h"
 #include "src/report/null_run.h"
 #include "src/search/search_from.h"
 #include "src/search/search_job.h"
 #include "src/search/search_options.h"
 #include "src/search/search_seeds.h"
+#include "src/search/train_options.h"
 
 extern const struct command command_search;
 
@@ -19,6 +21,30 @@ static bool names_inputs(const struct search_request *request, struct err *err)
     return true;
 }
 
+static bool is_train(const struct arguments *arguments)
+{
+    return strcmp(arguments_text(arguments, "method", ""), "train") == 0;
+}
+
+/* Options that method train has not. */
+static const char *const not_of_train[] = {
+    "mode", "iters", "granularity", "layers", "metric", "penalty",
+    "fitness", "control-metric", "keep", "plain-eval", "seeds", "repeats",
+};
+
+static int run_train(const struct arguments *arguments, const char *targets, const char *controls,
+                     struct err *err)
+{
+    for (size_t i = 0; i < countof(not_of_train); i++)
+        if (arguments_has(arguments, not_of_train[i])) {
+            (void)err_set(err, ERR_USAGE, "--%s is not for method train", not_of_train[i]);
+            return cli_fail(err);
+        }
+    return train_options_run(arguments, targets, controls,
+                             "search MODEL --method train --targets SET --controls SET "
+                             "[--heldout SET] [-s SESSION] -o PATCH", err);
+}
+
 static int run(struct arguments *arguments, struct err *err)
 {
     int32_t layers[SEARCH_LAYERS_MAX];
@@ -26,8 +52,9 @@ static int run(struct arguments *arguments, struct err *err)
     size_t seeds = 0;
     struct search_request request = {
         .model = arguments_positional(arguments, 0),
-        .targets = arguments_text(arguments, "target", NULL),
-        .controls = arguments_text(arguments, "control", NULL),
+        .targets = arguments_text(arguments, "target", arguments_text(arguments, "targets", NULL)),
+        .controls =
+            arguments_text(arguments, "control", arguments_text(arguments, "controls", NULL)),
         .heldout = arguments_text(arguments, "heldout", NULL),
         .from = arguments_text(arguments, "from", NULL),
         .mode = arguments_text(arguments, "mode", NULL),
@@ -37,6 +64,13 @@ static int run(struct arguments *arguments, struct err *err)
         .options = search_default_options(),
         .json = arguments_json(arguments),
     };
+    if (is_train(arguments))
+        return run_train(arguments, request.targets, request.controls, err);
+    const char *foreign = train_options_given(arguments);
+    if (foreign) {
+        (void)err_set(err, ERR_USAGE, "--%s is of --method train", foreign);
+        return cli_fail(err);
+    }
     bool going_on = search_options_going_on(request.session);
     if (going_on ? !search_options_leave_session(arguments, err) : !names_inputs(&request, err))
         return cli_fail(err);
@@ -63,6 +97,9 @@ static const struct option_spec options[] = {
     NULL_OPTION,
     SEARCH_SEEDS_OPTIONS,
     SEARCH_OPTIONS,
+    {"targets", 0, "SET", "the same as --target"},
+    {"controls", 0, "SET", "the same as --control"},
+    TRAIN_OPTIONS,
     {NULL, 0, NULL, NULL},
 };
 

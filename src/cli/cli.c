@@ -17,7 +17,7 @@
 
 enum {
     LONG_BASE = 256,   /* getopt_long returns LONG_BASE + index in specs[] */
-    SPECS_MAX = 48,
+    SPECS_MAX = 96,
     THREADS_MAX = 1024,
 };
 
