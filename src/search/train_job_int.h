@@ -64,6 +64,11 @@ bool train_saved_write(struct train_job *job, bool forced, struct err *err);
 
 /* ---- train_patch.c ---- */
 
+/* Of these probes, or where they are not loaded what the session has under the key; "" where
+ * nobody knows. */
+bool train_probes_sha256(const struct train_job *job, const char *key,
+                         const struct probe_set *probes, char out[SHA256_TEXT_SIZE],
+                         struct err *err);
 /* The flips of a patch are added; it says where they come from. */
 struct patch *train_patch_new(struct train_job *job, const struct flip *flips, size_t count,
                               struct err *err);

@@ -17,20 +17,30 @@ static void set(json_t *metadata, const char *key, json_t *value)
     (void)json_object_set_new(metadata, key, value);
 }
 
+bool train_probes_sha256(const struct train_job *job, const char *key,
+                         const struct probe_set *probes, char out[SHA256_TEXT_SIZE],
+                         struct err *err)
+{
+    const char *kept = json_string_value(json_object_get(job->settings, key));
+    out[0] = '\0';
+    if (kept && sha256_is_text(kept))
+        memcpy(out, kept, SHA256_TEXT_SIZE);
+    return !probes || probes->count == 0 || probe_set_sha256(probes, out, err);
+}
+
 /* The name of a set and the hash of what it asks; nothing where there is none. */
-static bool set_probes(json_t *metadata, const char *key, const char *spec,
-                       const struct probe_set *set_of, struct err *err)
+static bool set_probes(const struct train_job *job, json_t *metadata, const char *key,
+                       const char *spec, const struct probe_set *probes, struct err *err)
 {
     char hash[SHA256_TEXT_SIZE], hash_key[32];
+    (void)snprintf(hash_key, sizeof hash_key, "%s_sha256", key);
     if (!spec)
         return true;
     set(metadata, key, json_text(spec, strlen(spec)));
-    if (!set_of || set_of->count == 0)
-        return true;
-    if (!probe_set_sha256(set_of, hash, err))
+    if (!train_probes_sha256(job, hash_key, probes, hash, err))
         return false;
-    (void)snprintf(hash_key, sizeof hash_key, "%s_sha256", key);
-    set(metadata, hash_key, json_string(hash));
+    if (hash[0])
+        set(metadata, hash_key, json_string(hash));
     return true;
 }
 
@@ -49,8 +59,8 @@ static bool set_metadata(const struct train_job *job, json_t *metadata, struct e
     set(metadata, "control_weight", json_real(options->control_weight));
     if (options->price > 0)
         set(metadata, "price", json_real(options->price));
-    return set_probes(metadata, "targets", now->targets, job->probes.targets, err) &&
-           set_probes(metadata, "controls", now->controls, job->probes.controls, err);
+    return set_probes(job, metadata, "targets", now->targets, job->probes.targets, err) &&
+           set_probes(job, metadata, "controls", now->controls, job->probes.controls, err);
 }
 
 struct patch *train_patch_new(struct train_job *job, const struct flip *flips, size_t count,

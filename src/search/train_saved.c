@@ -21,9 +21,14 @@ static void set_text(json_t *object, const char *key, const char *text)
         (void)json_object_set_new(object, key, json_text(text, strlen(text)));
 }
 
-static char *settings_of(const struct train_job *job)
+/* The caller frees it. */
+static char *settings_of(const struct train_job *job, struct err *err)
 {
     const struct train_request *now = &job->now;
+    char hashes[2][SHA256_TEXT_SIZE];
+    if (!train_probes_sha256(job, "targets_sha256", job->probes.targets, hashes[0], err) ||
+        !train_probes_sha256(job, "controls_sha256", job->probes.controls, hashes[1], err))
+        return NULL;
     json_t *object = json_object();
     (void)json_object_set_new(object, "program", json_string("bankai " BANKAI_VERSION));
     set_text(object, "model", model_path(job->model));
@@ -33,6 +38,8 @@ static char *settings_of(const struct train_job *job)
     set_text(object, "heldout", now->heldout);
     set_text(object, "output", now->output);
     set_text(object, "name", now->name);
+    set_text(object, "targets_sha256", hashes[0]);
+    set_text(object, "controls_sha256", hashes[1]);
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     return text;
@@ -44,8 +51,8 @@ bool train_saved_write(struct train_job *job, bool forced, struct err *err)
     bool is_due = forced || job->saving <= saving_share * (start - job->saved_at);
     if (!job->request->session || !is_due || job->saved_steps == train_steps(job->train) + 1)
         return true;
-    char *settings = settings_of(job);
-    bool ok = train_save(job->train, settings, job->request->session, err);
+    char *settings = settings_of(job, err);
+    bool ok = settings && train_save(job->train, settings, job->request->session, err);
     free(settings);
     job->saved_steps = train_steps(job->train) + 1;
     job->saved_at = clock_seconds();
@@ -96,7 +103,7 @@ bool train_saved_open(struct train_job *job, struct err *err)
     return true;
 }
 
-/* ---- a patch of one step ------------------------------------------------------------------------- */
+/* ---- a patch of one step ---------------------------------------------------------------- */
 
 static bool write_point(struct train_job *job, struct err *err)
 {

@@ -14,7 +14,7 @@ struct trim_job {
     struct trim trim;
 };
 
-/* ---- trimming --------------------------------------------------------------------------------- */
+/* ---- trimming ------------------------------------------------------------------------ */
 
 static bool load(struct trim_job *trim, struct err *err)
 {
@@ -84,7 +84,7 @@ static bool run_all(struct trim_job *trim, struct err *err)
            train_job_judge(job, err) && train_patch_write_results(job, err);
 }
 
-/* ---- what is printed ----------------------------------------------------------------------------- */
+/* ---- what is printed -------------------------------------------------------------------- */
 
 static void add_state(const struct trim *trim, const char *name, const struct trim_state *state,
                       struct buf *out)

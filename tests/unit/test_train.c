@@ -101,7 +101,8 @@ static void minibatch__after_a_flip__says_what_single_sequences_say(void **state
     (void)state;
     struct err err;
     struct model *model = simple_nano();
-    struct items *targets = train_fixture_items(model, 0, 6), *controls = train_fixture_own(model, 40, 5);
+    struct items *targets = train_fixture_items(model, 0, 6);
+    struct items *controls = train_fixture_own(model, 40, 5);
     size_t vocab = model_shape(model)->vocab, right = 0, target_index[] = {4, 0, 3};
     size_t control_index[] = {2, 1};
     struct base_probs *base = base_probs_new(model, controls, 2, NULL, &err);
