@@ -28,7 +28,7 @@ static bool is_train(const struct arguments *arguments)
 
 /* Options that method train has not. */
 static const char *const not_of_train[] = {
-    "mode", "iters", "granularity", "layers", "metric", "penalty",
+    "mode", "iters", "granularity", "layers", "metric", "penalty", "order", "from",
     "fitness", "control-metric", "keep", "plain-eval", "seeds", "repeats",
 };
 
@@ -133,7 +133,9 @@ const struct command command_search = {
                "  joint   takes each set of --target as a domain, none of which may fall;\n"
                "          shows the Pareto front of all that was tried\n"
                "  bfs     by how far a flip moves the fitness, up or down; 32 random ones,\n"
-               "          measured first, say how far to believe that order",
+               "          measured first, say how far to believe that order\n"
+               "  train   hundreds of flips a step from fresh minibatches of many targets; the\n"
+               "          options from --neighbours on are its own (bankai help train)",
     .options = options,
     .positional_min = 0,
     .positional_max = 1,

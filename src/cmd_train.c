@@ -25,6 +25,7 @@ static const struct option_spec options[] = {
     {"objective", 0, "O", "ce (default), ce_clamped or margin of the targets' whole answers"},
     {"proj", 0, "LIST", "of q, k, v, o, gate, up, down (all)"},
     {"seed", 0, "N", "of minibatches, and of null models (42)"},
+    {"price", 0, "X", "of a byte of patch, taken off the objective (0)"},
     TRAIN_OPTIONS,
     NULL_OPTION,
     {NULL, 0, NULL, NULL},

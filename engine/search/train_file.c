@@ -10,11 +10,13 @@
 enum { CHECK_BYTES = SHA256_TEXT_SIZE - 1 };
 static const size_t file_bytes_max = (size_t)1 << 40;
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "units' numbers are saved as they lie");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "units' numbers are saved as they lie");
 
-/* ---- saving ------------------------------------------------------------------------------------ */
+/* ---- saving ------------------------------------------------------------------------- */
 
-static bool hash_all(const struct train *train, char hashes[TRAIN_HASHES][SHA256_TEXT_SIZE], struct err *err)
+static bool hash_all(const struct train *train, char hashes[TRAIN_HASHES][SHA256_TEXT_SIZE],
+                     struct err *err)
 {
     const char *model = model_sha256(train->model, err);
     if (!model)
@@ -69,7 +71,7 @@ bool train_save(const struct train *train, const char *settings, const char *pat
     return ok;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------ */
 
 /* Each of 0 .. total - 1 stands in the lists once: seen is [total], zero at first. */
 static bool mark(bool *seen, size_t total, const size_t *list, size_t count, size_t from,
@@ -89,7 +91,8 @@ static bool targets_agree(const struct train *train)
     size_t own = train->target_deck.count + train->validation.count, total = own + beside;
     bool *seen = x_new(total, sizeof *seen);
     bool ok = beside == train->options.neighbours &&
-              train->validation.count == train->options.validation && train->target_deck.count > 0 &&
+              train->validation.count == train->options.validation &&
+              train->target_deck.count > 0 &&
               mark(seen, total, train->target_deck.cards, train->target_deck.count, 0, own) &&
               mark(seen, total, train->validation.index, train->validation.count, 0, own) &&
               mark(seen, total, train->neighbour_deck.cards, train->neighbour_deck.count, own,
@@ -128,8 +131,9 @@ static bool parts_agree(struct pass *pass, const struct train_file *file)
     size_t numbers = 0, left = pass_left(pass);
     if ((options->chunk & (options->chunk - 1)) != 0 || options->projs == 0)
         return pass_refuse(pass, "no size of units");
-    if (options->batch_targets == 0 || options->first_k == 0 || options->first_k > options->most_k ||
-        train->k == 0 || train->k > options->most_k || train->best_step > train->step)
+    if (options->batch_targets == 0 || options->first_k == 0 ||
+        options->first_k > options->most_k || train->k == 0 || train->k > options->most_k ||
+        train->best_step > train->step)
         return pass_refuse(pass, "sizes of steps do not agree");
     if (!targets_agree(train) || !controls_agree(file))
         return pass_refuse(pass, "items do not stand once in their lists");

@@ -26,7 +26,7 @@ struct trim_options trim_default_options(void)
     return (struct trim_options){.train = train_default_options(), .places = PLACES};
 }
 
-/* ---- contributions ---------------------------------------------------------------------------- */
+/* ---- contributions ------------------------------------------------------------------ */
 
 static void flip_first(struct work *work, const size_t *order, size_t count)
 {
@@ -75,7 +75,7 @@ static int compare_shares(const void *a, const void *b)
     return left->number < right->number ? -1 : left->number > right->number;
 }
 
-/* ---- sizes ---------------------------------------------------------------------------------------- */
+/* ---- sizes -------------------------------------------------------------------------- */
 
 static size_t flips_of_first(const struct work *work, size_t count, struct flip **flips)
 {
@@ -116,7 +116,7 @@ static size_t first_within(const struct work *work)
     return fit;
 }
 
-/* ---- what it does -------------------------------------------------------------------------------- */
+/* ---- what it does ------------------------------------------------------------------- */
 
 static bool judge(struct work *work, size_t count, struct trim_state *out, cancel_flag *cancel,
                   struct err *err)

@@ -37,7 +37,7 @@ enum {
 
 #define SEARCH_OPTIONS                                                                        \
     {"method", 0, "M",                                                                        \
-     "greedy (default), guided, prune, swap, evolve, joint or bfs: see below"},               \
+     "greedy (default), guided, prune, swap, evolve, joint, bfs or train: see below"},        \
     {"granularity", 0, "G", "of guided: row (default) or group of 128 weights"},              \
     {"order", 0, "O",                                                                         \
      "of greedy: scale (default), drawn by it; attribution: best predicted row first"},       \

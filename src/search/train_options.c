@@ -15,7 +15,7 @@ static const struct option_spec of_train[] = {TRAIN_OPTIONS};
 /* What a session does not decide. */
 static const char *const always[] = {"resume", "steps", "seconds", "front", "point"};
 
-static const char *const inputs[] = {"proj", "objective", "seed"};
+static const char *const inputs[] = {"proj", "objective", "seed", "price"};
 
 static const char *first_given(const struct arguments *arguments, const char *const *names,
                                size_t count)
@@ -34,7 +34,7 @@ const char *train_options_given(const struct arguments *arguments)
     return NULL;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------ */
 
 /* "8", "1", ..., "row" */
 static bool read_unit(const struct arguments *arguments, uint32_t *chunk, struct err *err)
@@ -124,7 +124,7 @@ static bool read_limits(const struct arguments *arguments, struct train_request 
            read_broken(arguments, options, err);
 }
 
-/* ---- words --------------------------------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------------------- */
 
 static bool read_words(const struct arguments *arguments, struct train_options *options,
                        struct err *err)
@@ -188,7 +188,7 @@ static bool has_inputs(const struct train_request *request, const char *synopsis
            err_set(err, ERR_USAGE, "no %s given, expected: bankai %s", missing, synopsis);
 }
 
-/* ---- all ---------------------------------------------------------------------------------------------------- */
+/* ---- all ---------------------------------------------------------------------------- */
 
 static bool read_all(const struct arguments *arguments, struct train_request *request,
                      const char *synopsis, struct err *err)

@@ -17,7 +17,6 @@
     {"batch-controls", 0, "N", "controls of a minibatch (128)"},                              \
     {"minibatch", 0, "N", "the same for both"},                                               \
     {"control-weight", 0, "X", "of the controls' divergence (1)"},                            \
-    {"price", 0, "X", "of a byte of patch, taken off the objective (0)"},                     \
     {"flips", 0, "N", "of the first step (64)"},                                              \
     {"flips-max", 0, "N", "of any step (400)"},                                               \
     {"validation", 0, "N", "targets set apart (a fifth, at most 200)"},                       \

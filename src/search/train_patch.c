@@ -10,7 +10,7 @@
 #include "src/report/report.h"
 #include "src/search/train_job_int.h"
 
-/* ---- where it comes from ----------------------------------------------------------------------- */
+/* ---- where it comes from ------------------------------------------------------------ */
 
 static void set(json_t *metadata, const char *key, json_t *value)
 {
@@ -84,7 +84,7 @@ struct patch *train_patch_new(struct train_job *job, const struct flip *flips, s
     return patch;
 }
 
-/* ---- what it does --------------------------------------------------------------------------------- */
+/* ---- what it does ------------------------------------------------------------------- */
 
 static json_t *validated(struct objective before, struct objective now, size_t count)
 {
@@ -126,7 +126,7 @@ static json_t *heldout_of(const struct train_job *job)
     return out;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------ */
 
 static void set_step(struct patch *patch, const struct train *train, uint64_t step)
 {

@@ -32,7 +32,7 @@ static void set(json_t *object, const char *key, json_t *value)
     (void)json_object_set_new(object, key, value);
 }
 
-/* ---- the start ----------------------------------------------------------------------------------- */
+/* ---- the start ---------------------------------------------------------------------- */
 
 static void add_units(struct buf *out, uint32_t chunk)
 {
@@ -63,7 +63,7 @@ void train_print_start(const struct train_job *job)
     print(&out);
 }
 
-/* ---- a step ------------------------------------------------------------------------------------- */
+/* ---- a step ------------------------------------------------------------------------- */
 
 json_t *train_step_json(const struct train_job *job, const struct train_step *step)
 {
@@ -110,7 +110,7 @@ void train_print_step(const struct train_job *job, const struct train_step *step
     print(&out);
 }
 
-/* ---- the front ------------------------------------------------------------------------------------ */
+/* ---- the front ---------------------------------------------------------------------- */
 
 static void add_point(const struct train_job *job, const struct train_step *step, struct buf *out)
 {
@@ -169,7 +169,7 @@ static json_t *front_json(const struct train_job *job)
     return out;
 }
 
-/* ---- the end --------------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------ */
 
 void train_add_judged(const struct train_job *job, struct buf *out)
 {

@@ -60,7 +60,7 @@ bool train_saved_write(struct train_job *job, bool forced, struct err *err)
     return ok;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------ */
 
 static const char *text_of(const json_t *settings, const char *key)
 {
