@@ -61,6 +61,8 @@ static int run(struct arguments *arguments, struct err *err)
         .output = arguments_text(arguments, "output", NULL),
         .name = arguments_text(arguments, "name", NULL),
         .session = arguments_text(arguments, "session", NULL),
+        .found = {.stack = arguments_text(arguments, "stack", NULL),
+                  .search_alone = arguments_has(arguments, "compare-stacking")},
         .options = search_default_options(),
         .json = arguments_json(arguments),
     };
@@ -94,6 +96,8 @@ static const struct option_spec options[] = {
     {"name", 0, "NAME", "name of the patch (search)"},
     {"session", 's', "FILE", "session to begin, or to go on with where it stopped"},
     {"iters", 0, "N", "candidates to try (200), those of the session's past included"},
+    {"stack", 0, "LIST", "joint: patches to be stacked and shown beside the Pareto front"},
+    {"compare-stacking", 0, NULL, "joint: search for each domain alone, too, and stack that"},
     NULL_OPTION,
     SEARCH_SEEDS_OPTIONS,
     SEARCH_OPTIONS,

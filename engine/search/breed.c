@@ -47,15 +47,15 @@ void population_free(struct population *population)
 
 /* ---- children --------------------------------------------------------------------------- */
 
-void breed_cross(const struct flip_bag *a, const struct flip_bag *b, struct rng *rng,
-                 struct flip_bag *child)
+void breed_cross(const struct flip_bag *a, const struct flip_bag *b, unsigned rarity,
+                 struct rng *rng, struct flip_bag *child)
 {
     struct flip_bag difference = {0};
     flip_bag_copy(&difference, a);
     flip_bag_xor(&difference, b->flips, b->count);
     flip_bag_copy(child, a);
     for (size_t i = 0; i < difference.count; i++)
-        if (rng_next(rng) >> 63)
+        if (rng_below(rng, UINT64_C(1) << rarity) == 0)
             flip_bag_toggle(child, &difference.flips[i]);
     flip_bag_free(&difference);
 }

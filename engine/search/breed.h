@@ -2,9 +2,9 @@
  *
  * engine/search/breed.h - patches as a population: crossing and changing them.
  *
- * Two patches differ in the flips that one of them has.  Their child takes each of these
- * from either parent with even chances (the XOR of one parent with a random part of the
- * difference), and has what both have.
+ * Two patches differ in the flips that one of them has.  Their child has what both have,
+ * and each of these as the one parent, or by chance as the other: the XOR of the one with a
+ * random part of the difference.
  *
  * [B1] crossing yields no flip that no parent has, and loses none that both have.
  */
@@ -33,8 +33,9 @@ bool population_offer(struct population *population, const struct flip_bag *bag,
 size_t population_pick(const struct population *population, size_t other, struct rng *rng);
 void population_free(struct population *population);
 
-void breed_cross(const struct flip_bag *a, const struct flip_bag *b, struct rng *rng,
-                 struct flip_bag *child);
+/* Each flip of the difference is as in b with the chance 1 / 2^rarity, else as in a. */
+void breed_cross(const struct flip_bag *a, const struct flip_bag *b, unsigned rarity,
+                 struct rng *rng, struct flip_bag *child);
 /* Take a random flip out; an empty patch stays. */
 void breed_drop(struct flip_bag *bag, struct rng *rng);
 

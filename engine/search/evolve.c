@@ -5,9 +5,11 @@
  *   first    the patches that are given (--from A,B,...), each a candidate; or else four
  *            walks of 24 candidates, each a guided search of its own from no flips, whose
  *            predictions are made of a random half of the probes
- *   child    two parents, the fitter of two that are drawn each, crossed (breed.h); every
- *            other child is changed besides: flips go out at random, or come in from what
- *            one backward pass at the fittest promises
+ *   child    by turns: two parents, the fitter of two that are drawn each, crossed
+ *            (breed.h), so that the child has a half of what they differ in to a sixteenth;
+ *            the same and changed besides; one parent changed.  Changes: a flip goes out at
+ *            random, or (thrice as often) one comes in that one backward pass at the fittest
+ *            promises much of
  *   kept     a child fitter than the least fit of a full population; it is accepted if it
  *            is fitter than what is on
  *
@@ -227,7 +229,7 @@ static bool walk_child(struct evolve *evolve)
 static void change(struct evolve *evolve, struct rng *rng)
 {
     const struct best *list = &evolve->outlook.list;
-    if (rng_next(rng) >> 63 || list->count == 0) {
+    if (rng_below(rng, 4) == 0 || list->count == 0) {
         breed_drop(&evolve->child, rng);
         return;
     }
@@ -240,11 +242,14 @@ static void change(struct evolve *evolve, struct rng *rng)
 static void breed(struct evolve *evolve, uint64_t number, uint64_t attempt, struct rng *rng)
 {
     const struct population *population = &evolve->population;
+    uint64_t turn = (number + attempt) % 3;
     size_t a = population_pick(population, SIZE_MAX, rng), b = a;
-    if (population->count > 1)
+    unsigned rarity = 1 + (unsigned)rng_below(rng, 4);
+    if (turn != 2 && population->count > 1)
         b = population_pick(population, a, rng);
-    breed_cross(&population->members[a].bag, &population->members[b].bag, rng, &evolve->child);
-    uint64_t changes = (number + attempt) % 2 ? 1 + rng_below(rng, 3 + attempt / 8) : 0;
+    breed_cross(&population->members[a].bag, &population->members[b].bag, rarity, rng,
+                &evolve->child);
+    uint64_t changes = turn > 0 ? 1 + rng_below(rng, 2 + attempt / 8) : 0;
     for (uint64_t i = 0; i < changes; i++)
         change(evolve, rng);
 }

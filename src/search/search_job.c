@@ -121,8 +121,10 @@ static bool load(struct search_job *job, struct err *err)
         if (!job->session)
             return false;
     }
-    if (!load_probes(job, err) || !load_model(job, err) || !choose_output(job, err) ||
-        !label_controls(job, err) || !load_starts(job, err))
+    if (!load_probes(job, err) ||
+        !search_found_check(&request->found, job->options.method, err) ||
+        !load_model(job, err) || !choose_output(job, err) || !label_controls(job, err) ||
+        !load_starts(job, err))
         return false;
     report_long_prompts(job->model, &job->probes.all);
     return true;
@@ -223,6 +225,14 @@ static bool run_search(struct search_job *job, struct err *err)
     job->seconds = clock_seconds() - start;
     free(before);
     return status == SEARCH_FINISHED;
+}
+
+/* While the search's flips are on. */
+static bool find_more(struct search_job *job, struct err *err)
+{
+    job->found = search_found(job->search, job->model, &job->probes, &job->options,
+                              &job->request->found, err);
+    return job->found != NULL;
 }
 
 /* ---- answers before and after ---------------------------------------------------------- */
@@ -345,6 +355,7 @@ static void job_free(struct search_job *job)
     heldout_looks_free(&job->looks);
     drift_free(&job->drift);
     null_run_free(job->null);
+    json_decref(job->found);
 }
 
 int search_job_run(const struct search_request *request, struct err *err)
@@ -353,7 +364,7 @@ int search_job_run(const struct search_request *request, struct err *err)
     bool ok = load(&job, err) && prepare(&job, err);
     if (ok && !request->json)
         search_job_print_start(&job);
-    ok = ok && run_search(&job, err) && compare(&job, err);
+    ok = ok && run_search(&job, err) && find_more(&job, err) && compare(&job, err);
     bool shown = ok && (request->json || job.patch->flip_count > 0);
     if (shown)
         count_looks(&job);

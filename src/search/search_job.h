@@ -14,6 +14,7 @@
 
 #include "engine/search/search.h"
 #include "src/cli/cli.h"
+#include "src/search/search_found.h"
 
 struct search_request {
     const char *model;
@@ -28,6 +29,7 @@ struct search_request {
     const char *session;  /* file to begin or to go on with, or NULL; going on, the model
                              and the probes may be NULL and iterations 0: as they were */
     struct search_options options;
+    struct search_found_request found; /* what is to be told besides */
     size_t null_draws;    /* null models of each kind to compare the patch with; 0: none */
     bool json;
 };

@@ -29,6 +29,7 @@ struct search_job {
     struct heldout_looks looks;
     struct drift drift; /* of the patch */
     struct null_run *null; /* or NULL */
+    json_t *found;         /* search_found, or NULL */
     bool interrupted;
     double seconds; /* of the search alone */
     uint64_t tried_before; /* by earlier runs of the session */

@@ -75,12 +75,13 @@ void search_job_print_start(const struct search_job *job)
     buf_free(&out);
 }
 
-/* Where each accepted candidate was a flip that stays, their number says both. */
+/* Where each accepted candidate was a flip that stays, their number says both; not where a
+ * patch was begun with. */
 static void add_counts(struct buf *out, const struct search_job *job)
 {
     uint64_t tried = search_tried(job->search);
     size_t flips = job->patch->flip_count;
-    if (flips == search_levels(job->search))
+    if (flips == search_levels(job->search) && !job->options.starts)
         buf_add_format(out, "\n%zu of %" PRIu64 " candidates accepted", flips, tried);
     else
         buf_add_format(out, "\n%zu flip%s after %" PRIu64 " candidates", flips,
@@ -95,6 +96,7 @@ void search_job_print_end(const struct search_job *job)
 {
     struct buf out = {0};
     add_counts(&out, job);
+    search_found_text(&out, job->found);
     if (job->patch->flip_count > 0) {
         buf_add_text(&out, "patch: ");
         text_visible(&out, job->output.data, job->output.len);
@@ -147,6 +149,7 @@ void search_job_print_end_json(const struct search_job *job)
     (void)json_object_set_new(object, "neutral", drift_json(&job->drift));
     if (job->probes.labels.labelled > 0)
         (void)json_object_set_new(object, "labels", labelling_json(&job->probes.labels));
+    (void)json_object_update(object, job->found);
     if (job->null)
         (void)json_object_set_new(
             object, "null", null_run_json(job->null, &job->probes.all, job->base, job->now));

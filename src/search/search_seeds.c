@@ -21,6 +21,10 @@ bool search_seeds_option(const struct arguments *arguments, size_t *seeds, struc
     if (given > 0 && repeats > 0)
         return err_set(err, ERR_USAGE, "--seeds and --repeats are the same, expected one of them");
     *seeds = (size_t)(given > 0 ? given : repeats);
+    if (*seeds > 0 && (arguments_has(arguments, "stack") ||
+                       arguments_has(arguments, "compare-stacking")))
+        return err_set(err, ERR_USAGE, "stacking is told of one search, expected --seeds without "
+                                       "it");
     if (*seeds > 0 && arguments_has(arguments, "session"))
         return err_set(err, ERR_USAGE, "a session keeps one search, expected --seeds without it");
     return true;

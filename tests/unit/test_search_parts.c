@@ -89,22 +89,26 @@ static void breed_cross__random_parents__no_flip_that_no_parent_has(void **state
     (void)state;
     struct rng rng;
     rng_seed(&rng, 11);
-    size_t taken = 0, differing = 0;
+    size_t taken[5] = {0}, differing[5] = {0}; /* by rarity */
     for (int i = 0; i < 400; i++) {
         uint64_t a = rng_next(&rng) & rng_next(&rng), b = rng_next(&rng) & rng_next(&rng);
         struct flip_bag first = bag_of(a), second = bag_of(b), child = {0};
-        breed_cross(&first, &second, &rng, &child);
+        unsigned rarity = 1 + (unsigned)i % 4;
+        breed_cross(&first, &second, rarity, &rng, &child);
         uint64_t rows = rows_of(&child);
         assert_true((rows & ~(a | b)) == 0);
         assert_true((a & b & ~rows) == 0);
-        taken += (size_t)__builtin_popcountll(rows & (a ^ b));
-        differing += (size_t)__builtin_popcountll(a ^ b);
+        taken[rarity] += (size_t)__builtin_popcountll(rows ^ a); /* as in b */
+        differing[rarity] += (size_t)__builtin_popcountll(a ^ b);
         flip_bag_free(&first);
         flip_bag_free(&second);
         flip_bag_free(&child);
     }
-    /* even chances: about 9600 coins, 6 standard deviations are 300 */
-    assert_true(fabs((double)taken - (double)differing / 2) < 300);
+    for (unsigned rarity = 1; rarity <= 4; rarity++) { /* within six standard deviations */
+        double chance = 1 / (double)(1 << rarity), coins = (double)differing[rarity];
+        assert_true(coins > 2000 && fabs((double)taken[rarity] - coins * chance) <
+                                        6 * sqrt(coins * chance * (1 - chance)));
+    }
 }
 
 static void breed_drop__until_empty__one_less_each_time(void **state)
