@@ -20,6 +20,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "engine" / "nano"))
 
 import calculus
+import code_family
+import english_family
+import facts_family
 import numbers_family as numbers
 import split
 from items import Item
@@ -38,6 +41,7 @@ PHRASES = {
     "trig": (numbers.TRIG_PHRASES,),
     "arithmetic": ARITHMETIC,
 }
+WORDS = ("facts", "code", "english")  # the prompt itself is asked about
 
 
 def made(family, count=COUNT, seed=5, side="train"):
@@ -62,6 +66,14 @@ def read_prompt(family, prompt):
     return max(found, key=lambda row: len(row[1]))
 
 
+def fact_of(prompt):
+    """The table's name, the key, the phrase and the answer."""
+    found = [(name, key, phrase, table[key]) for name, _, table, phrases in facts_family.TABLES
+             for phrase in phrases for key in table if phrase.replace("{k}", key) == prompt]
+    assert len(found) == 1, prompt
+    return found[0]
+
+
 def instance_of(family, phrases, slots):
     if family == "trig":
         return f"{slots['f']}({slots['a']})"
@@ -71,8 +83,21 @@ def instance_of(family, phrases, slots):
     return text[1:-1] if text[0] == "(" and text[-1] == ")" else text
 
 
+def words_instance(family, prompt):
+    """Instance and phrase where the prompt itself is asked about."""
+    if family == "facts":
+        name, key, phrase, _ = fact_of(prompt)
+        return f"{name} {key}", phrase
+    kept, name = {"code": (code_family.IDIOMS, "idiom"),
+                  "english": (english_family.FIXED, "fixed")}[family]
+    return (name if prompt in {row[0] for row in kept} else prompt), ""
+
+
 def as_item(probe):
     family = probe["category"]
+    if family not in PHRASES:
+        instance, phrase = words_instance(family, probe["prompt"])
+        return Item(family, instance, phrase, probe["prompt"], probe["correct"], probe["wrong"])
     phrases, phrase, slots = read_prompt(family, probe["prompt"])
     return Item(family, instance_of(family, phrases, slots), phrase, probe["prompt"],
                 probe["correct"], probe["wrong"], tuple(probe.get("alternates", ())))
@@ -173,6 +198,71 @@ class Answers(unittest.TestCase):
                 self.assertGreaterEqual(int(probe["wrong"]), 0, probe)
 
 
+    def test_facts_are_those_of_the_recipe(self):
+        for probe in made("facts", 5000):
+            name, _, _, value_ = fact_of(probe["prompt"])
+            table = next(row[2] for row in facts_family.TABLES if row[0] == name)
+            self.assertEqual(probe["correct"], " " + value_, probe)
+            self.assertIn(probe["wrong"][1:], set(table.values()) - {value_}, probe)
+
+    def test_code_does_what_python_does(self):
+        idioms = {row[0]: row for row in code_family.IDIOMS}
+        for side in SIDES:
+            for probe in made("code", 600, side=side):
+                answers = (probe["correct"], probe["wrong"])
+                if probe["prompt"] in idioms:
+                    row = idioms[probe["prompt"]]
+                    lead = "" if row[1][0] == "(" else " "
+                    self.assertEqual(answers, (lead + row[1], lead + row[2]))
+                else:
+                    results = [code_is_right(probe["prompt"], text) for text in answers]
+                    self.assertEqual(results, [True, False], probe)
+
+    def test_sentences_end_as_they_must(self):
+        fixed = {row[0]: row[1:] for row in english_family.FIXED}
+        for side in SIDES:
+            for probe in made("english", side=side):
+                right, wrong = fixed.get(probe["prompt"]) or last_words(probe["prompt"])
+                self.assertEqual((probe["correct"], probe["wrong"]), (f" {right}.", f" {wrong}."))
+
+
+def code_is_right(prompt, answer):
+    """By running it."""
+    answer = answer.strip()
+    loop = re.fullmatch(r"(result = \[f\((\w+)\) )?for (\w+) in", prompt)
+    if loop:
+        return answer == loop.group(3) + "s" + ("]" if loop.group(1) else ":")
+    if prompt.startswith("def "):
+        title, name = re.fullmatch(r"def (\w+)\((\w+)\): return", prompt).groups()
+        meaning = {"double": lambda x: 2 * x, "square": lambda x: x * x, "negate": lambda x: -x,
+                   "half": lambda x: x / 2, "next": lambda x: x + 1, "previous": lambda x: x - 1}
+        return name in answer and all(eval(answer, {name: x}) == meaning[title](x)
+                                      for x in (3, 7.5))
+    if prompt.endswith("# prints"):
+        space = {}
+        exec(prompt.split("print")[0], {}, space)
+        return int(answer) == next(iter(space.values()))
+    question = prompt.removesuffix(" ==").removesuffix(" is")
+    return eval(answer) == eval(question)
+
+
+def last_words(prompt):
+    """The last word of a sentence and the one that would fit badly."""
+    name, rest = prompt.split(" ", 1)
+    for pattern, order in (
+            (r"has a (\w+) (\w+) and a (\w+) \w+\. The \2 is", (1, 3)),
+            (r"is in the (\w+) and \w+ is in the (\w+)\. NAME is in the", (1, 2)),
+            (r"took the (\w+) from the (\w+) to the (\w+)\. Now the \1 is in the", (3, 2)),
+            (r"likes (\w+), but \w+ likes (\w+)\. So NAME eats", (1, 2)),
+            (r"saw a (\w+) and a (\w+)\. First came the", (1, 2))):
+        match = re.fullmatch(pattern.replace("NAME", name), rest)
+        if match:
+            return match.group(order[0]), match.group(order[1])
+    other = re.fullmatch(r"is (\w+) than (\w+)\. The (\w+) one is", rest)
+    return ((other.group(2), name) if other.group(3) == "younger"
+            else (name, other.group(2)))
+
+
 class Sides(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -181,7 +271,7 @@ class Sides(unittest.TestCase):
                       for p in split.load_set(name)}
 
     def test_every_probe_is_on_its_side_and_new(self):
-        for family in PHRASES:
+        for family in (*PHRASES, *WORDS):
             for side in SIDES:
                 probes = made(family, 300, seed=3, side=side)
                 prompts = {p["prompt"] for p in probes}
@@ -202,13 +292,16 @@ class Sides(unittest.TestCase):
                  for f in ("sin", "cos", "tan") for d, text in numbers.ANGLES.items()
                  for a in (text, f"{d} degrees") for p in numbers.TRIG_PHRASES
                  if numbers.TRIG_FUNCTIONS[f](d) is not None]
-        for family, items in (("prime", primes), ("trig", sines)):
+        known = [Item("facts", f"{name} {key}", p, p.replace("{k}", key), "", "")
+                 for name, _, table, phrases in facts_family.TABLES
+                 for p in phrases for key in table]
+        for family, items in (("prime", primes), ("trig", sines), ("facts", known)):
             for side in SIDES:
                 probes = made(family, 5000, side=side)
                 self.assertEqual({p["prompt"] for p in probes}, self.all_of(items, side))
 
     def test_fewer_are_the_first_of_more_and_seeds_differ(self):
-        for family in PHRASES:
+        for family in (*PHRASES, *WORDS, "mixed"):
             more = made(family, 60, seed=8)
             self.assertEqual(made(family, 20, seed=8), more[:20])
             other = made(family, 60, seed=9)

@@ -6,14 +6,12 @@ Needs the standard library only: nothing here trains or loads torch.
 
 import glob
 import hashlib
-import io
 import json
 import math
 import os
 import re
 import struct
 import sys
-import types
 import unittest
 from collections import Counter
 from pathlib import Path
@@ -28,7 +26,6 @@ import corpus
 import families
 import probesets
 import split
-import targets
 import tokenizer
 from items import Dice
 
@@ -286,9 +283,9 @@ def curvature(text, x, h=1e-3):
 
 
 def drawn(family, count=300, seed=5, side="train"):
-    out = io.StringIO()
-    targets.write_targets(types.SimpleNamespace(family=family, n=count, seed=seed, split=side), out)
-    return [json.loads(line) for line in out.getvalue().splitlines()]
+    taken = {p["prompt"] for p in split.load_set("nano-heldout")}
+    items = probesets.distinct_items(family, side, Dice(seed), split.Split(), taken)
+    return [probesets.as_probe(item, f"{family}_{i}") for i, item in zip(range(count), items)]
 
 
 class Targets(unittest.TestCase):

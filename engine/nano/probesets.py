@@ -12,7 +12,6 @@ from pathlib import Path
 from families import FAMILIES
 from items import Dice
 from split import Split, load_set
-from targets import as_probe, distinct_items
 
 # Prompts that happen to be those of probe sets published elsewhere, by the first
 # hex digits of their SHA-256: built-in prompts are to be our own.
@@ -23,6 +22,31 @@ PUBLISHED = frozenset("""
 
 PER_FAMILY = {"train": 34, "heldout": 50}
 SEEDS = {"train": 301, "heldout": 302}
+# Small families run out: after this many draws without anything new, stop.
+PATIENCE = 20_000
+
+
+def distinct_items(family, side, dice, split, taken):
+    """Items of one side whose prompts are not in `taken`, which grows."""
+    misses = 0
+    while misses < PATIENCE:
+        item = FAMILIES[family](dice)
+        if item.prompt in taken or split.side(item) != side:
+            misses += 1
+            continue
+        misses = 0
+        taken.add(item.prompt)
+        yield item
+
+
+def as_probe(item, name):
+    probe = {"prompt": item.prompt, "correct": item.correct, "wrong": item.wrong,
+             "name": name, "category": item.family}
+    if item.alternates:
+        probe["alternates"] = list(item.alternates)
+    if item.correct.lower() == item.wrong.lower():
+        probe["mode"] = "exact"  # the usual rule does not tell letter case
+    return probe
 
 
 def is_published(prompt):

@@ -39,17 +39,22 @@ static const char *slot_at(const char *text, const struct slot *slots)
     return NULL;
 }
 
+void draft_fill(struct buf *out, const char *text, const struct slot *slots)
+{
+    while (*text) {
+        const char *filled = slot_at(text, slots);
+        if (filled)
+            buf_add_text(out, filled);
+        else
+            buf_add(out, text, 1);
+        text += filled ? 3 : 1;
+    }
+}
+
 void draft_ask(struct draft *draft, const char *phrase, const struct slot *slots)
 {
     draft->phrase = phrase;
-    while (*phrase) {
-        const char *filled = slot_at(phrase, slots);
-        if (filled)
-            buf_add_text(&draft->prompt, filled);
-        else
-            buf_add(&draft->prompt, phrase, 1);
-        phrase += filled ? 3 : 1;
-    }
+    draft_fill(&draft->prompt, phrase, slots);
 }
 
 static bool begins(const char *text, const char *start)

@@ -33,7 +33,8 @@ static int pick(struct rng *rng, const int *from, size_t count)
 static void chain_exponential(struct rng *rng, struct draft *draft)
 {
     static const int factors[] = {1, 1, 1, 2, 3, 4, 5, 6};
-    int k = draw_between(rng, 1, 12) * (rng_below(rng, 4) == 0 ? -1 : 1);
+    int k = draw_between(rng, 1, 12);
+    k = rng_below(rng, 4) == 0 ? -k : k;
     int a = pick(rng, factors, countof(factors));
     bool star = a > 1 && draw_chance(rng, 30);
     struct buf body = {0};

@@ -19,6 +19,9 @@ static const struct family families[] = {
     {{"trig", "exact sines, cosines, tangents"}, draw_trig, NULL, true, false},
     {{"arithmetic", "sums, products, squares, roots"}, draw_arithmetic, NULL, false, false},
     {{"prime", "is a number below 250 prime"}, draw_prime, &prime_phrases, false, true},
+    {{"facts", "capitals, opposites, symbols, ..."}, draw_facts, NULL, true, false},
+    {{"code", "a line of Python"}, draw_code, NULL, false, false},
+    {{"english", "sentences whose last word follows"}, draw_english, NULL, false, false},
     {{"mixed", "all of these in turn"}, NULL, NULL, false, false},
 };
 

@@ -32,7 +32,9 @@ struct slot {
     char letter; /* 0 ends a list of them */
     const char *text;
 };
-/* Append the phrase to the prompt, slots filled. */
+/* Append the text, slots filled. */
+void draft_fill(struct buf *out, const char *text, const struct slot *slots);
+/* The phrase, filled, is the prompt. */
 void draft_ask(struct draft *draft, const char *phrase, const struct slot *slots);
 
 /* A wrong answer, unless there is one already, or this one begins the right answer or is
@@ -47,7 +49,8 @@ void draft_accept(struct draft *draft, const char *before, const char *after);
  * cannot be had. */
 uint64_t draft_hash(struct draft *draft, const char *text);
 
-/* ---- chance ------------------------------------------------------------------------ */
+/* ---- chance ------------------------------------------------------------------------
+ * One draw in an expression at most: C leaves open which of two comes first [M1]. */
 
 int draw_between(struct rng *rng, int low, int high); /* both included */
 bool draw_chance(struct rng *rng, unsigned percent);
@@ -82,6 +85,9 @@ void draw_exp_deriv(struct rng *rng, struct draft *draft);
 void draw_trig(struct rng *rng, struct draft *draft);
 void draw_prime(struct rng *rng, struct draft *draft);
 void draw_arithmetic(struct rng *rng, struct draft *draft);
+void draw_facts(struct rng *rng, struct draft *draft);
+void draw_code(struct rng *rng, struct draft *draft);
+void draw_english(struct rng *rng, struct draft *draft);
 
 /* ---- sides --------------------------------------------------------------------------- */
 

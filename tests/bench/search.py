@@ -15,8 +15,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-TARGETS = HERE.parent.parent / "engine" / "nano" / "targets.py"
 FAMILIES = ["arithmetic", "code", "english", "exp_deriv", "facts", "integral", "poly_deriv",
             "prime", "second_deriv", "trig"]
 LEARNED = ["second_deriv", "poly_deriv", "integral"]
@@ -28,23 +26,23 @@ METHODS = {
 }
 
 
-def probes(out, family, count, seed, split):
+def probes(bankai, out, family, count, seed, split):
     path = out / f"{family}-{split}-{count}.jsonl"
     if not path.exists():
-        made = subprocess.run([sys.executable, TARGETS, "--family", family, "-n", str(count),
-                               "--seed", str(seed), "--split", split],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-        path.write_bytes(made.stdout)
+        # all there are, where there are not so many
+        subprocess.run([bankai, "probes", "make", family, "--count", str(count), "--seed",
+                        str(seed), "--split", split, "-o", path],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     return str(path)
 
 
-def arguments(out, family, neighbour):
+def arguments(bankai, out, family, neighbour):
     learned = [family] + ([neighbour] if neighbour else [])
     others = [f for f in FAMILIES if f not in learned]
-    heldout = [probes(out, family, 500, 9, "heldout")]
-    heldout += [probes(out, f, 100, 6, "heldout") for f in FAMILIES if f != family]
-    return ["--targets", ",".join(probes(out, f, 5000, 7, "train") for f in learned),
-            "--controls", ",".join(probes(out, f, 150, 5, "train") for f in others),
+    heldout = [probes(bankai, out, family, 500, 9, "heldout")]
+    heldout += [probes(bankai, out, f, 100, 6, "heldout") for f in FAMILIES if f != family]
+    return ["--targets", ",".join(probes(bankai, out, f, 5000, 7, "train") for f in learned),
+            "--controls", ",".join(probes(bankai, out, f, 150, 5, "train") for f in others),
             "--heldout", ",".join(heldout)]
 
 
@@ -90,7 +88,7 @@ def main():
                 for neighbour in (None, NEIGHBOUR[family]):
                     name = f"{number}-{family}-{method}{'-with' if neighbour else ''}"
                     done = train(bankai, model, out, name,
-                                 arguments(out, family, neighbour) + words)
+                                 arguments(bankai, out, family, neighbour) + words)
                     beside = f" and {neighbour}" if neighbour else ""
                     print(f"{model}: {family}{beside}, {method}: {report(done, family)}",
                           flush=True)
