@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/search/record.h"
-#include "src/base/file_writer.h"
 #include "src/report/labelling.h"
-#include "src/report/map_report.h"
+#include "src/report/map_output.h"
 #include "src/cli/metric_option.h"
 #include "src/report/report.h"
 #include "src/search/search_options.h"
@@ -18,10 +18,7 @@ struct job {
     struct model *model;
     struct probe_set *targets, *controls;
     struct flip_map *map;
-    struct file_writer *writer; /* of -o, or NULL */
-    struct buf lines;
-    struct err write_err;
-    bool failed;
+    struct map_output *output; /* of -o, or NULL */
 };
 
 /* ---- options --------------------------------------------------------------------------- */
@@ -130,6 +127,26 @@ static bool label_controls(struct job *job, struct err *err)
                                &told, err);
 }
 
+static bool open_output(const struct arguments *arguments, struct job *job, const char *path,
+                        struct err *err)
+{
+    const struct flip_map_options *options = &job->options;
+    const char *sha256 = model_sha256(job->model, err);
+    const char *name = arguments_text(arguments, "format", NULL);
+    enum map_format format = map_format_of(path);
+    struct map_file_head head = {"", options->what, options->units.granularity,
+                                 flip_map_goal(options), options->seed, options->exact,
+                                 job->targets->count, job->controls->count};
+    if (!sha256)
+        return false;
+    memcpy(head.model, sha256, sizeof head.model);
+    if (name && !map_format_parse(name, &format))
+        return err_set(err, ERR_USAGE, "--format: '%s' is unknown, expected csv, json or binary",
+                       name);
+    job->output = map_output_open(path, format, &head, err);
+    return job->output != NULL;
+}
+
 static bool load(const struct arguments *arguments, struct job *job, struct err *err)
 {
     const char *model = arguments_positional(arguments, 0);
@@ -140,9 +157,6 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
         return false;
     if (arguments_json(arguments) && arguments_has(arguments, "csv"))
         return err_set(err, ERR_USAGE, "--json and --csv: expected one of them");
-    if (output && options->units.granularity == GRANULARITY_BIT)
-        return err_set(err, ERR_USAGE, "a file of every bit is too large, expected --granularity "
-                                       "row or group with -o");
     if (needs_probes(job) && !probes)
         return err_set(err, ERR_USAGE, "no probes given, expected --probes SET");
     job->targets = load_set(needs_probes(job) ? probes : NULL, err);
@@ -153,26 +167,33 @@ static bool load(const struct arguments *arguments, struct job *job, struct err 
     job->model = model_open(model, err);
     if (!job->model || !choose_layers(arguments, job, err) || !label_controls(job, err))
         return false;
-    job->writer = output ? file_writer_open(output, err) : NULL;
-    return !output || job->writer;
+    return !output || open_output(arguments, job, output, err);
 }
 
-/* ---- the file of all units ---------------------------------------------------------------- */
-
-static bool put_lines(struct job *job, struct err *err)
-{
-    bool ok = file_writer_put(job->writer, job->lines.data, job->lines.len, err);
-    job->lines.len = 0;
-    return ok;
-}
+/* ---- mapping ------------------------------------------------------------------------------- */
 
 static void write_matrix(void *user, const struct predicted *values)
 {
     struct job *job = user;
-    if (!job->writer || job->failed)
-        return;
-    map_csv_matrix(&job->lines, values, job->options.what);
-    job->failed = !put_lines(job, &job->write_err);
+    if (job->output)
+        map_output_matrix(job->output, values);
+}
+
+static struct map_report report_of(const struct job *job)
+{
+    return (struct map_report){job->map, &job->options, job->targets->count,
+                               job->controls->count};
+}
+
+static bool finish_output(struct job *job, struct err *err)
+{
+    struct map_report report = report_of(job);
+    struct map_output *output = job->output;
+    job->output = NULL;
+    if (output && job->options.units.granularity == GRANULARITY_BIT)
+        cli_warn("the file holds the best %zu (--top) and statistics, not all %" PRIu64 " bits",
+                 job->map->top_count, job->map->units);
+    return !output || map_output_close(output, &report, err);
 }
 
 static bool make(struct job *job, struct err *err)
@@ -184,47 +205,70 @@ static bool make(struct job *job, struct err *err)
     job->map = flip_map_new(job->model, job->targets, job->controls, &job->options, write_matrix,
                             job, &progress, &cli_cancel, err);
     progress_end(&line);
-    if (!job->map)
-        return false;
-    if (job->failed) {
-        *err = job->write_err;
-        return false;
-    }
-    struct file_writer *writer = job->writer;
-    job->writer = NULL;
-    return !writer || file_writer_commit(writer, err);
+    return job->map && finish_output(job, err);
 }
 
-static void print(const struct arguments *arguments, const struct job *job)
+static void print(const struct arguments *arguments, const struct map_report *report)
 {
-    const struct map_report report = {job->map, &job->options, job->targets->count,
-                                      job->controls->count};
     struct buf out = {0};
     if (arguments_json(arguments)) {
-        cli_print_json(map_report_json(&report), true);
+        cli_print_json(map_report_json(report), true);
         return;
     }
     if (arguments_has(arguments, "csv"))
-        map_report_csv(&out, &report);
+        map_report_csv(&out, report);
     else
-        map_report_text(&out, &report);
+        map_report_text(&out, report);
     cli_print_text(out.data, out.len);
     buf_free(&out);
+}
+
+/* ---- a map that was stored ------------------------------------------------------------------ */
+
+static bool print_stored(const struct arguments *arguments, const char *path, struct err *err)
+{
+    int64_t top = 0;
+    if (arguments_positional(arguments, 0))
+        return err_set(err, ERR_USAGE, "--load: a stored map needs no model, expected none");
+    if (!arguments_int(arguments, "top", 0, 1000000, 20, &top, err))
+        return false;
+    struct map_file *file = map_file_read(path, err);
+    if (!file)
+        return false;
+    map_file_rank(file, (size_t)top);
+    const struct goal *goal = &file->head.goal;
+    struct flip_map_options options = {.what = file->head.what,
+                                       .units = {.granularity = file->head.granularity},
+                                       .metric = goal->metric,
+                                       .control_metric = goal->control_metric,
+                                       .fitness = goal->fitness,
+                                       .aims = goal->aims,
+                                       .control_mix = goal->control_mix,
+                                       .penalty = goal->penalty,
+                                       .exact = (size_t)file->head.exact};
+    struct map_report report = {file->map, &options, file->head.targets, file->head.controls};
+    print(arguments, &report);
+    map_file_free(file);
+    return true;
+}
+
+static bool make_and_print(const struct arguments *arguments, struct job *job, struct err *err)
+{
+    if (!arguments_positional(arguments, 0))
+        return err_set(err, ERR_USAGE, "no model given, expected MODEL or --load FILE");
+    if (!load(arguments, job, err) || !make(job, err))
+        return false;
+    struct map_report report = report_of(job);
+    print(arguments, &report);
+    return true;
 }
 
 static int run(struct arguments *arguments, struct err *err)
 {
     struct job job = {0};
-    bool ok = load(arguments, &job, err);
-    if (ok && job.writer) {
-        map_csv_head(&job.lines);
-        ok = put_lines(&job, err);
-    }
-    ok = ok && make(&job, err);
-    if (ok)
-        print(arguments, &job);
-    file_writer_abandon(job.writer);
-    buf_free(&job.lines);
+    const char *stored = arguments_text(arguments, "load", NULL);
+    bool ok = stored ? print_stored(arguments, stored, err) : make_and_print(arguments, &job, err);
+    map_output_abandon(job.output);
     flip_map_free(job.map);
     probe_set_free(job.targets);
     probe_set_free(job.controls);
@@ -246,13 +290,15 @@ static const struct option_spec options[] = {
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},
     {"seed", 0, "N", "of the units that --exact draws (42)"},
     {"csv", 0, NULL, "print the best as CSV"},
-    {"output", 'o', "FILE", "write all units as CSV"},
+    {"output", 'o', "FILE", "write all units (of bits the best) to a file"},
+    {"format", 0, "F", "of -o: csv, json or binary (by its end: .json, .map, else csv)"},
+    {"load", 0, "FILE", "print a binary map that was written instead of making one"},
     {NULL, 0, NULL, NULL},
 };
 
 const struct command command_map = {
     .name = "map",
-    .synopsis = "MODEL --probes SET [--control SET] [--exact N] [--top K] [-o FILE]",
+    .synopsis = "MODEL --probes SET [--control SET] [--exact N] [--top K] [-o FILE] | --load FILE",
     .summary = "Rank every flip of the model by one backward pass",
     .details = "The derivative of every probe's gap by every output of every matrix says what\n"
                "negating a row, or a group of 128 weights, does to each gap; the objective is\n"
@@ -261,7 +307,7 @@ const struct command command_map = {
                "of every matrix and the best are measured: the rank correlation tells how far\n"
                "to believe the rest.",
     .options = options,
-    .positional_min = 1,
+    .positional_min = 0,
     .positional_max = 1,
     .takes_model = true,
     .run = run,

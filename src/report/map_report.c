@@ -199,7 +199,9 @@ static int bit_of(const struct flip *flip)
 
 static void add_flip_cells(struct buf *out, const struct flip *flip, enum granularity granularity)
 {
-    buf_add_format(out, "%d,%s,%" PRIu32 ",", (int)flip->layer, proj_name(flip->proj), flip->row);
+    if (flip->layer != NO_LAYER)
+        buf_add_format(out, "%d", (int)flip->layer);
+    buf_add_format(out, ",%s,%" PRIu32 ",", proj_name(flip->proj), flip->row);
     if (flip->group != FLIP_WHOLE_ROW)
         buf_add_format(out, "%d", (int)flip->group);
     buf_add_text(out, ",");

@@ -86,7 +86,7 @@ static void map__bits__best_statistics_and_measured(void **state)
     (void)state;
     struct run *run = run_ok("map", "nano", "--probes", "calculus-heldout", "--granularity",
                              "bit", "--layers", "2,4", "--proj", "v,up", "--exact", "12",
-                             "--top", "6", "--json", NULL);
+                             "--top", "6", "--threads", "1", "--json", NULL);
     json_t *out = run_json(run), *matrix, *unit;
     json_t *ranks = look(out, "spearman", JSON_OBJECT);
     size_t i, better = 0;
@@ -122,7 +122,7 @@ static void map__all_nine_matrices__ranked_in_one_go(void **state)
 {
     (void)state;
     struct run *run = run_ok("map", "nano", "--probes", "calculus-heldout", "--proj", "all",
-                             "--exact", "40", "--top", "3", "--json", NULL);
+                             "--exact", "40", "--top", "3", "--threads", "1", "--json", NULL);
     json_t *out = run_json(run);
     assert_int_equal(json_array_size(look(out, "matrices", JSON_ARRAY)), 44);
     assert_int_equal(look_int(out, "units"), 15360 + 2 * 512);
@@ -161,6 +161,107 @@ static void map__mixes__predicted_as_measured(void **state)
     }
 }
 
+/* ---- files ------------------------------------------------------------------------------ */
+
+static void make_file(const char *granularity, const char *path)
+{
+    run_free(run_ok("map", "nano", "--probes", "math", "--granularity", granularity, "--layers",
+                    "0", "--proj", "k,down,embed,head", "--top", "4", "--exact", "3",
+                    "--threads", "1", "-o", path, NULL));
+}
+
+static struct buf read_file(const char *path)
+{
+    struct err err;
+    struct buf file = {0};
+    t_ok(file_read(path, 1 << 24, &file, &err), &err);
+    buf_add(&file, "", 1);
+    return file;
+}
+
+/* As tests/ref/flip_map.py reads it by the words of FORMAT.md: the values of the CSV. */
+static void check_by_python(const char *path, const char *csv)
+{
+    char line[4096];
+    (void)snprintf(line, sizeof line, "python3 -B tests/ref/flip_map.py '%s' >'%s.ref'", path,
+                   path);
+    assert_int_equal(system(line), 0); /* NOLINT: a test may use a shell */
+    (void)snprintf(line, sizeof line, "%s.ref", path);
+    struct buf expected = read_file(line), found = read_file(csv);
+    char *ref = expected.data, *own = strchr(found.data, '\n') + 1;
+    for (; *ref && *own; ref = strchr(ref, '\n') + 1, own = strchr(own, '\n') + 1) {
+        char *ref_end = strchr(ref, '\n'), *own_end = strchr(own, '\n');
+        size_t ref_value = 0, own_value = 0;
+        for (char *at = ref; at < ref_end; at++)
+            ref_value = *at == ',' ? (size_t)(at - ref) + 1 : ref_value;
+        for (char *at = own; at < own_end; at++)
+            own_value = *at == ',' ? (size_t)(at - own) + 1 : own_value;
+        assert_int_equal(own_value, ref_value + 1); /* the empty cell of the bit */
+        assert_memory_equal(own, ref, ref_value);
+        double a = strtod(ref + ref_value, NULL), b = strtod(own + own_value, NULL);
+        assert_true(a - b <= 1e-5 * (b < 0 ? -b : b) && b - a <= 1e-5 * (b < 0 ? -b : b));
+    }
+    assert_true(*ref == '\0' && *own == '\0');
+    buf_free(&expected);
+    buf_free(&found);
+}
+
+static void same_report(json_t *a, json_t *b)
+{
+    static const char *const keys[] = {"what", "granularity", "metric", "control_metric", "units",
+                                       "tokens", "top", "histogram_edges", "matrices", "spearman"};
+    for (size_t i = 0; i < countof(keys); i++) {
+        assert_non_null(json_object_get(a, keys[i]));
+        if (!json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])))
+            fail_msg("%s differs", keys[i]);
+    }
+}
+
+/* The same map in three forms; the binary one again as it was reported. */
+static void map__files__three_forms_of_the_same(void **state)
+{
+    (void)state;
+    static const char *const granularities[] = {"row", "group", "bit"};
+    for (size_t g = 0; g < countof(granularities); g++) {
+        char binary[1000], csv[1000], text[1000];
+        (void)snprintf(binary, sizeof binary, "%s", run_path("x.map"));
+        (void)snprintf(csv, sizeof csv, "%s", run_path("x.csv"));
+        (void)snprintf(text, sizeof text, "%s", run_path("x.json"));
+        make_file(granularities[g], binary);
+        make_file(granularities[g], text);
+        make_file(granularities[g], csv);
+        json_t *json = json_load_file(text, 0, NULL);
+        struct run *run = run_ok("map", "--load", binary, "--json", "--top", "4", NULL);
+        json_t *loaded = run_json(run);
+        same_report(look(json, "report", JSON_OBJECT), loaded);
+        assert_int_equal(json_array_size(look(json, "values", JSON_ARRAY)), g < 2 ? 4 : 0);
+        struct buf lines = read_file(csv);
+        assert_int_equal(count_lines(lines.data), g == 0   ? 1 + 128 + 256 + 1024
+                                                  : g == 1 ? 1 + 256 + 1536 + 2048
+                                                           : 1 + 4);
+        if (g < 2)
+            check_by_python(binary, csv);
+        buf_free(&lines);
+        json_decref(json);
+        json_decref(loaded);
+        run_free(run);
+    }
+}
+
+static void map__load__refused(void **state)
+{
+    (void)state;
+    char path[1000];
+    (void)snprintf(path, sizeof path, "%s", run_path("y.json"));
+    make_file("row", path);
+    run_refused("format", "not a map", "map", "--load", path, NULL);
+    run_refused("usage", "cannot open", "map", "--load", run_path("nothing.map"), NULL);
+    run_refused("usage", "needs no model", "map", "nano", "--load", path, NULL);
+    run_refused("usage", "no model given", "map", "--probes", "math", NULL);
+    run_refused("usage", "expected csv, json or binary", "map", "nano", "--probes", "math",
+                "--format", "x", "-o", path, NULL);
+}
+
 static void map__bad_words__refused(void **state)
 {
     (void)state;
@@ -188,6 +289,8 @@ int main(void)
         cmocka_unit_test(map__bits__best_statistics_and_measured),
         cmocka_unit_test(map__all_nine_matrices__ranked_in_one_go),
         cmocka_unit_test(map__mixes__predicted_as_measured),
+        cmocka_unit_test(map__files__three_forms_of_the_same),
+        cmocka_unit_test(map__load__refused),
         cmocka_unit_test(map__bad_words__refused),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
