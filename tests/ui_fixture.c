@@ -228,7 +228,8 @@ void ui_fixture_next(struct ui_fixture *fixture, size_t count, uint64_t left)
         scales[i] = matrix && matrix->mean ? matrix->mean[flips[i].row] : 0.02f;
     }
     struct event event = {.type = EVENT_NEXT};
-    event.next = (struct event_next){flips, scales, count, left};
+    event.next = (struct event_next){
+        .flips = flips, .scales = scales, .count = count, .left = left};
     app_event(fixture->app, &event);
     free(flips);
     free(scales);

@@ -138,6 +138,7 @@ struct search_state {
     uint64_t left;
     struct flip *next; /* next candidates, best guess of the draw */
     float *next_scales;
+    double *next_promised; /* NAN: by no pass */
     size_t next_count;
     bool small; /* what is cheap to know need not be asked for */
     bool has_last;
@@ -162,6 +163,8 @@ struct job_state {
     enum job_type type;
     uint64_t done, total;
     double started; /* clock_seconds */
+    double phase_started; /* of what is done now, */
+    uint64_t phase_done;  /* after so much of it */
     uint64_t tried_before;
     size_t accepted_before;
     char what[48];

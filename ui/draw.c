@@ -81,7 +81,7 @@ static const char *job_word(enum job_type type)
         [JOB_REDO] = "redo",       [JOB_GOTO] = "go to step",
         [JOB_PATCH] = "open patch", [JOB_NAME] = "name",       [JOB_DIFF] = "compare",
         [JOB_ANSWERS] = "answers", [JOB_HELDOUT] = "held-out", [JOB_AUDIT] = "audit",
-        [JOB_MAP] = "ranking all rows", [JOB_MEASURE] = "measuring the best",
+        [JOB_MAP] = "ranking all flips", [JOB_MEASURE] = "measuring the best",
         [JOB_PROBE] = "probe",     [JOB_TEXT] = "text",       [JOB_WRITE] = "write",
         [JOB_NOTE] = "note",       [JOB_NOTES] = "notes",
         [JOB_SHELL] = "shell",     [JOB_ABOUT] = "session",    [JOB_RENAME] = "session name",
@@ -94,8 +94,11 @@ static void job_text(const struct app *app, struct buf *out)
 {
     const struct job_state *job = &app->job;
     buf_add_text(out, job->what[0] ? job->what : job_word(job->type));
-    double seconds = app->now - job->started;
-    double rate = seconds > 0 ? (double)job->done / seconds : 0;
+    double begun = job->phase_started > 0 ? job->phase_started : job->started;
+    double seconds = app->now - begun;
+    double rate = seconds > 0 && job->done > job->phase_done
+                      ? (double)(job->done - job->phase_done) / seconds
+                      : 0;
     if (job->total > 0)
         buf_add_format(out, " %" PRIu64 "/%" PRIu64, job->done, job->total);
     else if (job->done > 0)

@@ -115,6 +115,7 @@ static void free_parts(struct event *event)
     case EVENT_NEXT:
         free(event->next.flips);
         free(event->next.scales);
+        free(event->next.promised);
         break;
     case EVENT_STATES:
         named_states_free(&event->states);

@@ -154,6 +154,10 @@ static void take_progress(struct app *app, const struct event *event)
 {
     struct job_state *job = &app->job;
     const char *what = event->message ? event->message : "";
+    if (strcmp(job->what, what) != 0) { /* its rate is another one */
+        job->phase_started = job->what[0] ? app->now : job->started;
+        job->phase_done = job->what[0] ? event->done : 0;
+    }
     job->done = event->done;
     job->total = event->total;
     text_visible_into(job->what, sizeof(job->what), what, strlen(what));

@@ -158,6 +158,9 @@ void search_take_next(struct app *app, const struct event_next *next)
         memcpy(search->next, next->flips, count * sizeof(*search->next));
         memcpy(search->next_scales, next->scales, count * sizeof(*search->next_scales));
     }
+    search->next_promised = x_grow(search->next_promised, count, sizeof(*search->next_promised));
+    for (size_t i = 0; i < count; i++)
+        search->next_promised[i] = next->promised ? next->promised[i] : (double)NAN;
     search->next_count = count;
     search->left = next->left;
     search->finished = count == 0 && next->left == 0;
@@ -171,5 +174,6 @@ void search_free_state(struct search_state *search)
     free(search->history);
     free(search->next);
     free(search->next_scales);
+    free(search->next_promised);
     *search = (struct search_state){0};
 }

@@ -132,7 +132,7 @@ void best_draw(struct app *app, struct rect inside)
     int count = (int)best_count(app), cursor = (int)app->map.best;
     if (!app->map.predictions) {
         (void)view_cell(app, inside, 0, 1, inside.columns - 1, STYLE_DIM,
-                        app->job.running ? "ranking all rows ..." : "R ranks all rows");
+                        app->job.running ? "ranking all flips ..." : "R ranks all flips");
         return;
     }
     struct rect list = inside;

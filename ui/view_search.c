@@ -13,7 +13,8 @@
 
 #include "ui/view_int.h"
 
-enum { CARD_ROWS = 3, CURVE_ROWS_MIN = 3, CURVE_ROWS_MAX = 9, LIST_ROWS_MIN = 4, EIGHTHS = 8 };
+enum { CARD_ROWS = 3, CURVE_ROWS_MIN = 3, CURVE_ROWS_MAX = 9, LIST_ROWS_MIN = 4, EIGHTHS = 8,
+       VALUE_COLUMN = 29, WIDE_COLUMNS = 60 };
 
 /* ---- numbers ----------------------------------------------------------------------- */
 
@@ -170,6 +171,19 @@ static float scale_of(struct app *app, const struct flip *flip)
     return matrix->mean[flip->row];
 }
 
+/* What was predicted, beside what was measured. */
+static void draw_promise(struct app *app, struct rect area, int row, int column,
+                         const struct event_tried *last)
+{
+    char text[40];
+    for (int shorter = 0; last->has_promise && shorter < 2; shorter++) {
+        (void)snprintf(text, sizeof(text), "%s %+.4f", shorter ? "pred" : "predicted",
+                       last->promised);
+        if (view_piece(app, area, row, column, STYLE_DIM, text) <= area.columns)
+            return;
+    }
+}
+
 static int draw_card(struct app *app, struct rect area, int row, int rows)
 {
     const struct event_tried *last = &app->search.last;
@@ -196,8 +210,10 @@ static int draw_card(struct app *app, struct rect area, int row, int rows)
         (void)view_piece(app, area, row, used + 2, STYLE_DIM, text.data);
     buf_clear(&text);
     style_id style = verdict_text(last, &text);
-    if (rows > 1)
+    if (rows > 1) {
         (void)view_cell(app, area, row + 1, 6, area.columns - 6, style, text.data);
+        draw_promise(app, area, row + 1, 8 + grid_text_columns(text.data, text.len), last);
+    }
     buf_clear(&text);
     override_text(last, &text);
     if (rows > 2)
@@ -218,6 +234,36 @@ static const char *mark_word(struct app *app, const struct flip *flip)
                                   : "";
 }
 
+/* By the pass that chose it, or by the map. */
+static double promised_of(struct app *app, size_t i)
+{
+    double promised = app->search.next_promised ? app->search.next_promised[i] : (double)NAN;
+    return isnan(promised) ? app_known(app, &app->search.next[i]).predicted : promised;
+}
+
+/* Are candidates chosen by what they promise? */
+static bool by_promise(const struct app *app)
+{
+    return app->search.next_count > 0 && app->search.next_promised &&
+           !isnan(app->search.next_promised[0]);
+}
+
+/* Where it is in the columns: its scale, what is promised (first where it was chosen by
+ * that), and how it was found. */
+static void draw_values(struct app *app, struct rect area, int row, size_t i, style_id style)
+{
+    char scale[16], promise[16] = "-";
+    double promised = promised_of(app, i);
+    bool first = by_promise(app), wide = area.columns >= WIDE_COLUMNS;
+    (void)snprintf(scale, sizeof(scale), "%.4f", (double)app->search.next_scales[i]);
+    if (!isnan(promised))
+        (void)snprintf(promise, sizeof(promise), "%+.4f", promised);
+    int column = view_cell(app, area, row, VALUE_COLUMN, 8, style, first ? promise : scale);
+    if (wide)
+        column = view_cell(app, area, row, column + 2, 8, style, first ? scale : promise);
+    (void)view_cell(app, area, row, column + 1, 10, style, mark_word(app, &app->search.next[i]));
+}
+
 static void draw_next(struct app *app, struct rect area, int row, size_t i, bool focused)
 {
     const struct search_state *search = &app->search;
@@ -231,10 +277,8 @@ static void draw_next(struct app *app, struct rect area, int row, size_t i, bool
     (void)snprintf(text, sizeof(text), "%zu", i + 1);
     (void)view_cell_right(app, area, row, 1, 3, here ? style : STYLE_DIM, text);
     view_flip_text(&name, &search->next[i]);
-    int column = view_cell(app, area, row, 6, 22, style, name.data);
-    (void)snprintf(text, sizeof(text), "%.4f", (double)search->next_scales[i]);
-    column = view_cell(app, area, row, column + 1, 7, style, text);
-    (void)view_cell(app, area, row, column + 1, 10, style, mark_word(app, &search->next[i]));
+    (void)view_cell(app, area, row, 6, 22, style, name.data);
+    draw_values(app, area, row, i, style);
     if (here && focused)
         grid_cursor(app->grid, area, row, 0);
     buf_free(&name);
@@ -248,12 +292,17 @@ static void draw_list(struct app *app, struct rect area, int row, bool focused)
         return;
     if (search->next_count == 0) {
         (void)view_cell(app, area, row, 0, area.columns, STYLE_DIM,
-                        search->finished ? "the search is finished" : "no candidates yet");
+                        search->finished ? "the search is finished"
+                                         : "the first step looks for candidates");
         return;
     }
     if (rows >= 3) {
         (void)view_cell(app, area, row, 0, 28, STYLE_DIM, "next candidates");
-        (void)view_cell(app, area, row, 29, 8, STYLE_DIM, "scale");
+        bool first = by_promise(app);
+        (void)view_cell(app, area, row, VALUE_COLUMN, 9, STYLE_DIM, first ? "predicted" : "scale");
+        if (area.columns >= WIDE_COLUMNS)
+            (void)view_cell(app, area, row, VALUE_COLUMN + 10, 9, STYLE_DIM,
+                            first ? "scale" : "predicted");
         row++, rows--;
     }
     size_t first = (size_t)view_first_line((int)search->next_count, rows, (int)search->cursor);

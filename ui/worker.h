@@ -144,6 +144,8 @@ struct event_tried {
     bool stopped;  /* the targets alone said no: fitness is at most this */
     bool has_gaps; /* false: screened out, gaps not measured */
     double fitness, fitness_before;
+    bool has_promise;
+    double promised; /* change of the fitness, by the pass that chose it */
     uint64_t tried, screened_total;
     double seconds_each; /* smoothed */
     double *gaps; /* [targets + controls] of the candidate, or NULL */
@@ -177,6 +179,7 @@ struct event_past {
 struct event_next {
     struct flip *flips;
     float *scales;
+    double *promised; /* by the pass that chose them, NAN: by none; NULL: all of them */
     size_t count;
     uint64_t left; /* candidates not drawn yet */
 };

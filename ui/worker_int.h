@@ -92,6 +92,7 @@ struct worker {
     bool has_given_up;
     double next_at, progress_at; /* when the last one was posted */
     enum job_type job;           /* that is running */
+    struct work_progress watch; /* of passes of a step */
     struct worker_hand hand;
     struct promise *best; /* [best_count] of the last map, NULL: none was made */
     size_t best_count, best_measured; /* the first of them, */
@@ -191,6 +192,8 @@ void worker_emit_tried(struct worker *worker, const struct search_try *tried,
                        double fitness_before, const double *gaps);
 /* Measure a flip, which is not kept, and tell it. */
 bool worker_try(struct worker *worker, const struct flip *flip, struct err *err);
+/* Tell of the search's passes over all rows. */
+void worker_watch(struct worker *worker);
 /* Returns a message for EVENT_FINISHED or NULL; err->code says whether it failed. */
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err);
 

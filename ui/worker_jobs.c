@@ -11,6 +11,7 @@
  * cannot go back, the patch file is behind, and nothing else is done before it is not [W6].
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,7 @@ void worker_emit_tried(struct worker *worker, const struct search_try *tried,
 {
     struct event *event = event_new(EVENT_TRIED, worker->job);
     bool several = tried->count > 1;
+    double promised = search_promised(worker->search, &tried->flip);
     event->tried = (struct event_tried){
         .flip = tried->flip,
         .flips = several ? copy_flips(tried->flips, tried->count) : NULL,
@@ -92,6 +94,8 @@ void worker_emit_tried(struct worker *worker, const struct search_try *tried,
         .screened = tried->screened,
         .accepted = tried->accepted,
         .stopped = tried->stopped,
+        .has_promise = !several && tried->number > 0 && !isnan(promised),
+        .promised = promised,
         .has_gaps = gaps != NULL,
         .fitness = tried->fitness,
         .fitness_before = fitness_before,
@@ -101,6 +105,17 @@ void worker_emit_tried(struct worker *worker, const struct search_try *tried,
         .gaps = gaps ? event_copy_gaps(gaps, worker_searched(worker)) : NULL,
     };
     worker_emit(worker, event);
+}
+
+static void report_pass(void *user, size_t done, size_t total)
+{
+    worker_emit_progress(user, done, total, "ranking all flips");
+}
+
+void worker_watch(struct worker *worker)
+{
+    worker->watch = (struct work_progress){report_pass, worker};
+    search_set_watch(worker->search, &worker->watch);
 }
 
 static void note_seconds(struct worker *worker, double seconds)

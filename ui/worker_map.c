@@ -10,7 +10,7 @@
 #include "src/base/clock.h"
 #include "ui/worker_int.h"
 
-static const char pass_name[] = "ranking all rows";
+static const char pass_name[] = "ranking all flips";
 
 struct ranking {
     struct worker *worker;
@@ -141,11 +141,11 @@ static bool rank_all(struct ranking *ranking, struct err *err)
     struct predict_options options = {
         .layers = all,
         .layer_count = layers,
-        .projs = search_all_projs,
+        .projs = (1u << PROJ_COUNT) - 1,
         .granularity = ranking->out->granularity,
         .threads = worker->options.search.threads,
     };
-    ranking->total = (size_t)layers * PROJ_LAYER_COUNT;
+    (void)predict_units(worker->model, &options, &ranking->total);
     bool ok = search_predict(worker->search, &options, take_rows, ranking, &worker->cancel, err);
     free(all);
     return ok;

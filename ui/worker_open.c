@@ -113,6 +113,9 @@ void worker_emit_next(struct worker *worker)
     next->count = search_peek(worker->search, WORKER_NEXT_MAX, next->flips, scales);
     for (size_t i = 0; i < next->count; i++)
         next->scales[i] = (float)scales[i];
+    next->promised = x_new(WORKER_NEXT_MAX, sizeof *next->promised);
+    for (size_t i = 0; i < next->count; i++)
+        next->promised[i] = search_promised(worker->search, &next->flips[i]);
     next->left = search_left(worker->search);
     worker_emit(worker, event);
 }
@@ -187,6 +190,7 @@ bool worker_open(struct worker *worker, struct err *err)
     if (!worker_session_begin(worker, err))
         return false;
     worker->patch = worker_patch_new(worker, "search");
+    worker_watch(worker);
     emit_gaps(worker);
     worker_emit_next(worker);
     worker_past_tries(worker);

@@ -315,6 +315,7 @@ static bool renew(struct worker *worker, struct err *err)
     search_free(old);
     worker->journal = journal;
     worker->search = journal_search(journal);
+    worker_watch(worker);
     return true;
 }
 

@@ -9,6 +9,7 @@
  * from the flips that were on when it was made.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@ struct guided {
     uint64_t units; /* that can be flipped */
     struct predict *predict;
     struct best list;
+    const struct work_progress *watch; /* while the list is made, */
+    size_t seen, matrices;             /* so many of them */
     size_t at;     /* the next of the list */
     bool has_list;
     struct flip *list_flips; /* on when the list was made that has to be made again */
@@ -184,6 +187,9 @@ static void offer(void *user, const struct predicted *predicted)
         if (!was_tried(guided, &promise.flip))
             best_offer(&guided->list, &promise);
     }
+    guided->seen += predicted->first + predicted->count == predicted->rows;
+    if (guided->watch)
+        guided->watch->report(guided->watch->user, guided->seen, guided->matrices);
 }
 
 /* For the model as it is, with these gaps. */
@@ -201,6 +207,9 @@ static bool make_list(struct search *search, const double *gaps, cancel_flag *ca
     best_free(&guided->list);
     best_init(&guided->list, LIST_MAX);
     guided->at = 0;
+    guided->watch = search->watch;
+    guided->seen = 0;
+    (void)predict_units(search->model, &options, &guided->matrices);
     if (!guided->predict ||
         !predict_run(guided->predict, &judge, gaps, offer, guided, cancel, err))
         return false;
@@ -289,6 +298,15 @@ static size_t guided_peek(const struct search *search, size_t count, struct flip
     return count;
 }
 
+static double promised(const struct search *search, const struct flip *flip)
+{
+    const struct guided *guided = search->plan;
+    for (size_t i = 0; guided->has_list && i < guided->list.count; i++)
+        if (flip_equal(&guided->list.heap[i].flip, flip))
+            return guided->list.heap[i].change;
+    return (double)NAN;
+}
+
 /* ---- an earlier run ------------------------------------------------------------------------- */
 
 static bool guided_resume(struct search *search, const struct search_past *past,
@@ -328,6 +346,7 @@ const struct method method_guided = {
     .tried = guided_tried,
     .give_up = guided_give_up,
     .untry = guided_untry,
+    .promised = promised,
     .peek = guided_peek,
     .left = guided_left,
     .candidates = guided_units,

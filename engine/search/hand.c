@@ -44,6 +44,16 @@ size_t search_peek(const struct search *search, size_t count, struct flip *out,
     return count;
 }
 
+double search_promised(const struct search *search, const struct flip *flip)
+{
+    return search->method->promised ? search->method->promised(search, flip) : (double)NAN;
+}
+
+void search_set_watch(struct search *search, const struct work_progress *watch)
+{
+    search->watch = watch;
+}
+
 bool search_measure(struct search *search, const struct flip *flip, double *gaps,
                     double *fitness, cancel_flag *cancel, struct err *err)
 {

@@ -60,6 +60,8 @@ struct method {
 
     /* At most count flips of candidates that come next, as far as that is known. */
     size_t (*peek)(const struct search *search, size_t count, struct flip *out);
+    /* What the pass that chose it promised of a flip, NAN: nothing.  NULL: no pass does. */
+    double (*promised)(const struct search *search, const struct flip *flip);
     uint64_t (*left)(const struct search *search);       /* candidates, at most */
     uint64_t (*candidates)(const struct search *search); /* flips to choose from */
     bool (*resume)(struct search *search, const struct search_past *past, struct err *err);

@@ -40,6 +40,7 @@
 #include "engine/search/goal.h"
 #include "engine/search/predict.h"
 #include "probes/measure.h"
+#include "probes/generate.h"
 
 /* Every method has a file of its own (method.h). */
 #define SEARCH_METHODS(X) \
@@ -232,6 +233,13 @@ size_t search_newest(const struct search *search);
  * Returns how many there are. */
 size_t search_peek(const struct search *search, size_t count, struct flip *out,
                    double *mean_scales);
+
+/* What the method's last pass promised of a flip; NAN: nothing. */
+double search_promised(const struct search *search, const struct flip *flip);
+
+/* Is told how far a pass over all rows is that a step makes, matrix by matrix; borrowed, or
+ * NULL. */
+void search_set_watch(struct search *search, const struct work_progress *watch);
 
 /* Mean |scale| of a row's groups: what candidates are drawn by. */
 double search_row_scale(const struct model *model, int32_t layer, enum proj proj, uint32_t row);

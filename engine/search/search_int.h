@@ -38,6 +38,7 @@ struct search {
     struct search_options options; /* layers is not kept */
     const struct method *method;
     void *plan; /* the method's own */
+    const struct work_progress *watch; /* of passes, or NULL */
     struct measure *targets;
     struct measure *controls;
     struct measure *screen; /* the worst targets */

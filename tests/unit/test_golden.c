@@ -168,6 +168,21 @@ static struct ui_fixture *best(void)
     return fixture;
 }
 
+/* Chosen by what a pass promises; one was tried that kept its promise by half. */
+static struct ui_fixture *guided(void)
+{
+    struct ui_fixture *fixture = usual();
+    struct search_state *search = &fixture->app->search;
+    ui_fixture_try(fixture, ui_row(1, PROJ_K, 7), 0.0123);
+    fixture->app->settings.now.options.method = SEARCH_GUIDED;
+    search->last.has_promise = true;
+    search->last.promised = 0.0246;
+    for (size_t i = 0; i < search->next_count; i++)
+        search->next_promised[i] = 0.02 / (1.0 + (double)i);
+    keys(fixture, "2");
+    return fixture;
+}
+
 /* Two are changed, one of them by the other. */
 static struct ui_fixture *settings(void)
 {
@@ -440,6 +455,8 @@ static const struct golden goldens[] = {
     {"zoomed-impact-80x24", 80, 24, zoomed_impact},
     {"zoomed-predicted-before-80x24", 80, 24, predicted_before},
     {"zoomed-groups-80x24", 80, 24, groups},
+    {"guided-80x24", 80, 24, guided},
+    {"guided-120x40", 120, 40, guided},
     {"settings-80x24", 80, 24, settings},
     {"settings-40x10", 40, 10, settings},
     {"best-80x24", 80, 24, best},

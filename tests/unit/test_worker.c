@@ -475,7 +475,7 @@ static struct flip_map *map_alone(const struct desk *desk)
     static const int32_t layers[] = {0, 1};
     struct err err;
     struct flip_map_options options = {
-        .units = {layers, tiny_default.layers, search_all_projs, GRANULARITY_GROUP, 1},
+        .units = {layers, tiny_default.layers, (1u << PROJ_COUNT) - 1, GRANULARITY_GROUP, 1},
         .metric = METRIC_SEQ_LOGPROB,
         .control_metric = METRIC_SAME,
         .penalty = desk->options.search.penalty,
@@ -543,6 +543,31 @@ static void job_measure__best_ones__each_is_told_once(void **state)
     do_job(&desk, (struct job){.type = JOB_MEASURE, .count = 1}); /* on another state */
     assert_int_equal(desk.count[EVENT_TRIED], 5);
     check_model(&desk);
+    desk_close(&desk);
+}
+
+/* Each candidate with what the pass that chose it said. */
+static void job_step__guided__promises_are_told(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "guided.json");
+    desk.options.search.method = SEARCH_GUIDED;
+    desk.options.search.projs = search_method_projs(SEARCH_GUIDED);
+    desk_open(&desk);
+    do_job(&desk, (struct job){.type = JOB_MAP, .count = GRANULARITY_ROW});
+    double best = desk.last[EVENT_PREDICTED]->predictions->best[0].change;
+    struct flip first = desk.last[EVENT_PREDICTED]->predictions->best[0].flip;
+    do_job(&desk, (struct job){.type = JOB_STEP, .count = 1});
+    const struct event_tried *tried = &desk.last[EVENT_TRIED]->tried;
+    if (first.proj < PROJ_LAYER_COUNT) /* the search takes those of layers alone */
+        assert_true(tried->has_promise && tried->promised == best);
+    const struct event_next *next = &desk.last[EVENT_NEXT]->next;
+    assert_true(next->count > 1 && next->promised[0] <= tried->promised);
+    for (size_t i = 1; i < next->count; i++)
+        assert_true(next->promised[i] <= next->promised[i - 1]);
+    do_job(&desk, (struct job){.type = JOB_TRY, .flip = some_row});
+    assert_false(desk.last[EVENT_TRIED]->tried.has_promise); /* a hand chose it */
     desk_close(&desk);
 }
 
@@ -1186,6 +1211,7 @@ int main(void)
         cmocka_unit_test(worker_post__more_than_fit__refused),
         cmocka_unit_test(job_map__groups__as_the_map_alone),
         cmocka_unit_test(job_measure__best_ones__each_is_told_once),
+        cmocka_unit_test(job_step__guided__promises_are_told),
         cmocka_unit_test(job_try_keep_undo__a_row__measured_kept_and_back),
         cmocka_unit_test(job_keep__twice__off_and_undo_on),
         cmocka_unit_test(job_accept_reject__last_candidate__against_its_verdict),
