@@ -3,6 +3,7 @@
 
 #include "src/base/num.h"
 #include "src/report/null_run.h"
+#include "src/search/search_compare.h"
 #include "src/search/search_from.h"
 #include "src/search/search_job.h"
 #include "src/search/search_options.h"
@@ -45,6 +46,20 @@ static int run_train(const struct arguments *arguments, const char *targets, con
                              "[--heldout SET] [-s SESSION] -o PATCH", err);
 }
 
+static int compare(struct arguments *arguments, const struct search_request *request,
+                   struct err *err)
+{
+    size_t seeds = 0;
+    const char *foreign = train_options_given(arguments);
+    if (!search_compare_wanted(arguments))
+        (void)err_set(err, ERR_USAGE, "--budget is of comparisons, expected it with --compare");
+    else if (foreign && strcmp(foreign, "validation") != 0)
+        (void)err_set(err, ERR_USAGE, "--%s is of --method train", foreign);
+    else if (names_inputs(request, err) && search_seeds_option(arguments, &seeds, err))
+        return search_compare_run(arguments, request, seeds, err);
+    return cli_fail(err);
+}
+
 static int run(struct arguments *arguments, struct err *err)
 {
     int32_t layers[SEARCH_LAYERS_MAX];
@@ -66,6 +81,8 @@ static int run(struct arguments *arguments, struct err *err)
         .options = search_default_options(),
         .json = arguments_json(arguments),
     };
+    if (search_compare_wanted(arguments) || arguments_has(arguments, "budget"))
+        return compare(arguments, &request, err);
     if (is_train(arguments))
         return run_train(arguments, request.targets, request.controls, err);
     const char *foreign = train_options_given(arguments);
@@ -100,6 +117,7 @@ static const struct option_spec options[] = {
     {"compare-stacking", 0, NULL, "joint: search for each domain alone, too, and stack that"},
     NULL_OPTION,
     SEARCH_SEEDS_OPTIONS,
+    SEARCH_COMPARE_OPTIONS,
     SEARCH_OPTIONS,
     {"targets", 0, "SET", "the same as --target"},
     {"controls", 0, "SET", "the same as --control"},
@@ -124,7 +142,10 @@ const struct command command_search = {
                "same layers and projections (its seed is that of the search), and tells the\n"
                "patch's rank.  --seeds N searches N times from the model as it is and tells the\n"
                "spread; the patch is that of the highest fitness (never chosen by held-out\n"
-               "probes).  Exit status 1: nothing was accepted.\n"
+               "probes).  --compare greedy,guided runs each method with each seed until the same\n"
+               "--budget is used up, with the same objective (margin unless told otherwise), and\n"
+               "tells what they did to targets, validation and held-out probes; it keeps nothing.\n"
+               "Exit status 1: nothing was accepted.\n"
                "\n"
                "Other methods; --from PATCH, which any of them takes, puts a patch's flips on\n"
                "first, as one step:\n"

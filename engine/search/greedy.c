@@ -136,6 +136,7 @@ static bool predict_all(struct search *search, struct best *best, cancel_flag *c
     search_flip_all(search, search->accepted, search->accepted_count);
     bool ok = predict_run(predict, &judge, search->before, offer, best, cancel, err);
     search_flip_all(search, search->accepted, search->accepted_count);
+    search_note_pass(search, predict);
     predict_free(predict);
     return ok;
 }

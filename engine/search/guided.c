@@ -213,6 +213,7 @@ static bool make_list(struct search *search, const double *gaps, cancel_flag *ca
     if (!guided->predict ||
         !predict_run(guided->predict, &judge, gaps, offer, guided, cancel, err))
         return false;
+    search_note_pass(search, guided->predict);
     best_sort(&guided->list);
     guided->has_list = true;
     return true;

@@ -244,7 +244,10 @@ static bool run_pass(struct search *search, struct pass *pass, const double *gap
                                             search->options.threads};
     if (!*predict)
         *predict = predict_new(search->model, search->targets, search->controls, &options, err);
-    return *predict && predict_run(*predict, &judge, gaps, look, pass, cancel, err);
+    if (!*predict || !predict_run(*predict, &judge, gaps, look, pass, cancel, err))
+        return false;
+    search_note_pass(search, *predict);
+    return true;
 }
 
 static bool asks_about(const struct outlook *outlook, enum granularity kind)

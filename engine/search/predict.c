@@ -142,6 +142,11 @@ struct predict *predict_new(struct model *model, struct measure *targets,
     return NULL;
 }
 
+size_t predict_tokens(const struct predict *predict)
+{
+    return slope_tokens(predict->slope);
+}
+
 void predict_free(struct predict *predict)
 {
     if (!predict)

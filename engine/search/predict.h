@@ -78,6 +78,8 @@ bool predict_run(struct predict *predict, const struct judge *judge, const doubl
                  void (*visit)(void *user, const struct predicted *predicted), void *user,
                  cancel_flag *cancel, struct err *err);
 
+size_t predict_tokens(const struct predict *predict); /* of one pass */
+
 void predict_free(struct predict *predict);
 
 /* ---- the best ------------------------------------------------------------------------ */

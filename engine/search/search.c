@@ -336,6 +336,23 @@ size_t search_tokens(const struct search *search)
     return measure_tokens(search->targets) + measure_tokens(search->controls);
 }
 
+void search_note_pass(struct search *search, const struct predict *predict)
+{
+    search->passes++;
+    search->pass_tokens += predict_tokens(predict);
+}
+
+uint64_t search_passes(const struct search *search)
+{
+    return search->passes;
+}
+
+double search_passes_cost(const struct search *search)
+{
+    size_t tokens = search_tokens(search);
+    return tokens > 0 ? 3 * (double)search->pass_tokens / (double)tokens : 0;
+}
+
 const double *search_gaps_before(const struct search *search)
 {
     return search->before;

@@ -206,6 +206,11 @@ uint64_t search_screened(const struct search *search);
 uint64_t search_candidates(const struct search *search);  /* flips to choose from */
 size_t search_tokens(const struct search *search);        /* of one evaluation */
 
+/* Backward passes that were made to choose candidates, and what they cost in evaluations of
+ * the probes: 3 for as many tokens (forward, and backward, which is twice as much). */
+uint64_t search_passes(const struct search *search);
+double search_passes_cost(const struct search *search);
+
 /* Steps until SEARCH_FINISHED. */
 uint64_t search_left(const struct search *search);
 

@@ -54,6 +54,8 @@ struct search {
     double fitness;
     uint64_t tried;
     uint64_t screened;
+    uint64_t passes;      /* backward */
+    uint64_t pass_tokens; /* of all of them */
 
     struct flip *accepted; /* [accepted_count] in order, a row that went off again twice [G1] */
     double *history;       /* [accepted_count] NAN inside a level */
@@ -109,6 +111,9 @@ bool trial_flip_gaps(struct search *search, const struct flip *flips, size_t cou
  * search->trial as far as it was measured. */
 bool trial_candidate(struct search *search, struct search_try *out, cancel_flag *cancel,
                      struct err *err);
+
+/* One more backward pass (search.c). */
+void search_note_pass(struct search *search, const struct predict *predict);
 
 /* XOR them into the model. */
 void search_flip_all(struct search *search, const struct flip *flips, size_t count);

@@ -52,6 +52,8 @@ json_t *report_categories_json(const struct probe_set *set, const struct evaluat
 json_t *report_comparison_json(const struct comparison *comparison);
 /* null where the value is not finite */
 json_t *report_real_json(double value);
+/* {n, mean, sd, low, high, min, max} */
+json_t *report_spread_json(const struct spread *spread);
 
 /* A progress line for work_progress. */
 void report_work(void *progress, size_t done, size_t total);

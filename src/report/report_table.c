@@ -177,6 +177,19 @@ json_t *report_real_json(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+json_t *report_spread_json(const struct spread *spread)
+{
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "n", json_integer((json_int_t)spread->n));
+    (void)json_object_set_new(object, "mean", report_real_json(spread->mean));
+    (void)json_object_set_new(object, "sd", report_real_json(spread->sd));
+    (void)json_object_set_new(object, "low", report_real_json(spread->low));
+    (void)json_object_set_new(object, "high", report_real_json(spread->high));
+    (void)json_object_set_new(object, "min", report_real_json(spread->min));
+    (void)json_object_set_new(object, "max", report_real_json(spread->max));
+    return object;
+}
+
 static json_t *interval_json(struct interval interval)
 {
     return json_pack("{s:f, s:f}", "low", interval.low, "high", interval.high);

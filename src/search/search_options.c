@@ -147,24 +147,33 @@ static bool read_method(const struct arguments *arguments, struct search_options
                         struct err *err)
 {
     const char *method = arguments_text(arguments, "method", "greedy");
+    return search_method_parse(method, &options->method) ||
+           err_set(err, ERR_USAGE, "--method: '%s' is unknown, expected %s", method,
+                   search_method_choices());
+}
+
+static bool read_granularity(const struct arguments *arguments, struct search_options *options,
+                             bool one_of_many, struct err *err)
+{
+    const char *method = search_method_name(options->method);
     const char *granularity = arguments_text(arguments, "granularity", "row");
-    if (!search_method_parse(method, &options->method))
-        return err_set(err, ERR_USAGE, "--method: '%s' is unknown, expected %s", method,
-                       search_method_choices());
     if (!granularity_parse(granularity, &options->granularity))
         return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row or group",
                        granularity);
+    if (one_of_many && !search_method_knows(options->method, options->granularity))
+        options->granularity = GRANULARITY_ROW;
     return search_method_knows(options->method, options->granularity) ||
            err_set(err, ERR_USAGE, "method %s knows no flips of a %s, expected another "
                                    "--granularity, or --method guided", method, granularity);
 }
 
 static bool read_words(const struct arguments *arguments, struct search_options *options,
-                       struct err *err)
+                       bool one_of_many, struct err *err)
 {
-    if (!read_method(arguments, options, err))
+    if (!read_granularity(arguments, options, one_of_many, err))
         return false;
-    enum aim aim = options->method == SEARCH_GREEDY ? AIM_GAP : AIM_MARGIN;
+    bool gap = options->method == SEARCH_GREEDY && !one_of_many;
+    enum aim aim = gap ? AIM_GAP : AIM_MARGIN;
     const char *projs = arguments_text(arguments, "proj", NULL);
     struct goal goal = search_goal(options);
     if (!search_objective_read(arguments, aim, &goal, err))
@@ -201,12 +210,14 @@ static bool refuse_setting(const struct setting *setting, const char *given, str
 }
 
 static bool read_setting(const struct arguments *arguments, const struct setting *setting,
-                         struct search_options *options, struct err *err)
+                         struct search_options *options, bool one_of_many, struct err *err)
 {
     const char *given = arguments_text(arguments, setting->name, NULL);
     double value = setting_get(setting, options);
     int64_t count = 0;
     if (!given)
+        return true;
+    if (one_of_many && !setting_applies(setting, options))
         return true;
     if (!setting_applies(setting, options))
         return err_set(err, ERR_USAGE, "method %s has no --%s",
@@ -225,10 +236,10 @@ static bool read_setting(const struct arguments *arguments, const struct setting
 }
 
 static bool read_settings(const struct arguments *arguments, struct search_options *options,
-                          struct err *err)
+                          bool one_of_many, struct err *err)
 {
     for (size_t i = 0; i < search_setting_count; i++)
-        if (!read_setting(arguments, &search_settings[i], options, err))
+        if (!read_setting(arguments, &search_settings[i], options, one_of_many, err))
             return false;
     return true;
 }
@@ -240,15 +251,31 @@ bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH
     return parse_layers(arguments_text(arguments, "layers", NULL), layers, count, err);
 }
 
-bool search_options_read(const struct arguments *arguments, struct search_options *options,
-                         int32_t layers[SEARCH_LAYERS_MAX], struct err *err)
+static bool read_all(const struct arguments *arguments, struct search_options *options,
+                     int32_t layers[SEARCH_LAYERS_MAX], bool one_of_many, struct err *err)
 {
     const char *list = arguments_text(arguments, "layers", NULL);
     options->layer_count = 0;
     options->layers = list ? layers : NULL;
-    return read_words(arguments, options, err) && read_numbers(arguments, options, err) &&
-           read_settings(arguments, options, err) &&
+    return read_words(arguments, options, one_of_many, err) &&
+           read_numbers(arguments, options, err) &&
+           read_settings(arguments, options, one_of_many, err) &&
            parse_layers(list, layers, &options->layer_count, err);
+}
+
+bool search_options_read(const struct arguments *arguments, struct search_options *options,
+                         int32_t layers[SEARCH_LAYERS_MAX], struct err *err)
+{
+    return read_method(arguments, options, err) &&
+           read_all(arguments, options, layers, false, err);
+}
+
+bool search_options_read_for(const struct arguments *arguments, enum search_method method,
+                             struct search_options *options, int32_t layers[SEARCH_LAYERS_MAX],
+                             struct err *err)
+{
+    options->method = method;
+    return read_all(arguments, options, layers, true, err);
 }
 
 bool search_options_going_on(const char *session)

@@ -74,6 +74,12 @@ bool search_projs_parse(const char *list, uint32_t *projs, struct err *err);
 bool search_options_read(const struct arguments *arguments, struct search_options *options,
                          int32_t layers[SEARCH_LAYERS_MAX], struct err *err);
 
+/* The same for one of several methods that are compared: what it does not know does not
+ * matter, and the objective is margin unless told otherwise. */
+bool search_options_read_for(const struct arguments *arguments, enum search_method method,
+                             struct search_options *options, int32_t layers[SEARCH_LAYERS_MAX],
+                             struct err *err);
+
 /* --layers alone; *count is 0 where it was not given. */
 bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH_LAYERS_MAX],
                         size_t *count, struct err *err);

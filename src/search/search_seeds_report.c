@@ -211,30 +211,17 @@ void seeds_print_run(const struct seeds_job *job, const struct seed_run *run)
     cli_print_json(object, false);
 }
 
-static json_t *spread_json(const struct spread *spread)
-{
-    json_t *object = json_object();
-    (void)json_object_set_new(object, "n", json_integer((json_int_t)spread->n));
-    (void)json_object_set_new(object, "mean", report_real_json(spread->mean));
-    (void)json_object_set_new(object, "sd", report_real_json(spread->sd));
-    (void)json_object_set_new(object, "low", report_real_json(spread->low));
-    (void)json_object_set_new(object, "high", report_real_json(spread->high));
-    (void)json_object_set_new(object, "min", report_real_json(spread->min));
-    (void)json_object_set_new(object, "max", report_real_json(spread->max));
-    return object;
-}
-
 static json_t *spreads_json(const struct seeds_job *job)
 {
     struct spread fitness = spread_of(job, fitness_of, 0), flips = spread_of(job, flips_of, 0);
     json_t *object = json_object(), *sets = json_object();
-    (void)json_object_set_new(object, "fitness", spread_json(&fitness));
-    (void)json_object_set_new(object, "flips", spread_json(&flips));
+    (void)json_object_set_new(object, "fitness", report_spread_json(&fitness));
+    (void)json_object_set_new(object, "flips", report_spread_json(&flips));
     for (size_t set = 0; job->run_count > 0 && set < job->runs[0].set_count; set++) {
         json_t *one = json_object();
         for (size_t i = 0; i < SET_NUMBERS; i++) {
             struct spread spread = spread_of(job, set_numbers[i].number, set);
-            (void)json_object_set_new(one, set_numbers[i].name, spread_json(&spread));
+            (void)json_object_set_new(one, set_numbers[i].name, report_spread_json(&spread));
         }
         set_by_name(sets, job->runs[0].sets[set].set, one);
     }

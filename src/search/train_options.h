@@ -19,7 +19,7 @@
     {"control-weight", 0, "X", "of the controls' divergence (1)"},                            \
     {"flips", 0, "N", "of the first step (64)"},                                              \
     {"flips-max", 0, "N", "of any step (400)"},                                               \
-    {"validation", 0, "N", "targets set apart (a fifth, at most 200)"},                       \
+    {"validation", 0, "N", "targets set apart (a fifth, at most 200); --compare: or a SET"},   \
     {"validation-controls", 0, "N",                                                           \
      "controls set apart (none: a fifth, at most 200, is judged all the same)"},              \
     {"max-broken", 0, "N|P%", "undo the step that breaks more controls, and stop (no limit)"}, \

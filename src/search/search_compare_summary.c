@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+
+#include "src/search/search_compare_int.h"
+
+const char *compare_role_name(enum compare_role role)
+{
+    static const char *const names[ROLE_COUNT] = {"train", "controls", "validation", "heldout"};
+    return names[role];
+}
+
+typedef double number_of(const struct compare_run *run, enum compare_role role);
+
+static double fitness_of(const struct compare_run *run, enum compare_role role)
+{
+    (void)role;
+    return run->fitness;
+}
+
+static double flips_of(const struct compare_run *run, enum compare_role role)
+{
+    (void)role;
+    return (double)run->flips;
+}
+
+static double tried_of(const struct compare_run *run, enum compare_role role)
+{
+    (void)role;
+    return (double)run->tried;
+}
+
+static double passes_of(const struct compare_run *run, enum compare_role role)
+{
+    (void)role;
+    return (double)run->passes;
+}
+
+static double cost_of(const struct compare_run *run, enum compare_role role)
+{
+    (void)role;
+    return run->cost;
+}
+
+static double seconds_of(const struct compare_run *run, enum compare_role role)
+{
+    (void)role;
+    return run->seconds;
+}
+
+static double right_of(const struct compare_run *run, enum compare_role role)
+{
+    return (double)comparison_right_now(&run->roles[role]);
+}
+
+static double fixed_of(const struct compare_run *run, enum compare_role role)
+{
+    return (double)run->roles[role].fixed;
+}
+
+static double broke_of(const struct compare_run *run, enum compare_role role)
+{
+    return (double)run->roles[role].broke;
+}
+
+static double change_of(const struct compare_run *run, enum compare_role role)
+{
+    return fixed_of(run, role) - broke_of(run, role);
+}
+
+struct runs {
+    const struct compare_run **of; /* one method */
+    size_t count;
+};
+
+static struct spread spread_of(const struct runs *runs, number_of *number, enum compare_role role)
+{
+    double *values = x_new(runs->count, sizeof *values);
+    for (size_t i = 0; i < runs->count; i++)
+        values[i] = number(runs->of[i], role);
+    struct spread spread = statistics_spread(values, runs->count);
+    free(values);
+    return spread;
+}
+
+static struct compare_answers answers_of(const struct runs *runs, enum compare_role role)
+{
+    const struct comparison *first = &runs->of[0]->roles[role];
+    struct compare_answers answers = {
+        .n = first->n,
+        .right_base = comparison_right_base(first),
+        .right = spread_of(runs, right_of, role),
+        .fixed = spread_of(runs, fixed_of, role),
+        .broke = spread_of(runs, broke_of, role),
+        .change = spread_of(runs, change_of, role),
+    };
+    for (size_t i = 0; i < runs->count; i++)
+        answers.p_most = fmax(answers.p_most, runs->of[i]->roles[role].mcnemar_p);
+    return answers;
+}
+
+struct compare_summary compare_summarize(const struct compare_run *runs, size_t count,
+                                         enum search_method method)
+{
+    struct runs own = {x_new(count + 1, sizeof(const struct compare_run *)), 0};
+    for (size_t i = 0; i < count; i++)
+        if (runs[i].method == method)
+            own.of[own.count++] = &runs[i];
+    BUG_ON(own.count == 0);
+    struct compare_summary summary = {
+        .fitness = spread_of(&own, fitness_of, ROLE_TRAIN),
+        .flips = spread_of(&own, flips_of, ROLE_TRAIN),
+        .tried = spread_of(&own, tried_of, ROLE_TRAIN),
+        .passes = spread_of(&own, passes_of, ROLE_TRAIN),
+        .cost = spread_of(&own, cost_of, ROLE_TRAIN),
+        .seconds = spread_of(&own, seconds_of, ROLE_TRAIN),
+    };
+    for (int role = 0; role < ROLE_COUNT; role++)
+        summary.roles[role] = answers_of(&own, (enum compare_role)role);
+    free(own.of);
+    return summary;
+}
