@@ -225,7 +225,7 @@ bench: $(B)/bankai $(BENCH_RUNS) ## speed of everything, of MODEL=F too (best on
 	@$(B)/bankai bench --model '$(or $(MODEL),nano)'
 	@for run in $(BENCH_RUNS); do $$run || exit 1; done
 
-bench-search: $(B)/bankai ## held-out gains of trained flips, MODELS="nano F ..." (an hour or more)
+bench-search: $(B)/bankai ## held-out gains of training, MODELS="nano F" SEEDS=5 NULL=20 (hours)
 	@python3 tests/bench/search.py $(B)/bankai $(B)/bench-search $(MODELS)
 
 bench-peer: $(B)/bankai $(B)/tests/bench/accuracy ## llama.cpp on the same file, MODEL=F or a 1.7B

@@ -23,6 +23,7 @@ struct patch *worker_patch_new(const struct worker *worker, const char *name)
                                                     .model = model_path(worker->model),
                                                     .targets = targets ? targets : "",
                                                     .controls = controls,
+                                                    .probes = &worker->probes,
                                                     .options = &options->search},
                             worker->model);
     free(targets);

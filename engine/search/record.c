@@ -107,6 +107,15 @@ static void set_goal(json_t *metadata, const struct search_options *options)
     buf_free(&text);
 }
 
+/* A hash that cannot be computed is left out, as where nobody knows the probes. */
+static void set_probe_hash(json_t *metadata, const char *key, const struct probe_set *probes)
+{
+    char hash[SHA256_TEXT_SIZE];
+    struct err ignored;
+    if (probes->count > 0 && probe_set_sha256(probes, hash, &ignored))
+        (void)json_object_set_new(metadata, key, json_string(hash));
+}
+
 static void set_metadata(json_t *metadata, const struct search_origin *origin)
 {
     const struct search_options *options = origin->options;
@@ -131,6 +140,10 @@ static void set_metadata(json_t *metadata, const struct search_origin *origin)
     (void)json_object_set_new(metadata, "targets",
                               json_text(origin->targets, strlen(origin->targets)));
     (void)json_object_set_new(metadata, "controls", json_text(controls, strlen(controls)));
+    if (!origin->probes)
+        return;
+    set_probe_hash(metadata, "targets_sha256", origin->probes->targets);
+    set_probe_hash(metadata, "controls_sha256", origin->probes->controls);
 }
 
 struct patch *search_patch_new(const struct search_origin *origin, const struct model *model)

@@ -52,6 +52,7 @@ struct search_origin {
     const char *model;    /* as it was named */
     const char *targets;
     const char *controls; /* or NULL */
+    const struct search_inputs *probes; /* what they are, or NULL */
     const struct search_options *options;
 };
 

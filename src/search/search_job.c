@@ -48,6 +48,7 @@ static struct patch *new_patch(struct search_job *job)
         .model = model_path(job->model),
         .targets = targets,
         .controls = controls,
+        .probes = &job->probes,
         .options = &job->options,
     };
     struct patch *patch = search_patch_new(&origin, job->model);

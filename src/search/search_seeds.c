@@ -61,6 +61,7 @@ static struct patch *new_patch(const struct seeds_job *job, const struct search_
         .model = model_path(job->model),
         .targets = request->targets,
         .controls = request->controls ? request->controls : "",
+        .probes = &job->probes,
         .options = options,
     };
     return search_patch_new(&origin, job->model);

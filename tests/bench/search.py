@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What training flips does to prompts it never saw, as a table.
 
-    python3 tests/bench/search.py BANKAI OUT [MODEL...]
+    SEEDS=5 NULL=20 python3 tests/bench/search.py BANKAI OUT [MODEL...]
 
 For each model (nano where none is given) and family: 5,000 generated targets of the
 family, the model's own answers to other families as controls, then greedy answers to 500
 held-out prompts of the family and to held-out prompts of all other families ("general"),
-none of which a search saw.  OUT keeps targets, patches and one line of JSON for each run;
-what is there already is not run again.
+none of which a search saw.  Each of that with SEEDS seeds (1), and beside it the blind
+null (the same steps and checks with units drawn at random, --rank random) and, with
+NULL=N, N patches of as many random flips.
+
+OUT keeps targets, patches and the last line of JSON of each run; what is there already is
+not run again.  The last output is a Markdown table (also in OUT/table.md): means, with more
+than one seed with their 95 % intervals (Student's t), and McNemar's exact p for the seed
+with the median gain.
 """
 
 import json
+import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +32,10 @@ METHODS = {
     "small": ["--rank", "fisher", "--batch", "256", "--bytes", "1100", "--steps", "80"],
     "large": ["--rank", "snr", "--batch", "128", "--bytes", "15000", "--steps", "60"],
 }
+BLIND = ["--rank", "random"]
+FIRST_SEED = 42  # what train takes where none is given
+# Two-sided 95 % quantiles of Student's t by degrees of freedom.
+STUDENT = [math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
 
 def probes(bankai, out, family, count, seed, split):
@@ -46,52 +58,163 @@ def arguments(bankai, out, family, neighbour):
             "--heldout", ",".join(heldout)]
 
 
-def train(bankai, model, out, name, words):
-    record = out / f"{name}.json"
+def last_value(text):
+    """Of one JSON value, or of one on each line."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return json.loads(text.splitlines()[-1])
+
+
+def keep(record, words, accepted):
+    """The last JSON value that a command prints, or printed when it was run."""
     if not record.exists():
-        run = subprocess.run([bankai, "train", model, *words, "-o", str(out / f"{name}.patch.json"),
-                              "--json"], stdout=subprocess.PIPE, check=True)
-        record.write_bytes(run.stdout.splitlines()[-1] + b"\n")
+        run = subprocess.run(words, stdout=subprocess.PIPE, check=False)
+        if run.returncode not in accepted:
+            sys.exit(f"{record.stem}: exit status {run.returncode}")
+        record.write_text(json.dumps(last_value(run.stdout)) + "\n")
     return json.loads(record.read_text())
+
+
+def train(bankai, model, out, name, words):
+    """The line of the end; a run that kept nothing (exit status 1) has one, too."""
+    return keep(out / f"{name}.json", [bankai, "train", model, *words, "-o",
+                                       str(out / f"{name}.patch.json"), "--json"], (0, 1))
+
+
+def random_flips(bankai, model, out, name, words, seed):
+    """What as many random flips do to the same held-out prompts, or {}."""
+    draws, patch = os.environ.get("NULL", "0"), out / f"{name}.patch.json"
+    if draws == "0" or not patch.exists():
+        return {}
+    heldout = words[words.index("--heldout") + 1]
+    answered = keep(out / f"{name}-null{draws}.json",
+                    [bankai, "eval", model, "--heldout", heldout, "--patch", str(patch), "--null",
+                     draws, "--seed", str(seed), "--json"], (0,))
+    return answered["null"]["sets"]
 
 
 def mcnemar(fixed, broke):
     """Exact, two-sided."""
-    from math import comb
     n, least = fixed + broke, min(fixed, broke)
-    return min(1.0, 2 * sum(comb(n, i) for i in range(least + 1)) / 2 ** n)
+    return min(1.0, 2 * sum(math.comb(n, i) for i in range(least + 1)) / 2 ** n)
 
 
-def row(label, totals):
-    n = sum(t["n"] for t in totals)
-    base, now = (sum(t[k] for t in totals) for k in ("right_base", "right_now"))
-    fixed, broke = (sum(t[k] for t in totals) for k in ("fixed", "broke"))
-    return (f"{label:8} {n:4} {100 * base / n:6.1f} -> {100 * now / n:5.1f} %  "
-            f"+{fixed} -{broke}, p {mcnemar(fixed, broke):.1e}")
+def row(label, total):
+    n = total["n"]
+    return (f"{label:8} {n:4} {100 * total['right_base'] / n:6.1f} -> "
+            f"{100 * total['right_now'] / n:5.1f} %  +{total['fixed']} -{total['broke']}, "
+            f"p {mcnemar(total['fixed'], total['broke']):.1e}")
+
+
+def total_of(done, family, own):
+    """Right answers of the learned family, or of all others; None where nothing was kept."""
+    sets = [t for s, t in done["totals"].items() if s.startswith(family) == own]
+    keys = ("n", "right_base", "right_now", "fixed", "broke")
+    return {k: sum(t[k] for t in sets) for k in keys} if sets else None
+
+
+def random_gain(done, family, own):
+    """Mean gain in points of as many random flips, or None where they were not asked for."""
+    total = total_of(done, family, own)
+    sets = [t for s, t in done["random"].items() if s.startswith(family) == own]
+    if not sets or not total:
+        return None
+    right = sum(t["uniform"]["right"]["mean"] for t in sets)
+    return 100 * (right - total["right_base"]) / total["n"]
+
+
+def gain(total):
+    return 100 * (total["right_now"] - total["right_base"]) / total["n"] if total else 0.0
 
 
 def report(done, family):
-    own = [t for s, t in done["totals"].items() if s.startswith(family)]
-    rest = [t for s, t in done["totals"].items() if not s.startswith(family)]
+    own, rest = total_of(done, family, True), total_of(done, family, False)
+    if not own:
+        return f"{done['steps']:3} steps {done['seconds']:6.0f} s: nothing was kept"
     return (f"{done['steps']:3} steps {done['seconds']:6.0f} s {done['units']:6} units "
             f"{done['bytes']:7.0f} bytes\n      {row('held-out', own)}\n"
             f"      {row('general', rest)}")
 
 
+def spread(values, form="+.1f"):
+    """Mean, and half of its 95 % interval where there are several."""
+    n, mean = len(values), sum(values) / len(values)
+    if n < 2 or n > len(STUDENT):
+        return format(mean, form)
+    sd = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1))
+    return f"{mean:{form}} ± {STUDENT[n - 1] * sd / math.sqrt(n):{form.lstrip('+')}}"
+
+
+def median_total(runs, family, own):
+    totals = sorted((t for t in (total_of(d, family, own) for d in runs) if t), key=gain)
+    return totals[len(totals) // 2] if totals else None
+
+
+def answers(runs, family, own):
+    total = median_total(runs, family, own)
+    if not total:
+        return "- | -"
+    gains = [gain(total_of(d, family, own)) for d in runs]
+    return (f"{100 * total['right_base'] / total['n']:.1f} % {spread(gains)} | +{total['fixed']} "
+            f"-{total['broke']}, p {mcnemar(total['fixed'], total['broke']):.0e}")
+
+
+def random_answers(runs, family, own):
+    gains = [g for g in (random_gain(d, family, own) for d in runs) if g is not None]
+    return spread(gains) if gains else "-"
+
+
+def table_row(model, label, runs, family):
+    size = spread([d.get("patch_bytes") or d["bytes"] for d in runs], ".0f")
+    return (f"| {model} | {label} | {len(runs)} | {size} | {answers(runs, family, True)} | "
+            f"{answers(runs, family, False)} | {random_answers(runs, family, True)} | "
+            f"{random_answers(runs, family, False)} |")
+
+
+HEAD = """| model | learned | seeds | bytes | held-out, gain in points | median seed | \
+general, gain | median seed | random flips: held-out | general |
+|---|---|---|---|---|---|---|---|---|---|"""
+
+
+def plan():
+    """(family, neighbour, method, blind?)"""
+    for family in LEARNED:
+        for method in METHODS:
+            for neighbour in (None, NEIGHBOUR[family]):
+                for blind in (False, True):
+                    yield family, neighbour, method, blind
+
+
+def run_all(bankai, model, number, out, seeds):
+    """Yields label, runs and family of each row of the table."""
+    for family, neighbour, method, blind in plan():
+        label = (f"{family}{f' and {neighbour}' if neighbour else ''}, {method}"
+                 f"{', blind' if blind else ''}")
+        runs = []
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+            name = (f"{number}-{family}-{method}{'-with' if neighbour else ''}"
+                    f"{'-blind' if blind else ''}{'' if seed == FIRST_SEED else f'-{seed}'}")
+            words = (arguments(bankai, out, family, neighbour) + METHODS[method] +
+                     (BLIND if blind else []) + ["--seed", str(seed)])
+            runs.append(train(bankai, model, out, name, words))
+            runs[-1]["random"] = {} if blind else random_flips(bankai, model, out, name, words,
+                                                               seed)
+            print(f"{model}: {label}, seed {seed}: {report(runs[-1], family)}", flush=True)
+        yield label, runs, family
+
+
 def main():
     bankai, out = sys.argv[1], Path(sys.argv[2])
     models = sys.argv[3:] or ["nano"]
+    seeds = int(os.environ.get("SEEDS", "1"))
     out.mkdir(parents=True, exist_ok=True)
+    lines = [HEAD]
     for number, model in enumerate(models):
-        for family in LEARNED:
-            for method, words in METHODS.items():
-                for neighbour in (None, NEIGHBOUR[family]):
-                    name = f"{number}-{family}-{method}{'-with' if neighbour else ''}"
-                    done = train(bankai, model, out, name,
-                                 arguments(bankai, out, family, neighbour) + words)
-                    beside = f" and {neighbour}" if neighbour else ""
-                    print(f"{model}: {family}{beside}, {method}: {report(done, family)}",
-                          flush=True)
+        for label, runs, family in run_all(bankai, model, number, out, seeds):
+            lines.append(table_row(Path(model).stem, label, runs, family))
+            (out / "table.md").write_text("\n".join(lines) + "\n")
+    print("\n" + "\n".join(lines))
 
 
 if __name__ == "__main__":
