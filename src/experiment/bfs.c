@@ -372,7 +372,7 @@ static void report(const struct lab *lab, struct account *account)
                           "%zu rows measured, %zu lower it",
                  lab_number(lab, "base loss", "loss"), count, lower);
     account_note(account, "no numbers were published for this ranking: nothing to compare with");
-    account_note(account, "exact for rows (gate and up); single bits need the gradient, later");
+    account_note(account, "exact for rows (gate and up); groups and bits: search --method bfs");
     free(all);
 }
 
