@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A layer's inside, computed again from its input: to the bit what the forward pass had.
+ * A layer's inside, computed again from its input: to the bit what the forward pass had, but
+ * for outputs of down, a quarter of the work: these are the difference of two streams that
+ * were kept, which rounds to the streams' last bits.
  */
 #include <string.h>
 
@@ -85,29 +87,51 @@ static void keep_silu(struct gradient *gradient, size_t first)
     }
 }
 
+static void subtract_streams(const struct gradient *gradient, const float *after, size_t first)
+{
+    const struct work *work = &gradient->batch->work;
+    size_t width = work->model->shape.width;
+    const struct inside *in = &gradient->in;
+#pragma omp parallel for num_threads(gradient->threads)
+    for (size_t t = first; t < first + work->n; t++)
+        for (size_t i = t * width; i < (t + 1) * width; i++)
+            in->down[i] = after[i] - in->middle[i];
+}
+
+static bool mlp_again(struct gradient *gradient, uint32_t layer, size_t first, struct err *err)
+{
+    struct work *work = &gradient->batch->work;
+    const struct model_shape *shape = &work->model->shape;
+    struct inside *in = &gradient->in;
+    bool last = layer + 1 == shape->layers;
+    if (last ? !layer_mlp(work, layer, NULL, err) : !layer_hidden(work, layer, err))
+        return false;
+    copy_rows(in->ffn_normed, work->normed, first, work->n, shape->width);
+    copy_rows(in->gate, work->gate, first, work->n, shape->ffn);
+    copy_rows(in->up, work->up, first, work->n, shape->ffn);
+    copy_rows(in->h, work->h, first, work->n, shape->ffn);
+    if (last)
+        copy_rows(in->down, work->out, first, work->n, shape->width);
+    else
+        subtract_streams(gradient, gradient->batch->kept[layer + 1].x, first);
+    keep_silu(gradient, first);
+    return true;
+}
+
 static bool attention_and_mlp(struct gradient *gradient, uint32_t layer, size_t first,
                               struct err *err)
 {
     struct work *work = &gradient->batch->work;
     const struct model_shape *shape = &work->model->shape;
     struct inside *in = &gradient->in;
-    size_t width = shape->width, ffn = shape->ffn, n = work->n;
     if (!layer_attend(work, 0, shape->kv_heads, err))
         return false;
-    copy_rows(in->mixed, work->mixed, first, n, (size_t)shape->heads * shape->head_dim);
+    copy_rows(in->mixed, work->mixed, first, work->n, (size_t)shape->heads * shape->head_dim);
     if (!layer_output(work, layer, err))
         return false;
-    copy_rows(in->o, work->out, first, n, width);
-    copy_rows(in->middle, work->x, first, n, width);
-    if (!layer_mlp(work, layer, NULL, err))
-        return false;
-    copy_rows(in->ffn_normed, work->normed, first, n, width);
-    copy_rows(in->gate, work->gate, first, n, ffn);
-    copy_rows(in->up, work->up, first, n, ffn);
-    copy_rows(in->h, work->h, first, n, ffn);
-    copy_rows(in->down, work->out, first, n, width);
-    keep_silu(gradient, first);
-    return true;
+    copy_rows(in->o, work->out, first, work->n, shape->width);
+    copy_rows(in->middle, work->x, first, work->n, shape->width);
+    return mlp_again(gradient, layer, first, err);
 }
 
 bool compute_again(struct gradient *gradient, uint32_t layer, struct err *err)

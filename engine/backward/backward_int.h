@@ -28,7 +28,7 @@ struct inside {
     float *middle;                 /* [width] stream after attention */
     float *ffn_normed;             /* [width] input of gate and up */
     float *gate, *up, *silu, *h;   /* [ffn] */
-    float *down;                   /* [width] output of down */
+    float *down;                   /* [width] output of down, nearly (again.c) */
 };
 
 /* Derivatives of the objective by the same. */

@@ -208,11 +208,9 @@ bool layer_down(struct work *work, uint32_t layer, const struct activations *h, 
     return true;
 }
 
-bool layer_mlp(struct work *work, uint32_t layer, const struct layer_trace *trace,
-               struct err *err)
+bool layer_hidden(struct work *work, uint32_t layer, struct err *err)
 {
     size_t ffn = work->model->shape.ffn;
-    struct place place = {(int32_t)layer, "down"};
     struct output outputs[2] = {
         output_all(work, (int32_t)layer, PROJ_GATE, work->gate),
         output_all(work, (int32_t)layer, PROJ_UP, work->up),
@@ -223,6 +221,16 @@ bool layer_mlp(struct work *work, uint32_t layer, const struct layer_trace *trac
 #pragma omp parallel for num_threads(work->threads) if (worth_threads(work, ffn))
     for (size_t t = 0; t < work->n; t++)
         work->kernel->swiglu(work->gate + t * ffn, work->up + t * ffn, ffn, work->h + t * ffn);
+    return true;
+}
+
+bool layer_mlp(struct work *work, uint32_t layer, const struct layer_trace *trace,
+               struct err *err)
+{
+    size_t ffn = work->model->shape.ffn;
+    struct place place = {(int32_t)layer, "down"};
+    if (!layer_hidden(work, layer, err))
+        return false;
     struct activations *h = trace && trace->h ? trace->h : quantized_view(work, ffn);
     return quantize_lanes(work, work->h, ffn, h, &place, err) && layer_down(work, layer, h, err);
 }

@@ -192,6 +192,8 @@ bool layer_keys(struct work *work, uint32_t layer, uint32_t first, uint32_t coun
 bool layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count, struct err *err);
 /* o of work->mixed, added to x. */
 bool layer_output(struct work *work, uint32_t layer, struct err *err);
+/* gate, up and h of x. */
+bool layer_hidden(struct work *work, uint32_t layer, struct err *err);
 /* The MLP of x, added to x. */
 bool layer_mlp(struct work *work, uint32_t layer, const struct layer_trace *trace,
                struct err *err);

@@ -130,6 +130,17 @@ static inline __m512i signed_part(const struct block *block, const float *shares
     return _mm512_mask_sub_epi16(q, odd, _mm512_setzero_si512(), _mm512_slli_epi32(q, 16));
 }
 
+/* One of four quarters, four times.  The number has to be in the instruction. */
+static ALWAYS_INLINE __m512i quarter(__m512i x, size_t i)
+{
+    switch (i) {
+    case 0: return _mm512_shuffle_i64x2(x, x, 0x00);
+    case 1: return _mm512_shuffle_i64x2(x, x, 0x55);
+    case 2: return _mm512_shuffle_i64x2(x, x, 0xAA);
+    default: return _mm512_shuffle_i64x2(x, x, 0xFF);
+    }
+}
+
 /* Entry e of quintet k: the sum with the signs that e stands for. */
 static __attribute__((noinline)) void tabulate(const struct block *block,
                                                const struct places *places, const float *shares,
@@ -151,7 +162,7 @@ static __attribute__((noinline)) void tabulate(const struct block *block,
                                    _mm512_permutexvar_epi16(places->high[i][1], part[4]));
 #pragma GCC unroll 16
     for (size_t k = 0; k < QUINTETS; k++) {
-        __m512i of_low = _mm512_shuffle_i64x2(low[k / 4], low[k / 4], (int)(k % 4 * 0x55));
+        __m512i of_low = quarter(low[k / 4], k % 4);
         __m512i of_high = _mm512_permutexvar_epi16(places->spread[k % 8], high[k / 8]);
         out[k] = _mm512_add_epi16(of_low, of_high);
     }
