@@ -4,174 +4,101 @@
  * among those not tried yet; then it is measured and judged as with any method.
  *
  * A pass makes a list of the best; the list is gone through until so many were accepted
- * that it is out of date (pace), or it ends.  When that is follows from which candidates
- * were accepted, and from nothing else: so a search that was stopped finds its list again
- * from the flips that were on when it was made.
+ * that it is out of date (pace), or it ends.  All of that follows from what became of the
+ * candidates, and from nothing else: so a search that was stopped finds its list again from
+ * the flips that were on when it was made, and its place in it from the candidates since.
+ *
+ * Flips that are measured together should not spoil each other's predictions, which hold for
+ * each alone.  Three products of what two rows say are in the network, and there neither
+ * effect has anything to do with the one predicted: gate and up of a neuron, q and k of a
+ * head, and two units of one row.  Such pairs are not in one batch (compatible); whatever
+ * else interacts does so through later layers, and is left to the measurement.
  */
+#include "engine/search/guided.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/search/guided.h"
 #include "engine/search/method.h"
-
-enum { LIST_MAX = 512, EVERY_FIRST = 8, EVERY_LEAST = 2, EVERY_MOST = 32, PATIENCE = 4 };
+#include "engine/search/pool.h"
+#include "engine/search/tried_set.h"
 
 struct guided {
     int32_t *layers;
     size_t layer_count;
     uint64_t units; /* that can be flipped */
+    enum granularity granularity;
     struct predict *predict;
     struct best list;
     const struct work_progress *watch; /* while the list is made, */
     size_t seen, matrices;             /* so many of them */
-    size_t at;     /* the next of the list */
+    bool *settled;    /* [list.count] */
     bool has_list;
+    size_t *chosen;   /* [chosen_count] places in the list of the parts to try, the next last */
+    size_t chosen_count;
     struct flip *list_flips; /* on when the list was made that has to be made again */
     size_t list_flip_count;
-    struct guided_pace pace, pace_before; /* the step */
-    bool fresh;                           /* did this step make the list? */
-    uint64_t *tried; /* [tried_count] keys, ascending */
-    size_t tried_count;
+    struct guided_pace pace, at_list, before; /* now; after and before the list was made */
+    struct guided_outcome *since;             /* [since_count] candidates since then */
+    size_t since_count;
+    struct tried_set tried; /* settled before the list was made */
 };
-
-/* ---- pace -------------------------------------------------------------------------- */
-
-struct guided_pace guided_pace_first(void)
-{
-    return (struct guided_pace){.every = EVERY_FIRST};
-}
-
-bool guided_pace_due(const struct guided_pace *pace, uint64_t units)
-{
-    uint64_t left = units - pace->tried_before;
-    uint64_t list = left < LIST_MAX ? left : LIST_MAX;
-    return !pace->listed || pace->accepted >= pace->every || pace->tried >= list ||
-           (pace->accepted > 0 && pace->tried >= PATIENCE * pace->every);
-}
-
-/* Predictions and measurements agree if most of what was promised was accepted. */
-void guided_pace_list(struct guided_pace *pace)
-{
-    if (pace->tried > 0 && 4 * pace->accepted >= 3 * pace->tried)
-        pace->every = pace->every * 2 < EVERY_MOST ? pace->every * 2 : EVERY_MOST;
-    else if (pace->tried > 0 && 3 * pace->accepted < pace->tried)
-        pace->every = pace->every / 2 > EVERY_LEAST ? pace->every / 2 : EVERY_LEAST;
-    pace->tried_before += pace->tried;
-    pace->tried = pace->accepted = 0;
-    pace->listed = true;
-}
-
-void guided_pace_tried(struct guided_pace *pace, bool accepted)
-{
-    pace->tried++;
-    pace->accepted += accepted;
-}
-
-/* ---- what was tried ------------------------------------------------------------------- */
-
-static uint64_t key_of(const struct flip *flip)
-{
-    return (uint64_t)flip->layer << 52 | (uint64_t)flip->proj << 48 |
-           (uint64_t)(uint16_t)(flip->group + 1) << 32 | flip->row;
-}
-
-/* Where the key is, or would be. */
-static size_t place_of(const struct guided *guided, uint64_t key)
-{
-    size_t low = 0, high = guided->tried_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (guided->tried[middle] < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool was_tried(const struct guided *guided, const struct flip *flip)
-{
-    uint64_t key = key_of(flip);
-    size_t at = place_of(guided, key);
-    return at < guided->tried_count && guided->tried[at] == key;
-}
-
-static void add_tried(struct guided *guided, const struct flip *flip)
-{
-    uint64_t key = key_of(flip);
-    size_t at = place_of(guided, key), behind = guided->tried_count - at;
-    guided->tried = x_grow(guided->tried, guided->tried_count + 1, sizeof *guided->tried);
-    memmove(guided->tried + at + 1, guided->tried + at, behind * sizeof *guided->tried);
-    guided->tried[at] = key;
-    guided->tried_count++;
-}
-
-static void remove_tried(struct guided *guided, const struct flip *flip)
-{
-    size_t at = place_of(guided, key_of(flip)), behind = guided->tried_count - at - 1;
-    memmove(guided->tried + at, guided->tried + at + 1, behind * sizeof *guided->tried);
-    guided->tried_count--;
-}
 
 /* ---- making ---------------------------------------------------------------------------- */
 
-static uint64_t count_units(const struct model *model, const struct guided *guided,
-                            const struct search_options *options)
+void guided_free(struct guided *guided)
 {
-    uint64_t units = 0;
-    for (size_t i = 0; i < guided->layer_count; i++)
-        for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++) {
-            uint32_t rows = 0, columns = 0;
-            if (!(options->projs >> proj & 1) ||
-                !model_matrix_size(model, guided->layers[i], proj, &rows, &columns))
-                continue;
-            bool by_row = options->granularity == GRANULARITY_ROW;
-            units += by_row ? rows : (uint64_t)rows * (columns / GROUP_WEIGHTS);
-        }
-    return units;
-}
-
-static void guided_free(struct search *search)
-{
-    struct guided *guided = search->plan;
+    if (!guided)
+        return;
     predict_free(guided->predict);
     best_free(&guided->list);
+    tried_set_free(&guided->tried);
+    free(guided->settled);
+    free(guided->chosen);
+    free(guided->since);
     free(guided->layers);
     free(guided->list_flips);
-    free(guided->tried);
     free(guided);
 }
 
-static bool guided_begin(struct search *search, const struct search_options *options,
-                         struct err *err)
+static bool has_units(const struct guided *guided, uint32_t projs, struct err *err)
 {
-    const struct model *model = search->model;
-    struct guided *guided = search->plan = x_new(1, sizeof *guided);
-    size_t layers = model_shape(model)->layers;
-    layers = layers > options->layer_count ? layers : options->layer_count;
-    guided->layers = x_new(layers, sizeof *guided->layers);
-    guided->layer_count = search_layers(model, options, guided->layers);
-    guided->pace = guided_pace_first();
-    guided->units = count_units(model, guided, options);
-    if (options->projs >> PROJ_LAYER_COUNT)
+    if (projs >> PROJ_LAYER_COUNT)
         return err_set(err, ERR_USAGE, "embed and head cannot be searched by gradients, expected "
                                        "projections of q, k, v, o, gate, up, down");
     return guided->units > 0 ||
            err_set(err, ERR_USAGE, "no layers or projections are left to choose flips from");
 }
 
-static uint64_t guided_units(const struct search *search)
+struct guided *guided_new(const struct model *model, const struct search_options *options,
+                          enum granularity granularity, uint64_t together, struct err *err)
 {
-    const struct guided *guided = search->plan;
+    struct guided *guided = x_new(1, sizeof *guided);
+    size_t layers = model_shape(model)->layers;
+    layers = layers > options->layer_count ? layers : options->layer_count;
+    guided->layers = x_new(layers, sizeof *guided->layers);
+    guided->layer_count = search_layers(model, options, guided->layers);
+    guided->granularity = granularity;
+    guided->pace = guided_pace_first(together);
+    struct pool pool = pool_make(model, options, granularity);
+    guided->units = pool.units;
+    pool_free(&pool);
+    if (has_units(guided, options->projs, err))
+        return guided;
+    guided_free(guided);
+    return NULL;
+}
+
+uint64_t guided_units(const struct guided *guided)
+{
     return guided->units;
 }
 
-static uint64_t guided_left(const struct search *search)
+uint64_t guided_left(const struct guided *guided)
 {
-    const struct guided *guided = search->plan;
-    return guided->units - guided->tried_count;
+    return guided->units - guided->pace.settled_before - guided->pace.settled;
 }
 
 /* ---- the list ---------------------------------------------------------------------------- */
@@ -184,7 +111,7 @@ static void offer(void *user, const struct predicted *predicted)
         if (!best_wants(&guided->list, predicted->change[unit]))
             continue;
         struct promise promise = {predicted_flip(predicted, unit), predicted->change[unit]};
-        if (!was_tried(guided, &promise.flip))
+        if (!tried_set_has(&guided->tried, &promise.flip))
             best_offer(&guided->list, &promise);
     }
     guided->seen += predicted->first + predicted->count == predicted->rows;
@@ -193,20 +120,18 @@ static void offer(void *user, const struct predicted *predicted)
 }
 
 /* For the model as it is, with these gaps. */
-static bool make_list(struct search *search, const double *gaps, cancel_flag *cancel,
-                      struct err *err)
+static bool make_list(struct search *search, struct guided *guided, const double *gaps,
+                      cancel_flag *cancel, struct err *err)
 {
-    struct guided *guided = search->plan;
     struct judge judge = search_judge_of(search);
     struct predict_options options = {guided->layers, guided->layer_count, search->options.projs,
-                                      search->options.granularity, search->options.threads};
+                                      guided->granularity, search->options.threads};
     guided->has_list = false;
     if (!guided->predict)
         guided->predict =
             predict_new(search->model, search->targets, search->controls, &options, err);
     best_free(&guided->list);
-    best_init(&guided->list, LIST_MAX);
-    guided->at = 0;
+    best_init(&guided->list, GUIDED_LIST);
     guided->watch = search->watch;
     guided->seen = 0;
     (void)predict_units(search->model, &options, &guided->matrices);
@@ -215,93 +140,208 @@ static bool make_list(struct search *search, const double *gaps, cancel_flag *ca
         return false;
     search_note_pass(search, guided->predict);
     best_sort(&guided->list);
+    guided->settled = x_grow(guided->settled, guided->list.count, sizeof *guided->settled);
+    guided->chosen = x_grow(guided->chosen, guided->list.count, sizeof *guided->chosen);
+    memset(guided->settled, 0, guided->list.count * sizeof *guided->settled);
+    guided->chosen_count = 0;
     guided->has_list = true;
     return true;
 }
 
-/* The list of an earlier run, of the model as it was then.  What was tried of it came
- * first in it, so that without that the rest is in the same order. */
-static bool make_list_again(struct search *search, cancel_flag *cancel, struct err *err)
+/* ---- batches --------------------------------------------------------------------------------- */
+
+/* Which of the two is q, if they are q and k of heads that meet. */
+static bool is_head_pair(const struct model_shape *shape, const struct flip *q,
+                         const struct flip *k)
 {
-    struct guided *guided = search->plan;
+    uint32_t queries = shape->heads / shape->kv_heads; /* heads that share one of k */
+    return q->proj == PROJ_Q && k->proj == PROJ_K &&
+           q->row / shape->head_dim / queries == k->row / shape->head_dim;
+}
+
+static bool compatible(const struct model_shape *shape, const struct flip *a,
+                       const struct flip *b)
+{
+    bool neuron = (a->proj == PROJ_GATE || a->proj == PROJ_UP) &&
+                  (b->proj == PROJ_GATE || b->proj == PROJ_UP);
+    if (a->layer != b->layer)
+        return true;
+    if (a->row == b->row && (a->proj == b->proj || neuron))
+        return false;
+    return !is_head_pair(shape, a, b) && !is_head_pair(shape, b, a);
+}
+
+static bool fits_batch(const struct search *search, const struct guided *guided, size_t place)
+{
+    const struct promise *list = guided->list.heap;
+    for (size_t i = 0; i < guided->chosen_count; i++)
+        if (!compatible(model_shape(search->model), &list[place].flip,
+                        &list[guided->chosen[i]].flip))
+            return false;
+    return true;
+}
+
+/* The best of the list that go together, the best of them last: it is what is next. */
+static void choose_batch(struct search *search, struct guided *guided, size_t size)
+{
+    for (size_t place = 0; place < guided->list.count && guided->chosen_count < size; place++) {
+        bool promises = guided->chosen_count == 0 || guided->list.heap[place].change > 0;
+        if (!guided->settled[place] && promises && fits_batch(search, guided, place))
+            guided->chosen[guided->chosen_count++] = place;
+    }
+    for (size_t i = 0, j = guided->chosen_count; i + 1 < j; i++) {
+        size_t swapped = guided->chosen[i];
+        guided->chosen[i] = guided->chosen[--j];
+        guided->chosen[j] = swapped;
+    }
+}
+
+/* How many of `chosen`, from its end, are the next candidate; 0: nothing is left. */
+static size_t next_count(struct search *search, struct guided *guided)
+{
+    size_t size = guided_pace_next(&guided->pace);
+    if (guided->pace.part_count == 0) {
+        guided->chosen_count = 0;
+        choose_batch(search, guided, size);
+        return guided->chosen_count;
+    }
+    return guided->chosen_count < size ? 0 : size;
+}
+
+/* What became of the next candidate. */
+static bool settle(struct guided *guided, const struct guided_outcome *outcome)
+{
+    size_t count = outcome->count;
+    if (count > guided->chosen_count || !guided_pace_tried(&guided->pace, outcome))
+        return false;
+    if (!outcome->accepted && count > 1)
+        return true; /* its halves are next */
+    for (size_t i = 0; i < count; i++)
+        guided->settled[guided->chosen[--guided->chosen_count]] = true;
+    return true;
+}
+
+/* From the beginning of the list to the candidates that were tried of it. */
+static bool follow(struct search *search, struct guided *guided, struct err *err)
+{
+    guided->pace = guided->at_list;
+    guided->chosen_count = 0;
+    memset(guided->settled, 0, guided->list.count * sizeof *guided->settled);
+    for (size_t i = 0; i < guided->since_count; i++)
+        if (next_count(search, guided) != guided->since[i].count ||
+            !settle(guided, &guided->since[i]))
+            return err_set(err, ERR_MISMATCH, "the candidates that were tried are not those of "
+                                              "this search");
+    return true;
+}
+
+/* ---- lists in time ------------------------------------------------------------------------ */
+
+/* The list of an earlier run, of the model as it was then. */
+static bool make_list_again(struct search *search, struct guided *guided, cancel_flag *cancel,
+                            struct err *err)
+{
     double *gaps = x_new(search->probe_count, sizeof *gaps);
     search_flip_all(search, search->accepted, search->accepted_count);
     search_flip_all(search, guided->list_flips, guided->list_flip_count);
-    bool ok = trial_gaps(search, gaps, cancel, err) && make_list(search, gaps, cancel, err);
+    bool ok = trial_gaps(search, gaps, cancel, err) && make_list(search, guided, gaps, cancel, err);
     search_flip_all(search, guided->list_flips, guided->list_flip_count);
     search_flip_all(search, search->accepted, search->accepted_count);
     free(gaps);
-    return ok;
+    guided->has_list = ok && follow(search, guided, err);
+    return guided->has_list;
 }
 
-static bool update_list(struct search *search, cancel_flag *cancel, struct err *err)
+/* What was settled of the old list is not to be on the new one. */
+static void leave_list(struct guided *guided)
 {
-    struct guided *guided = search->plan;
+    for (size_t place = 0; guided->has_list && place < guided->list.count; place++)
+        if (guided->settled[place])
+            tried_set_add(&guided->tried, &guided->list.heap[place].flip);
+    guided->has_list = false;
+}
+
+static bool update_list(struct search *search, struct guided *guided, cancel_flag *cancel,
+                        struct err *err)
+{
     bool due = guided_pace_due(&guided->pace, guided->units);
-    guided->pace_before = guided->pace;
-    guided->fresh = due;
     if (!due && guided->has_list)
         return true;
     if (!due)
-        return make_list_again(search, cancel, err);
-    if (!make_list(search, search->now, cancel, err))
+        return make_list_again(search, guided, cancel, err);
+    leave_list(guided);
+    guided->before = guided->pace;
+    guided->since_count = 0;
+    if (!make_list(search, guided, search->now, cancel, err))
         return false;
     guided_pace_list(&guided->pace);
+    guided->at_list = guided->pace;
     return true;
+}
+
+/* A list that nothing was tried of is to be made of the model as it is then. */
+static void drop_fresh_list(struct guided *guided)
+{
+    if (guided->since_count > 0)
+        return;
+    guided->has_list = false;
+    guided->pace = guided->before;
 }
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
-static enum search_status guided_next(struct search *search, cancel_flag *cancel,
-                                      struct err *err)
+enum search_status guided_next(struct search *search, struct guided *guided,
+                               cancel_flag *cancel, struct err *err)
 {
-    struct guided *guided = search->plan;
-    if (guided->tried_count >= guided->units)
+    if (guided_left(guided) == 0)
         return SEARCH_FINISHED;
-    if (!update_list(search, cancel, err))
+    if (!update_list(search, guided, cancel, err))
         return SEARCH_FAILED;
-    BUG_ON(guided->at >= guided->list.count);
-    search_add(search, &guided->list.heap[guided->at].flip);
+    size_t count = next_count(search, guided);
+    BUG_ON(count == 0);
+    for (size_t i = 0; i < count; i++) {
+        const struct promise *promise =
+            &guided->list.heap[guided->chosen[guided->chosen_count - 1 - i]];
+        search_add(search, &promise->flip);
+        search->promised += promise->change;
+    }
     return SEARCH_TRIED;
 }
 
-static void guided_tried(struct search *search, const struct search_try *tried)
+void guided_tried(const struct search *search, struct guided *guided,
+                  const struct search_try *tried)
 {
-    struct guided *guided = search->plan;
-    guided_pace_tried(&guided->pace, tried->accepted);
-    add_tried(guided, &tried->flip);
-    guided->at++;
+    struct guided_outcome outcome = {tried->count, tried->accepted,
+                                     tried->fitness - search->fitness, tried->promised};
+    guided->since = x_grow(guided->since, guided->since_count + 1, sizeof *guided->since);
+    guided->since[guided->since_count++] = outcome;
+    BUG_ON(!settle(guided, &outcome));
 }
 
-static void guided_give_up(struct search *search)
+void guided_give_up(struct guided *guided)
 {
-    struct guided *guided = search->plan;
-    if (guided->fresh) /* it is to be made of the model as it is then */
-        guided->has_list = false;
-    guided->pace = guided->pace_before;
+    drop_fresh_list(guided);
 }
 
-static void guided_untry(struct search *search, const struct search_try *tried)
+void guided_untry(struct search *search, struct guided *guided)
 {
-    struct guided *guided = search->plan;
-    remove_tried(guided, &tried->flip);
-    guided->at--;
-    guided_give_up(search);
+    struct err ignored;
+    guided->since_count--;
+    BUG_ON(!follow(search, guided, &ignored));
+    drop_fresh_list(guided);
 }
 
-static size_t guided_peek(const struct search *search, size_t count, struct flip *out)
+size_t guided_peek(const struct guided *guided, size_t count, struct flip *out)
 {
-    const struct guided *guided = search->plan;
-    size_t left = guided->has_list ? guided->list.count - guided->at : 0;
-    count = count < left ? count : left;
-    for (size_t i = 0; i < count; i++)
-        out[i] = guided->list.heap[guided->at + i].flip;
-    return count;
+    size_t found = 0;
+    for (size_t i = 0; guided->has_list && i < guided->list.count && found < count; i++)
+        if (!guided->settled[i])
+            out[found++] = guided->list.heap[i].flip;
+    return found;
 }
 
-static double promised(const struct search *search, const struct flip *flip)
+double guided_promised(const struct guided *guided, const struct flip *flip)
 {
-    const struct guided *guided = search->plan;
     for (size_t i = 0; guided->has_list && i < guided->list.count; i++)
         if (flip_equal(&guided->list.heap[i].flip, flip))
             return guided->list.heap[i].change;
@@ -310,46 +350,60 @@ static double promised(const struct search *search, const struct flip *flip)
 
 /* ---- an earlier run ------------------------------------------------------------------------- */
 
-static bool guided_resume(struct search *search, const struct search_past *past,
-                          struct err *err)
+static bool settle_past(struct guided *guided, const struct search_tried *tried, uint64_t number,
+                        struct err *err)
 {
-    struct guided *guided = search->plan;
-    uint64_t listed = 0;
-    for (uint64_t i = 0; i < past->tried; i++) {
-        if (guided_pace_due(&guided->pace, guided->units)) {
-            guided_pace_list(&guided->pace);
-            listed = i;
-        }
-        guided_pace_tried(&guided->pace, past->tries[i].accepted);
+    size_t count = 0;
+    const struct flip *flips = tried_flips(tried, &count);
+    for (size_t i = 0; i < count && (tried->accepted || count == 1); i++) {
+        if (tried_set_has(&guided->tried, &flips[i]))
+            return err_set(err, ERR_MISMATCH, "candidate %" PRIu64 " was tried before", number);
+        tried_set_add(&guided->tried, &flips[i]);
     }
-    if (past->tried == 0)
-        return true;
-    if (!past->flips_at(past->user, listed + 1, &guided->list_flips, &guided->list_flip_count,
-                        err))
-        return false;
-    for (uint64_t i = 0; i < past->tried; i++)
-        if (was_tried(guided, &past->tries[i].flip))
-            return err_set(err, ERR_MISMATCH, "candidate %" PRIu64 " was tried before", i + 1);
-        else
-            add_tried(guided, &past->tries[i].flip);
     return true;
 }
 
-const struct method method_guided = {
-    .name = "guided",
-    .help = "by what one backward pass promises, refreshed as flips are accepted",
-    .whole_model = true,
-    .replays = true,
-    .granularities = 1u << GRANULARITY_ROW | 1u << GRANULARITY_GROUP,
-    .begin = guided_begin,
-    .free = guided_free,
-    .next = guided_next,
-    .tried = guided_tried,
-    .give_up = guided_give_up,
-    .untry = guided_untry,
-    .promised = promised,
-    .peek = guided_peek,
-    .left = guided_left,
-    .candidates = guided_units,
-    .resume = guided_resume,
-};
+static bool pass(struct guided *guided, const struct search_past *past, uint64_t number,
+                 struct err *err)
+{
+    const struct search_tried *tried = &past->tries[number - 1];
+    struct guided_outcome outcome = {0, tried->accepted, tried->fitness - tried->below,
+                                     tried->promised};
+    (void)tried_flips(tried, &outcome.count);
+    guided->since = x_grow(guided->since, guided->since_count + 1, sizeof *guided->since);
+    guided->since[guided->since_count++] = outcome;
+    return guided_pace_tried(&guided->pace, &outcome) ||
+           err_set(err, ERR_MISMATCH, "candidate %" PRIu64 " is not one of this search", number);
+}
+
+/* The tries up to number are of lists that were left. */
+static bool settle_until(struct guided *guided, const struct search_past *past, uint64_t from,
+                         uint64_t number, struct err *err)
+{
+    guided->since_count = 0;
+    for (uint64_t i = from; i < number; i++)
+        if (!settle_past(guided, &past->tries[i], i + 1, err))
+            return false;
+    return true;
+}
+
+bool guided_resume(struct guided *guided, const struct search_past *past, struct err *err)
+{
+    uint64_t listed = 0;
+    for (uint64_t i = 0; i < past->tried; i++) {
+        if (guided_pace_due(&guided->pace, guided->units)) {
+            guided->before = guided->pace;
+            guided_pace_list(&guided->pace);
+            guided->at_list = guided->pace;
+            if (!settle_until(guided, past, listed, i, err))
+                return false;
+            listed = i;
+        }
+        if (!pass(guided, past, i + 1, err))
+            return false;
+    }
+    if (guided_pace_due(&guided->pace, guided->units))
+        return settle_until(guided, past, listed, past->tried, err);
+    return past->flips_at(past->user, listed + 1, &guided->list_flips,
+                          &guided->list_flip_count, err);
+}

@@ -46,8 +46,9 @@ struct method {
     bool (*take_probes)(struct search *search, const struct probe *const *probes,
                         struct err *err);
 
-    /* Fills search->trying (search_add), which is empty: TRIED, or FINISHED where nothing is
-     * left.  May measure and take long; the model is as it was when it returns. */
+    /* Fills search->trying (search_add), which is empty, and search->promised, which is 0:
+     * TRIED, or FINISHED where nothing is left.  May measure and take long; the model is as
+     * it was when it returns. */
     enum search_status (*next)(struct search *search, cancel_flag *cancel, struct err *err);
     /* What became of it; the model is that before it, search->trial has its gaps unless it
      * was screened or stopped. */

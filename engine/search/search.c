@@ -22,6 +22,8 @@ struct search_options search_default_options(void)
         .control_metric = METRIC_SAME,
         .seed = 42,
         .keep_bytes = SEARCH_KEEP_DEFAULT,
+        .chunk = 8,
+        .together = SEARCH_TOGETHER_DEFAULT,
     };
 }
 
@@ -244,6 +246,7 @@ static enum search_status choose(struct search *search, struct search_try *out,
     if (search->tried >= search->options.iterations)
         return SEARCH_FINISHED;
     search->trying.count = 0;
+    search->promised = 0;
     enum search_status status = search->method->next(search, cancel, err);
     BUG_ON(status == SEARCH_TRIED && search->trying.count == 0);
     if (status != SEARCH_TRIED)
@@ -251,6 +254,7 @@ static enum search_status choose(struct search *search, struct search_try *out,
     out->flip = search->trying.flips[0];
     out->flips = search->trying.flips;
     out->count = search->trying.count;
+    out->promised = search->promised;
     return SEARCH_TRIED;
 }
 

@@ -44,8 +44,8 @@
 
 /* Every method has a file of its own (method.h). */
 #define SEARCH_METHODS(X) \
-    X(GREEDY, greedy) X(GUIDED, guided) X(PRUNE, prune) X(SWAP, swap) X(EVOLVE, evolve) \
-    X(JOINT, joint) X(BFS, bfs)
+    X(GREEDY, greedy) X(GUIDED, guided) X(GROUP, group) X(BIT, bit) X(PRUNE, prune) \
+    X(SWAP, swap) X(EVOLVE, evolve) X(JOINT, joint) X(BFS, bfs) X(RANDOM, random)
 
 #define SEARCH_METHOD_ENUM(upper, lower) SEARCH_##upper,
 enum search_method { SEARCH_METHODS(SEARCH_METHOD_ENUM) SEARCH_METHOD_COUNT };
@@ -70,6 +70,9 @@ size_t search_method_starts_max(enum search_method method);
  * search promises, the best first. */
 enum search_order { ORDER_SCALE, ORDER_ATTRIBUTION };
 
+/* What random keeps. */
+enum search_accept { ACCEPT_ANY, ACCEPT_BETTER };
+
 struct search_options {
     enum search_method method;
     enum granularity granularity; /* that the method knows */
@@ -90,11 +93,16 @@ struct search_options {
     int threads;
     uint64_t keep_bytes; /* of evaluations, to shorten the next; SEARCH_KEEP_DEFAULT */
     /* Of one method or few: setting.h */
-    int order;         /* enum search_order */
+    int order;         /* enum search_order, of greedy */
+    int accept;        /* enum search_accept, of random */
+    uint64_t chunk;    /* bit: weights that are taken off together at least, 1, 2, ... 64 */
+    uint64_t together; /* guided: flips of a candidate, at most; up to SEARCH_TOGETHER_MAX */
 
     bool early_stop; /* do not measure controls where the targets do not reach the fitness */
     bool plain;      /* flip in place and compute everything: the same, slower */
 };
+
+enum { SEARCH_TOGETHER_MAX = 512, SEARCH_TOGETHER_DEFAULT = 1 };
 
 #define SEARCH_KEEP_DEFAULT UINT64_MAX /* as much as the machine can spare */
 
@@ -124,6 +132,7 @@ struct search_try {
     bool stopped;    /* rejected on the targets alone: fitness is at most this */
     bool accepted;
     double fitness;  /* of the candidate; of screened ones that of the two targets */
+    double promised; /* change of the fitness that was predicted; 0: nothing was */
 };
 
 struct search;
@@ -148,7 +157,8 @@ struct search_tried {
     const struct flip *flips; /* [count]; NULL: flip alone */
     size_t count;
     bool accepted, screened, stopped;
-    double fitness;
+    double fitness, promised;
+    double below;       /* fitness of the flips that were accepted then */
     const double *gaps; /* [targets + controls], or NULL: it was not measured fully */
 };
 

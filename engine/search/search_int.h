@@ -65,6 +65,7 @@ struct search {
     size_t level_count;
 
     struct flip_list trying; /* flips of the candidate at hand */
+    double promised;         /* of it */
     struct flip_list tried_flips; /* those of the last, what last.flips points to */
     struct search_try last; /* the last candidate tried; number 0: none yet */
     bool last_measured;

@@ -9,11 +9,15 @@
 #define ALL UINT32_MAX
 #define FIELD(name) offsetof(struct search_options, name)
 
+static const char *const accept_words[] = {"any", "better", NULL};
 static const char *const order_words[] = {"scale", "attribution", NULL};
 
 const struct setting search_settings[] = {
     {"order", SETTING_WORD, FIELD(order), ONE_OF(GREEDY), 0, 0, order_words, ORDER_SCALE},
     {"price", SETTING_NUMBER, FIELD(price), ALL, 0, 1e6, NULL, 0},
+    {"accept", SETTING_WORD, FIELD(accept), ONE_OF(RANDOM), 0, 0, accept_words, ACCEPT_ANY},
+    {"chunk", SETTING_COUNT, FIELD(chunk), ONE_OF(BIT), 1, 64, NULL, 8},
+    {"together", SETTING_COUNT, FIELD(together), ONE_OF(GUIDED), 1, SEARCH_TOGETHER_MAX, NULL, 1},
 };
 const size_t search_setting_count = countof(search_settings);
 

@@ -67,6 +67,8 @@ json_t *report_tried_json(const struct search_try *tried)
     (void)json_object_set_new(object, "number", json_integer((json_int_t)tried->number));
     report_flips_json(object, &tried->flip, tried->flips, tried->count);
     (void)json_object_set_new(object, "fitness", json_real(tried->fitness));
+    if (tried->promised != 0)
+        (void)json_object_set_new(object, "promised", json_real(tried->promised));
     (void)json_object_set_new(object, "accepted", json_boolean(tried->accepted));
     (void)json_object_set_new(object, "screened", json_boolean(tried->screened));
     (void)json_object_set_new(object, "stopped", json_boolean(tried->stopped));

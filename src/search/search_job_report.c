@@ -7,6 +7,7 @@
 #include "src/base/text.h"
 #include "src/cli/metric_option.h"
 #include "src/report/labelling.h"
+#include "src/report/parts.h"
 #include "src/report/report.h"
 #include "src/search/search_job_int.h"
 
@@ -98,6 +99,8 @@ void search_job_print_end(const struct search_job *job)
     add_counts(&out, job);
     search_found_text(&out, job->found);
     if (job->patch->flip_count > 0) {
+        struct parts parts = parts_of(job->patch, job->model);
+        parts_text(&out, &parts);
         buf_add_text(&out, "patch: ");
         text_visible(&out, job->output.data, job->output.len);
         buf_add_text(&out, "\n\n");
@@ -123,8 +126,10 @@ void search_job_print_end_json(const struct search_job *job)
     json_t *object = json_object(), *flips = json_array();
     for (size_t i = 0; i < job->patch->flip_count; i++)
         (void)json_array_append_new(flips, report_flip_json(&job->patch->flips[i]));
+    struct parts parts = parts_of(job->patch, job->model);
     (void)json_object_set_new(object, "event", json_string("done"));
     (void)json_object_set_new(object, "flips", flips);
+    parts_json(object, &parts);
     struct goal goal = search_goal(&job->options);
     goals_json(object, &goal);
     (void)json_object_set_new(object, "fitness", json_real(search_fitness(job->search)));

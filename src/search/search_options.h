@@ -37,10 +37,13 @@ enum {
 
 #define SEARCH_OPTIONS                                                                        \
     {"method", 0, "M",                                                                        \
-     "greedy (default), guided, prune, swap, evolve, joint, bfs or train: see below"},        \
-    {"granularity", 0, "G", "of guided: row (default) or group of 128 weights"},              \
+     "greedy (default), guided, group, bit, prune, swap, evolve, joint, bfs, random, train"}, \
+    {"granularity", 0, "G", "of guided, random: row (default), group (of 128 weights) or bit"}, \
     {"order", 0, "O",                                                                         \
      "of greedy: scale (default), drawn by it; attribution: best predicted row first"},       \
+    {"together", 0, "N", "of guided: flips measured together, at most (1: one by one)"},       \
+    {"accept", 0, "A", "of random: any (default), whatever a flip does; better: if it helps"}, \
+    {"chunk", 0, "N", "of bit: weights that are taken off together at least (8)"},            \
     {"from", 0, "PATCH", "begin with its flips on (evolve: several, comma-separated)"},       \
     {"layers", 0, "LIST",                                                                     \
      "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \

@@ -52,7 +52,7 @@ bool session_insert_event(struct session *session, struct session_event *event, 
     struct buf gaps = {0}, data = {0};
     if (event->gaps)
         numbers_print(&gaps, event->gaps, event->gap_count);
-    json_t *object = event_flips_add(event);
+    json_t *object = event_try_data(event);
     if (object)
         json_print(&data, object, false);
     json_decref(object);
@@ -114,13 +114,11 @@ struct rows_read {
     struct flip *flips;
 };
 
-static void row_flips(struct query *query, struct session_event *event, struct rows_read *rows)
+static void row_try(struct query *query, struct session_event *event, struct rows_read *rows)
 {
-    bool several = event->has_flip && json_object_get(event->data, "flips");
-    if (several && query->ok &&
-        !event_flips_read(event->data, &event->flip, &rows->flips, &event->flip_count))
-        (void)row_refuse(query, 16, "two flips or more, the first as in its columns");
-    event->flips = several ? rows->flips : NULL;
+    if (query->ok && event->has_flip && event->data && !event_try_read(event, &rows->flips))
+        (void)row_refuse(query, 16, "two flips or more, the first as in its columns, and a "
+                                    "number promised");
 }
 
 /* The row at hand; data is the caller's to free. */
@@ -147,7 +145,7 @@ static struct session_event row_event(struct query *query, uint64_t expected,
     event.gap_count = rows->gaps.count;
     event.text = row_text_or_null(query, 15);
     event.data = row_object(query, 16);
-    row_flips(query, &event, rows);
+    row_try(query, &event, rows);
     return event;
 }
 

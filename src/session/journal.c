@@ -207,6 +207,7 @@ static struct session_event tried_event(struct journal *journal, const struct se
         .screened = tried->screened,
         .stopped = tried->stopped,
         .fitness = tried->fitness,
+        .promised = tried->promised,
         .gaps = gaps,
         .gap_count = gaps ? journal->probes : 0,
     };

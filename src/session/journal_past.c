@@ -105,6 +105,7 @@ static struct search_tried tried_of(const struct session_event *event, size_t pr
         .screened = event->screened,
         .stopped = event->stopped,
         .fitness = event->fitness,
+        .promised = event->promised,
         .gaps = measured ? copy_of(event->gaps, probes * sizeof *event->gaps) : NULL,
     };
     if (event->flips) {
@@ -161,6 +162,18 @@ static bool tries_fit(const struct journal_past *past, const struct model *model
     return true;
 }
 
+static bool take_fitness_below(struct journal_past *past, struct err *err)
+{
+    struct session_step step = {.id = -1};
+    for (uint64_t i = 0; i < past->try_count; i++) {
+        if (step.id != past->heads[i] &&
+            !session_step(past->session, past->heads[i], &step, err))
+            return false;
+        past->tries[i].below = past->heads[i] == SESSION_ROOT ? 0 : step.fitness;
+    }
+    return true;
+}
+
 bool journal_load_tries(struct session *session, const struct model *model, size_t probes,
                        struct journal_past *past, struct err *err)
 {
@@ -172,7 +185,7 @@ bool journal_load_tries(struct session *session, const struct model *model, size
         return err_set(err, ERR_FORMAT, "%llu candidates were tried, but only %llu are told of",
                        (unsigned long long)past->past.tried,
                        (unsigned long long)past->try_count);
-    if (!tries_fit(past, model, err))
+    if (!tries_fit(past, model, err) || !take_fitness_below(past, err))
         return false;
     past->past.tries = past->tries;
     past->past.flips_at = flips_at;

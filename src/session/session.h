@@ -131,6 +131,7 @@ struct session_event {
     size_t flip_count;
     bool accepted, screened, stopped;
     double fitness;       /* NAN: none */
+    double promised;      /* of a candidate: change of the fitness; 0: nothing */
     const double *gaps;   /* [gap_count] or NULL */
     size_t gap_count;
     const char *text;     /* or NULL */

@@ -204,13 +204,11 @@ bool session_schema_migrate(struct session *session, struct err *err);
 bool session_insert_event(struct session *session, struct session_event *event, struct err *err);
 bool session_needs_origin(const struct session *session, struct err *err);
 
-/* event_flips.c: the event's data and, where it has several, its flips; new reference, or
- * NULL. */
-json_t *event_flips_add(const struct session_event *event);
-/* The flips that data.flips has, the first of which is known, into *room, which grows; false
- * where they are none such. */
-bool event_flips_read(const json_t *data, const struct flip *first, struct flip **room,
-                      size_t *count);
+/* event_try.c: the event's data, with its flips where it has several and what was promised of
+ * it; new reference, or NULL. */
+json_t *event_try_data(const struct session_event *event);
+/* Both out of the data, the flips into *room, which grows; false where they are none such. */
+bool event_try_read(struct session_event *event, struct flip **room);
 
 /* step.c: inside a transaction */
 bool session_insert_step(struct session *session, const struct session_step *step,

@@ -110,7 +110,9 @@ static void log_json(const struct session_event *event)
         (void)json_object_set_new(object, "fitness", json_real(event->fitness));
     if (event->text)
         (void)json_object_set_new(object, "text", json_text(event->text, strlen(event->text)));
-    if (event->data && !event->flips)
+    if (event->promised != 0)
+        (void)json_object_set_new(object, "promised", json_real(event->promised));
+    if (event->data && event->kind != EVENT_KIND_TRIED)
         (void)json_object_set(object, "data", event->data);
     cli_print_json(object, false);
 }

@@ -112,6 +112,48 @@ static void guided__a_mix_stopped_and_resumed__as_never_stopped(void **state)
     run_free(all);
 }
 
+/* Begun, gone on with, checked and run again; the same as in one piece. */
+static void in_parts(const char *method, const char *option, const char *value, size_t several)
+{
+    char session[128], parts[128], whole[128];
+    (void)snprintf(session, sizeof session, "%s", kept_path("p.session"));
+    (void)snprintf(parts, sizeof parts, "%s", kept_path("p-parts.json"));
+    (void)snprintf(whole, sizeof whole, "%s", kept_path("p-whole.json"));
+    (void)remove(session);
+    run_free(run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+                    "--method", method, option, value, "--iters", "11", "-s", session, "-o", parts,
+                    NULL));
+    run_free(run_ok("session", "verify", session, NULL));
+    struct run *rest = run_ok("search", "-s", session, "--iters", "24", "-o", parts, "--json",
+                              NULL);
+    struct run *all = run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+                             "--method", method, option, value, "--iters", "24", "-o", whole,
+                             "--json", NULL);
+    json_t *a = end_of(rest), *b = end_of(all);
+    assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
+    assert_true(json_equal(json_object_get(a, "fitness"), json_object_get(b, "fitness")));
+    struct run *log = run_ok("session", "log", session, "--json", NULL);
+    size_t lists = 0;
+    for (const char *at = log->out.data; (at = strstr(at, "\"flips\"")); at++)
+        lists++;
+    assert_true(lists >= several);
+    run_free(log);
+    run_free(run_ok("session", "replay", session, NULL));
+    json_decref(a);
+    json_decref(b);
+    run_free(rest);
+    run_free(all);
+}
+
+static void methods__in_parts__as_in_one_piece(void **state)
+{
+    (void)state;
+    in_parts("guided", "--together", "8", 2);
+    in_parts("bit", "--chunk", "16", 2);
+    in_parts("group", "--objective", "margin", 0);
+    in_parts("random", "--granularity", "bit", 0);
+}
+
 static void guided__few_candidates__more_than_greedy_of_many(void **state)
 {
     (void)state;
@@ -150,6 +192,7 @@ int main(void)
         cmocka_unit_test(guided__stopped_and_resumed__as_never_stopped),
         cmocka_unit_test(greedy__by_attribution__stopped_and_resumed),
         cmocka_unit_test(guided__a_mix_stopped_and_resumed__as_never_stopped),
+        cmocka_unit_test(methods__in_parts__as_in_one_piece),
         cmocka_unit_test(guided__few_candidates__more_than_greedy_of_many),
         cmocka_unit_test(guided__bad_words__refused),
     };

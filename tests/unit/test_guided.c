@@ -39,6 +39,7 @@ static struct search_options guided_options(enum granularity granularity, enum m
     options.projs = search_all_projs;
     options.metric = metric;
     options.threads = 2;
+    options.together = 1;
     return options;
 }
 
@@ -64,12 +65,16 @@ static void step(struct search *search, struct log *log, size_t number)
     struct err err;
     struct search_try tried;
     size_t count = 0;
+    double below = search_fitness(search);
     (void)search_accepted(search, &count);
     log->before[number] = count;
     assert_int_equal(search_step(search, &tried, NULL, &err), SEARCH_TRIED);
     assert_int_equal(tried.number, number + 1);
     log->tries[number].flip = tried.flip;
     log->tries[number].accepted = tried.accepted;
+    log->tries[number].promised = tried.promised;
+    log->tries[number].fitness = tried.fitness;
+    log->tries[number].below = below;
     log->fitness[number] = tried.fitness;
     const struct flip *flips = search_accepted(search, &count);
     log->before[number + 1] = count;
@@ -258,13 +263,13 @@ static void search_peek__guided__what_comes(void **state)
 static void try_some(struct guided_pace *pace, unsigned accepted, unsigned rejected)
 {
     for (unsigned i = 0; i < accepted + rejected; i++)
-        guided_pace_tried(pace, i < accepted);
+        assert_true(guided_pace_tried(pace, &(struct guided_outcome){1, i < accepted, 1, 1}));
 }
 
 static void guided_pace__by_hand(void **state)
 {
     (void)state;
-    struct guided_pace pace = guided_pace_first();
+    struct guided_pace pace = guided_pace_first(1);
     assert_true(guided_pace_due(&pace, 10000));
     guided_pace_list(&pace);
     assert_int_equal(pace.every, 8);
@@ -284,10 +289,83 @@ static void guided_pace__by_hand(void **state)
     assert_false(guided_pace_due(&pace, 10000)); /* none accepted: to the end */
     try_some(&pace, 0, 1);
     assert_true(guided_pace_due(&pace, 10000));
-    assert_int_equal(pace.tried_before, 74);
-    pace.tried = 5;
+    assert_int_equal(pace.settled_before, 74);
+    pace.settled = 5;
     assert_true(guided_pace_due(&pace, 79)); /* all were tried */
     assert_false(guided_pace_due(&pace, 80));
+}
+
+static bool outcome(struct guided_pace *pace, size_t count, bool accepted, double share)
+{
+    return guided_pace_tried(pace, &(struct guided_outcome){count, accepted, share, 1});
+}
+
+static void guided_pace__together__by_hand(void **state)
+{
+    (void)state;
+    struct guided_pace pace = guided_pace_first(8);
+    guided_pace_list(&pace);
+    assert_int_equal(guided_pace_next(&pace), 1);
+    assert_true(outcome(&pace, 1, true, 0.5)); /* as good as promised, the first */
+    assert_int_equal(guided_pace_next(&pace), 1);
+    assert_true(outcome(&pace, 1, true, 0.9));
+    assert_int_equal(guided_pace_next(&pace), 2); /* twice in a row */
+    assert_true(outcome(&pace, 2, true, 0.9));
+    assert_true(outcome(&pace, 2, true, 0.4)); /* accepted, but less than half */
+    assert_true(outcome(&pace, 2, true, 0.9));
+    assert_int_equal(guided_pace_next(&pace), 2);
+    assert_int_equal(pace.accepted, 8);
+    guided_pace_list(&pace);
+    assert_int_equal(pace.every, 16); /* all 8 were accepted */
+    assert_true(outcome(&pace, 2, true, 0.9));
+    assert_int_equal(guided_pace_next(&pace), 4);
+    assert_true(outcome(&pace, 3, false, 0)); /* no more than 3 went together */
+    assert_int_equal(guided_pace_next(&pace), 2); /* the better half, the larger one */
+    assert_false(outcome(&pace, 1, true, 1));
+    assert_true(outcome(&pace, 2, false, 0));
+    assert_int_equal(guided_pace_next(&pace), 1);
+    assert_true(outcome(&pace, 1, false, 0));
+    assert_int_equal(pace.settled, 3); /* 2 accepted before, 1 rejected alone */
+    assert_true(outcome(&pace, 1, true, 1));
+    assert_int_equal(guided_pace_next(&pace), 1); /* of the other half */
+    assert_true(outcome(&pace, 1, true, 1));
+    assert_int_equal(pace.settled, 5);
+    assert_int_equal(guided_pace_next(&pace), 2); /* half of 4: only the batch counted */
+    assert_false(outcome(&pace, 3, true, 1));
+    assert_true(outcome(&pace, 2, false, 0));
+    guided_pace_list(&pace); /* what was left of the batch is forgotten */
+    assert_int_equal(guided_pace_next(&pace), 1);
+    assert_int_equal(pace.settled_before, 13);
+}
+
+static void search_step__together__no_batch_of_what_multiplies(void **state)
+{
+    (void)state;
+    struct err err;
+    struct search_options options = guided_options(GRANULARITY_ROW, METRIC_LOGPROB);
+    options.together = SEARCH_TOGETHER_MAX;
+    options.iterations = 300;
+    struct model *model = simple_model(&tiny_default);
+    const struct model_shape *shape = model_shape(model);
+    struct search *search = begin(model, &options);
+    struct search_try tried;
+    size_t most = 0;
+    while (search_step(search, &tried, NULL, &err) == SEARCH_TRIED) {
+        most = tried.count > most ? tried.count : most;
+        for (size_t i = 0; i < tried.count; i++)
+            for (size_t k = 0; k < tried.count; k++) {
+                const struct flip *a = &tried.flips[i], *b = &tried.flips[k];
+                if (a->layer != b->layer || i == k)
+                    continue;
+                assert_false(a->proj == PROJ_GATE && b->proj == PROJ_UP && a->row == b->row);
+                assert_false(a->proj == PROJ_Q && b->proj == PROJ_K &&
+                             a->row / shape->head_dim * shape->kv_heads / shape->heads ==
+                                 b->row / shape->head_dim);
+            }
+    }
+    assert_true(most >= 2);
+    search_free(search);
+    model_free(model);
 }
 
 int main(void)
@@ -300,6 +378,8 @@ int main(void)
         cmocka_unit_test(search_untry__guided__tried_again),
         cmocka_unit_test(search_peek__guided__what_comes),
         cmocka_unit_test(guided_pace__by_hand),
+        cmocka_unit_test(guided_pace__together__by_hand),
+        cmocka_unit_test(search_step__together__no_batch_of_what_multiplies),
     };
     return cmocka_run_group_tests_name("guided", tests, make_probes, NULL);
 }

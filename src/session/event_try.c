@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Candidates of several flips: all of them are in the event's data, as objects like the rows
- * of step_flip.
+ * What the columns of an event have no room for is in its data: all flips of a candidate of
+ * several, as objects like the rows of step_flip, and what was promised of it.
  */
+#include <math.h>
 #include <string.h>
 
 #include "src/base/json_field.h"
@@ -24,16 +25,24 @@ static json_t *flip_json(const struct flip *flip)
     return object;
 }
 
-json_t *event_flips_add(const struct session_event *event)
+static json_t *flips_json(const struct session_event *event)
 {
-    json_t *data = event->data ? json_copy(event->data) : NULL;
-    if (event->flip_count < 2)
-        return data;
     json_t *flips = json_array();
     for (size_t i = 0; i < event->flip_count; i++)
         (void)json_array_append_new(flips, flip_json(&event->flips[i]));
-    data = data ? data : json_object();
-    (void)json_object_set_new(data, "flips", flips);
+    return flips;
+}
+
+json_t *event_try_data(const struct session_event *event)
+{
+    json_t *data = event->data ? json_copy(event->data) : NULL;
+    bool promised = event->promised != 0 && isfinite(event->promised);
+    if (!data && (event->flip_count > 1 || promised))
+        data = json_object();
+    if (event->flip_count > 1)
+        (void)json_object_set_new(data, "flips", flips_json(event));
+    if (promised)
+        (void)json_object_set_new(data, "promised", json_real(event->promised));
     return data;
 }
 
@@ -61,7 +70,7 @@ static bool read_flip(const json_t *object, struct flip *out)
     return json_object_size(object) == (size_t)2 + has_layer + (size_t)2 * has_group;
 }
 
-bool event_flips_read(const json_t *data, const struct flip *first, struct flip **room,
+static bool read_flips(const json_t *data, const struct flip *first, struct flip **room,
                       size_t *count)
 {
     const json_t *array = json_object_get(data, "flips");
@@ -73,4 +82,15 @@ bool event_flips_read(const json_t *data, const struct flip *first, struct flip 
         if (!read_flip(json_array_get(array, i), &(*room)[i]))
             return false;
     return flip_equal(*room, first);
+}
+
+bool event_try_read(struct session_event *event, struct flip **room)
+{
+    const json_t *promised = json_object_get(event->data, "promised");
+    bool several = json_object_get(event->data, "flips");
+    if (several && !read_flips(event->data, &event->flip, room, &event->flip_count))
+        return false;
+    event->flips = several ? *room : NULL;
+    event->promised = json_real_value(promised);
+    return !promised || json_is_real(promised);
 }
