@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""controls.py [BANKAI] [CANDIDATES]: what controls are worth to a guided search, a table.
+
+Guided groups by margin on calculus-train, embedded model, with few labelled controls and
+with hundreds that the model labelled itself; greedy answers before and after on prompts
+no search saw.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "build/bankai"
+CANDIDATES = sys.argv[2] if len(sys.argv) > 2 else "300"
+LABELLED = "math,code,knowledge"
+KL = ["--control-metric", "kl", "--penalty"]
+RUNS = [
+    ("22 labelled", ["--control", LABELLED]),
+    ("22 and self:150", ["--control", f"{LABELLED},self:150"]),
+    ("22 and self:300", ["--control", f"{LABELLED},self:300"]),
+    ("22 and self:600", ["--control", f"{LABELLED},self:600"]),
+    ("22 and self:nano-train", ["--control", f"{LABELLED},self:nano-train"]),
+    ("22 labelled, kl, penalty 20", ["--control", LABELLED, *KL, "20"]),
+    ("self:150, kl, penalty 20", ["--control", "self:150", *KL, "20"]),
+    ("self:300, kl, penalty 2", ["--control", "self:300", *KL, "2"]),
+    ("self:nano-train, kl, penalty 20", ["--control", "self:nano-train", *KL, "20"]),
+]
+
+
+def search(options, folder):
+    command = [PROGRAM, "search", "nano", "--target", "calculus-train", *options,
+               "--heldout", "calculus-heldout,nano-heldout", "--method", "guided",
+               "--granularity", "group", "--objective", "margin", "--iters", CANDIDATES,
+               "-o", os.path.join(folder, "patch.json"), "--json"]
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL,
+                           env=dict(os.environ, XDG_STATE_HOME=folder)).stdout
+    return json.loads(lines.splitlines()[-1])
+
+
+def answers(total):
+    p = total["mcnemar_p"]
+    shown = f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"
+    return (f"{total['right_base']} -> {total['right_now']} "
+            f"(+{total['fixed']} -{total['broke']}, p {shown})")
+
+
+def main():
+    head = ["controls", "fitness", "flips", "train 60", "held-out 30", "nano-heldout 500"]
+    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+    for name, options in RUNS:
+        with tempfile.TemporaryDirectory() as folder:
+            done = search(options, folder)
+        row = [name, f"{done['fitness']:.3f}", str(len(done["flips"]))]
+        row += [answers(done["totals"][name]) for name in
+                ("calculus-train", "calculus-heldout", "nano-heldout")]
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
+main()
