@@ -178,7 +178,8 @@ deps: ## install what building and testing need
 .PHONY: tests
 tests: $(TEST_RUNS) $(FUZZ_RUNS) ## build all test programs
 
-.PHONY: lint check-model check-san check-neon fuzz soak corpus golden bench bench-search bench-peer
+.PHONY: lint check-gradient
+.PHONY: check-model check-san check-neon fuzz soak corpus golden bench bench-search bench-peer
 .PHONY: nano install clean help
 lint: $(B)/deps.ok ## layers, warnings of gcc and clang, sizes, clang-tidy
 	@sh tests/tools/deps.sh --install check lint
@@ -192,6 +193,9 @@ check-san: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(MAKE) B=$(B)/san SAN=address,undefined WERROR=-Werror check
 
 # The last line is a checksum of what the reference computed: the same everywhere.
+check-gradient: $(B)/bankai ## the backward pass against the recipe's Python (python3-torch)
+	@/usr/bin/python3 -B tests/cross/compare_gradient.py $<
+
 check-neon: $(B)/tests/cross/compare_kernels $(B)/cross/compare_kernels ## NEON in an emulator
 	@$< >$(B)/cross/here.txt || { cat $(B)/cross/here.txt; exit 1; }
 	@qemu-aarch64 $(B)/cross/compare_kernels neon >$(B)/cross/arm.txt || \
