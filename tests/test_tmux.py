@@ -314,6 +314,34 @@ class WorkbenchInTmux(unittest.TestCase):
         terminal.key("Q")
         terminal.shell_is_back()
 
+    def test_map_of_promises(self):
+        """R ranks all flips, M colours by what was measured, b lists, :set searches on."""
+        terminal = self.start(columns=100, rows=30)
+        terminal.open()
+        terminal.key("R")
+        terminal.wait("rows ranked in")
+        self.assertIn("Map: predicted gain", terminal.screen())
+        terminal.key("E")
+        terminal.wait("measure the best:")
+        terminal.type("2")
+        terminal.key("Enter")
+        terminal.idle()
+        terminal.key("M")
+        terminal.wait("Map: measured gain")
+        terminal.key("b")
+        terminal.wait("rows, .* promise a gain")
+        rows = [line for line in terminal.screen().splitlines() if "· tried" in line]
+        self.assertEqual(len(rows), 2, rows)
+        terminal.key("Enter")
+        terminal.wait("#1/")
+        terminal.line(":set method guided objective margin")
+        terminal.wait("guided, margin")
+        terminal.idle()
+        terminal.key("s")
+        terminal.wait(r"pred(icted)? [+-]0")
+        terminal.key("Q")
+        terminal.shell_is_back()
+
     def test_no_colours(self):
         """NO_COLOR: attributes, but no colour codes."""
         terminal = self.start(environment={"NO_COLOR": "1"})
