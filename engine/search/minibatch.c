@@ -3,6 +3,7 @@
  * Every wanted place of the batch belongs to one item: items of different owners share no
  * tokens, so that its seed is the derivative of that item's part alone.
  */
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "engine/search/minibatch_int.h"
 #include "src/base/memory.h"
 #include "src/base/num.h"
+#include "src/base/rng.h"
 
 enum { ROWS_AT_ONCE = 128 };
 
@@ -270,4 +272,55 @@ bool minibatch_gradient(struct minibatch *minibatch, struct objective *out,
         return false;
     *out = minibatch_sum_up(minibatch);
     return true;
+}
+
+/* ---- answers that are drawn -------------------------------------------------------------- */
+
+struct drawing {
+    struct minibatch *minibatch;
+    uint64_t seed;
+    void (*visit)(void *user, const struct gradient_visit *visit);
+    void *user;
+};
+
+static size_t draw_token(const float *probs, size_t vocab, uint64_t seed)
+{
+    struct rng rng;
+    double left;
+    size_t token = 0;
+    rng_seed(&rng, seed);
+    left = rng_unit(&rng);
+    while (token < vocab - 1 && (left -= (double)probs[token]) >= 0)
+        token++;
+    return token;
+}
+
+/* Each place has numbers of its own, whichever thread comes to it. */
+static void seed_drawn(void *user, size_t row, const float *logits, float *seed)
+{
+    const struct drawing *drawing = user;
+    struct minibatch *minibatch = drawing->minibatch;
+    size_t vocab = model_shape(minibatch->model)->vocab;
+    if (!minibatch->places[row].base)
+        return;
+    softmax_row(logits, vocab, seed);
+    size_t token = draw_token(seed, vocab, rng_mix(drawing->seed) + row);
+    float share = (float)(1 / sqrt((double)minibatch->controls));
+    for (size_t i = 0; i < vocab; i++)
+        seed[i] = share * ((float)(i == token) - seed[i]);
+}
+
+static void visit_drawn(void *user, const struct gradient_visit *visit)
+{
+    const struct drawing *drawing = user;
+    drawing->visit(drawing->user, visit);
+}
+
+bool minibatch_drawn(struct minibatch *minibatch, uint64_t seed,
+                     void (*visit)(void *user, const struct gradient_visit *visit), void *user,
+                     cancel_flag *cancel, struct err *err)
+{
+    struct drawing drawing = {minibatch, seed, visit, user};
+    struct gradient_job job = {seed_drawn, visit_drawn, &drawing};
+    return gradient_run(minibatch->gradient, &job, cancel, err);
 }

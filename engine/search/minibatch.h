@@ -61,6 +61,13 @@ bool minibatch_gradient(struct minibatch *minibatch, struct objective *out,
                         void (*visit)(void *user, const struct gradient_visit *visit), void *user,
                         cancel_flag *cancel, struct err *err);
 
+/* The derivatives of the log-probability of answers to the controls whose every token is
+ * drawn, by seed, from what the model as it is says there, summed and divided by the root of
+ * how many controls there are: the mean of its squares is their Fisher information. */
+bool minibatch_drawn(struct minibatch *minibatch, uint64_t seed,
+                     void (*visit)(void *user, const struct gradient_visit *visit), void *user,
+                     cancel_flag *cancel, struct err *err);
+
 /* What each item adds to the value last measured: targets, then controls, each divided by
  * how many there are.  Valid until the next measurement. */
 const double *minibatch_shares(const struct minibatch *minibatch);

@@ -73,6 +73,12 @@ static bool check_counts(const struct train *train, struct err *err)
     return true;
 }
 
+static bool check_guard(const struct train *train, struct err *err)
+{
+    return train->options.ranking != RANK_GUARDED || control_count(train) > 0 ||
+           err_set(err, ERR_USAGE, "ranking guarded spares the controls, expected some");
+}
+
 static bool check_model(const struct train *train, struct err *err)
 {
     uint64_t groups = 0;
@@ -148,8 +154,8 @@ bool train_prepare(struct train *train, cancel_flag *cancel, struct err *err)
     const struct train_options *options = &train->options;
     struct units_options units = {options->chunk, options->projs, options->ranking,
                                   (double)options->batch_targets, options->threads,
-                                  options->price};
-    if (!check_model(train, err))
+                                  options->price, options->control_weight};
+    if (!check_guard(train, err) || !check_model(train, err))
         return false;
     train->picks = x_new(options->most_k, sizeof *train->picks);
     train->units = units_new(train->model, &units, err);
@@ -158,7 +164,7 @@ bool train_prepare(struct train *train, cancel_flag *cancel, struct err *err)
     if (control_count(train) == 0)
         return true;
     train->base = base_probs_new(train->model, train->controls, options->threads, cancel, err);
-    return train->base != NULL;
+    return train->base && (options->ranking != RANK_GUARDED || train_guard(train, cancel, err));
 }
 
 struct train *train_new(struct model *model, const struct items *targets,

@@ -19,7 +19,7 @@ static void pass_options(struct pass *pass, struct train_options *options)
     size_t ranking = options->ranking, objective = options->objective;
     pass_size(pass, &chunk, GROUP_WEIGHTS, "no size of units");
     pass_size(pass, &projs, (1u << PROJ_LAYER_COUNT) - 1, "unknown projections");
-    pass_size(pass, &ranking, RANK_RANDOM, "an unknown ranking");
+    pass_size(pass, &ranking, RANK_GUARDED, "an unknown ranking");
     pass_size(pass, &objective, ITEM_MARGIN, "an unknown objective");
     options->chunk = (uint32_t)chunk;
     options->projs = (uint32_t)projs;

@@ -4,6 +4,7 @@
  *
  *   train.c        options, making, what was done
  *   train_step.c   a step
+ *   train_guard.c  what controls would lose by each unit
  *   train_judge.c  what was set apart, measured
  *   train_file.c   saving and going on
  */
@@ -51,6 +52,9 @@ struct train {
 bool train_begin(struct train *train, struct err *err);
 /* Units, room for picks, the base's probabilities; of a model without flips. */
 bool train_prepare(struct train *train, cancel_flag *cancel, struct err *err);
+
+/* What the controls would lose by each unit; of a model without flips. */
+bool train_guard(struct train *train, cancel_flag *cancel, struct err *err);
 
 struct minibatch_options train_batch_options(const struct train *train);
 

@@ -74,7 +74,7 @@ bool train_file_flips(const struct train_file *file, struct model *model, uint64
 {
     const struct train_options *options = &file->saved->options;
     struct units_options units = {options->chunk, options->projs, options->ranking, 0,
-                                  options->threads, 0};
+                                  options->threads, 0, 0};
     if (step > file->saved->step)
         return err_set(err, ERR_RANGE, "there is no step %llu, expected 0 to %llu",
                        (unsigned long long)step, (unsigned long long)file->saved->step);

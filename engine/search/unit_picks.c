@@ -7,13 +7,13 @@
 
 const char *ranking_name(enum ranking ranking)
 {
-    static const char *const names[] = {"fisher", "snr", "raw", "random"};
+    static const char *const names[] = {"fisher", "snr", "raw", "random", "guarded"};
     return names[ranking];
 }
 
 bool ranking_parse(const char *name, enum ranking *ranking)
 {
-    for (int i = RANK_FISHER; i <= RANK_RANDOM; i++)
+    for (int i = RANK_FISHER; i <= RANK_GUARDED; i++)
         if (strcmp(name, ranking_name((enum ranking)i)) == 0) {
             *ranking = (enum ranking)i;
             return true;
@@ -42,6 +42,21 @@ double units_mean(const struct units *units, uint64_t number)
     return units->taken > 0
                ? (double)of->mean[number - of->first] * corrections_of(units).mean
                : 0;
+}
+
+double units_control_loss(const struct units *units, uint64_t number)
+{
+    BUG_ON(units->guarded == 0);
+    return (double)units->guards[number] / units->guarded / 2;
+}
+
+/* What is to be taken off for the controls; a unit that is on gives it back. */
+static double guard_of(const struct units *units, const struct unit_matrix *of, uint64_t unit)
+{
+    if (units->guarded == 0)
+        return 0;
+    double loss = units->options.guard * units_control_loss(units, of->first + unit);
+    return of->on[unit] ? -loss : loss;
 }
 
 static double rank_of(const struct units *units, double mean, double square)
@@ -106,7 +121,8 @@ size_t units_pick(const struct units *units, size_t count, struct unit_pick *out
             mean -= of->on[i] ? -cost : cost;
             if (!(mean > 0))
                 continue;
-            double rank = rank_of(units, mean, (double)of->square[i] * correct.square);
+            double rank = rank_of(units, mean, (double)of->square[i] * correct.square) -
+                          guard_of(units, of, i);
             struct unit_pick pick = {{0}, mean, rank, (uint32_t)m, i};
             if (rank > 0)
                 offer(out, &picked, count, &pick);

@@ -31,12 +31,14 @@ static void list_matrices(struct units *units)
 
 static bool allocate(struct units *units, struct err *err)
 {
-    size_t each = 2 * sizeof(float) + 1, bytes = 0;
+    bool guarded = units->options.ranking == RANK_GUARDED;
+    size_t each = (guarded ? 3 : 2) * sizeof(float) + 1, bytes = 0;
     if (!num_mul(units->count, each, &bytes) || bytes > memory_available() / 2)
         return err_set(err, ERR_MEMORY,
                        "no memory for %zu units (%zu MiB): choose larger units or fewer matrices",
                        (size_t)units->count, bytes >> 20);
-    units->memory = x_new(bytes, 1);
+    units->guards = guarded ? x_new(units->count, sizeof *units->guards) : NULL;
+    units->memory = x_new(units->count, 2 * sizeof(float) + 1);
     float *numbers = units->memory;
     uint8_t *on = (uint8_t *)(numbers + 2 * units->count);
     for (size_t i = 0; i < units->matrix_count; i++) {
@@ -44,6 +46,7 @@ static bool allocate(struct units *units, struct err *err)
         of->mean = numbers;
         of->square = numbers + of->units;
         of->on = on;
+        of->guard = guarded ? units->guards + of->first : NULL;
         numbers += 2 * of->units;
         on += of->units;
     }
@@ -71,6 +74,7 @@ void units_free(struct units *units)
         return;
     free(units->matrices);
     free(units->memory);
+    free(units->guards);
     free(units);
 }
 

@@ -14,6 +14,11 @@
  *   fisher   mean - half x targets of a minibatch x variance: an estimate of the damage of
  *            second order; for small patches
  *   random   none: units drawn at random, to compare the others with
+ *   guarded  fisher, minus what the controls lose to second order: half the control weight x
+ *            the unit's squared derivative of the log-probability of answers that the model
+ *            without flips draws itself (their Fisher information, by which elastic weight
+ *            consolidation holds what was learned; Kirkpatrick et al., 2017).  Where the
+ *            controls' divergence is 0 its gradient is 0, too, and says nothing of this.
  *
  * With a price, flipping a unit on costs what it adds to units_bytes, and off gives it back:
  * means are those of the objective minus price times bytes.
@@ -26,7 +31,7 @@
 
 enum { UNITS_ROWS = 0 }; /* chunk: whole rows */
 
-enum ranking { RANK_FISHER, RANK_SNR, RANK_RAW, RANK_RANDOM };
+enum ranking { RANK_FISHER, RANK_SNR, RANK_RAW, RANK_RANDOM, RANK_GUARDED };
 const char *ranking_name(enum ranking ranking);
 bool ranking_parse(const char *name, enum ranking *ranking);
 
@@ -37,11 +42,12 @@ struct units_options {
     double targets;  /* of a minibatch, for fisher */
     int threads;
     double price;    /* of a byte, in units of the objective */
+    double guard;    /* weight of what the controls lose, for guarded */
 };
 
 struct units;
 
-/* 8 bytes and a bit for each unit, refused where the machine has not that much. */
+/* 8 bytes and a bit for each unit (guarded: 12), refused where the machine has not that much. */
 struct units *units_new(struct model *model, const struct units_options *options,
                         struct err *err);
 uint64_t units_count(const struct units *units);
@@ -50,6 +56,11 @@ uint64_t units_count(const struct units *units);
  * after each whole pass. */
 void units_visit(void *units, const struct gradient_visit *visit);
 void units_taken(struct units *units);
+
+/* The same of a minibatch of answers that the model without flips drew (minibatch_drawn):
+ * for guarded, before anything is flipped. */
+void units_guard(void *units, const struct gradient_visit *visit);
+void units_guarded(struct units *units);
 
 struct unit_pick {
     struct flip flip;
@@ -99,6 +110,9 @@ bool units_of_flips(const struct units *units, const struct flip *flips, size_t 
 
 /* What flipping a unit promises, by the gradients so far; price aside. */
 double units_mean(const struct units *units, uint64_t number);
+/* What flipping it on costs the controls, by units_guard: their mean divergence in nats, to
+ * second order. */
+double units_control_loss(const struct units *units, uint64_t number);
 /* All gradients so far. */
 void units_forget(struct units *units);
 

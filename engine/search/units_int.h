@@ -22,6 +22,7 @@ struct unit_matrix {
     uint64_t units_per_row, units;
     uint64_t first; /* number of its first unit */
     float *mean, *square; /* [units] */
+    float *guard;         /* [units] sum of squares, NULL: not guarded */
     uint8_t *on;          /* [units] */
 };
 
@@ -33,6 +34,8 @@ struct units {
     size_t matrix_count;
     uint64_t count, on;
     uint32_t taken; /* minibatches */
+    float *guards;  /* [count] or NULL */
+    uint32_t guarded; /* minibatches of these */
     void *memory;
 };
 

@@ -135,7 +135,8 @@ static bool read_words(const struct arguments *arguments, struct train_options *
     const char *projs = arguments_text(arguments, "proj", NULL);
     if (!ranking_parse(rank, &options->ranking))
         return err_set(err, ERR_USAGE,
-                       "--rank: '%s' is unknown, expected fisher, snr, raw or random", rank);
+                       "--rank: '%s' is unknown, expected fisher, guarded, snr, raw or "
+                       "random", rank);
     if (!item_objective_parse(objective, &options->objective))
         return err_set(err, ERR_USAGE,
                        "--objective: '%s' is unknown to method train, expected ce, ce_clamped or "

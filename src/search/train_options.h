@@ -12,7 +12,8 @@
 #define TRAIN_OPTIONS                                                                         \
     {"neighbours", 0, "SET", "skills beside the targets: half of each minibatch, told apart"}, \
     {"unit", 0, "N", "weights that are flipped together: 1, 2, 4, ... 128, or row (8)"},      \
-    {"rank", 0, "R", "snr (default), fisher for small patches, raw; random: blind null"},     \
+    {"rank", 0, "R",                                                                          \
+     "snr (default); fisher for small patches; guarded: and sparing controls; raw; random"},  \
     {"batch", 0, "N", "targets of a minibatch (128)"},                                        \
     {"batch-controls", 0, "N", "controls of a minibatch (128)"},                              \
     {"minibatch", 0, "N", "the same for both"},                                               \

@@ -137,6 +137,7 @@ static void train_resume__after_every_step__as_without_a_break(void **state)
     (void)state;
     check_broken_off(RANK_SNR);
     check_broken_off(RANK_RANDOM);
+    check_broken_off(RANK_GUARDED);
 }
 
 /* A file with two steps. */
