@@ -304,7 +304,7 @@ const struct command command_probes = {
     .name = "probes",
     .synopsis = "list | show SET | families | make FAMILY [--count N] [-o SET.jsonl] | "
                 "from-task MODEL FILE.jsonl -o SET.json [--controls SET.json]",
-    .summary = "List and show probe sets, or make them from templates or a task",
+    .summary = "List, show and make probe sets",
     .details = "show --json prints a set as a probe file.  make writes further probes of a family\n"
                "(families lists them), the same for the same seed; where a set is named they go\n"
                "by gen:FAMILY[:N[:SEED[:train|heldout]]].  None has a prompt of nano-heldout or\n"

@@ -42,8 +42,10 @@ static void desk_probes(struct desk *desk)
     desk->targets = simple_set(desk->probes, TARGETS);
     desk->controls = simple_set(desk->probes + TARGETS, CONTROLS);
     desk->heldout = (struct probe_set){0};
-    desk->inputs = (struct search_inputs){&desk->targets, &desk->controls, &desk->heldout,
-                                          simple_set(desk->probes, PROBES)};
+    desk->inputs = (struct search_inputs){.targets = &desk->targets,
+                                          .controls = &desk->controls,
+                                          .heldout = &desk->heldout,
+                                          .all = simple_set(desk->probes, PROBES)};
     desk->options = search_default_options();
     desk->options.threads = 1;
 }

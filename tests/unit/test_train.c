@@ -173,7 +173,7 @@ static struct ready make_ready(uint32_t chunk, uint32_t projs, enum ranking rank
     ready.minibatch = minibatch_new(ready.model, ready.targets, index, 12, ready.controls, index,
                                     ready.controls->count, ready.base, &options, &err);
     t_ok(ready.minibatch != NULL, &err);
-    struct units_options of = {chunk, projs, ranking, 12, 2, 0};
+    struct units_options of = {chunk, projs, ranking, 12, 2, 0, 0};
     ready.units = units_new(ready.model, &of, &err);
     t_ok(ready.units != NULL, &err);
     struct objective now;
@@ -307,7 +307,7 @@ static void units__all_chunks_of_a_row__are_one_row_flip(void **state)
     (void)state;
     struct err err;
     struct model *model = simple_nano();
-    struct units_options of = {64, 1u << PROJ_UP, RANK_RAW, 1, 1, 0};
+    struct units_options of = {64, 1u << PROJ_UP, RANK_RAW, 1, 1, 0, 0};
     struct units *units = units_new(model, &of, &err);
     t_ok(units != NULL, &err);
     /* nano: 256 columns, so 4 units a row; units 8 to 11 and 14 are on */

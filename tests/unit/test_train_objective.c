@@ -93,7 +93,7 @@ static void check_gradient(enum item_objective objective)
     struct model *model = simple_nano();
     struct items *targets = train_fixture_items(model, 0, ITEMS);
     struct minibatch *minibatch = minibatch_of(model, targets, objective);
-    struct units_options of = {1, 1u << PROJ_DOWN, RANK_RAW, ITEMS, 2, 0};
+    struct units_options of = {1, 1u << PROJ_DOWN, RANK_RAW, ITEMS, 2, 0, 0};
     struct units *units = units_new(model, &of, &err);
     t_ok(units != NULL, &err);
     t_ok(minibatch_gradient(minibatch, &base, units_visit, units, NULL, &err), &err);

@@ -17,7 +17,7 @@ static const uint32_t chunks[] = {UNITS_ROWS, 128, 64, 32, 16, 8, 4, 2, 1};
 static struct units *some_units(struct model *model, uint32_t chunk, uint32_t projs, double price)
 {
     struct err err;
-    struct units_options of = {chunk, projs, RANK_RAW, 12, 2, price};
+    struct units_options of = {chunk, projs, RANK_RAW, 12, 2, price, 0};
     struct units *units = units_new(model, &of, &err);
     t_ok(units != NULL, &err);
     return units;
