@@ -38,8 +38,7 @@ static void draw_sample(struct search *search, struct bfs *bfs)
     bfs->sample = x_new(wanted + 1, sizeof *bfs->sample);
     bfs->measured = x_new(wanted + 1, sizeof *bfs->measured);
     while (bfs->sample_count < wanted) {
-        struct flip flip =
-            outlook_unit(&bfs->outlook, search->model, rng_below(&rng, bfs->units));
+        struct flip flip = pool_flip(&bfs->outlook.pool, rng_below(&rng, bfs->units));
         if (flip_bag_has(&bfs->sampled, &flip))
             continue;
         flip_bag_toggle(&bfs->sampled, &flip);
@@ -54,7 +53,7 @@ static bool begin(struct search *search, const struct search_options *options, s
         free(bfs);
         return false;
     }
-    bfs->units = outlook_units(&bfs->outlook, search->model);
+    bfs->units = outlook_units(&bfs->outlook);
     bfs->room = bfs->units < LIST_MAX ? (size_t)bfs->units : (size_t)LIST_MAX;
     draw_sample(search, bfs);
     search->plan = bfs;

@@ -329,7 +329,7 @@ static uint64_t left(const struct search *search)
 static uint64_t candidates(const struct search *search)
 {
     const struct evolve *evolve = search->plan;
-    return outlook_units(&evolve->outlook, search->model);
+    return outlook_units(&evolve->outlook);
 }
 
 static bool resume(struct search *search, const struct search_past *past, struct err *err)

@@ -97,9 +97,6 @@ static bool greedy_begin(struct search *search, const struct search_options *opt
     size_t room = model_shape(model)->layers;
     room = room > options->layer_count ? room : options->layer_count;
     greedy->sorts = options->order == ORDER_ATTRIBUTION;
-    if (greedy->sorts && options->projs >> PROJ_LAYER_COUNT)
-        return err_set(err, ERR_USAGE, "nothing is predicted of embed and head, expected --order "
-                                       "attribution with q, k, v, o, gate, up, down");
     greedy->layers = x_new(room, sizeof *greedy->layers);
     greedy->layer_count = search_layers(model, options, greedy->layers);
     collect(greedy, model, options->projs);

@@ -63,15 +63,6 @@ void guided_free(struct guided *guided)
     free(guided);
 }
 
-static bool has_units(const struct guided *guided, uint32_t projs, struct err *err)
-{
-    if (projs >> PROJ_LAYER_COUNT)
-        return err_set(err, ERR_USAGE, "embed and head cannot be searched by gradients, expected "
-                                       "projections of q, k, v, o, gate, up, down");
-    return guided->units > 0 ||
-           err_set(err, ERR_USAGE, "no layers or projections are left to choose flips from");
-}
-
 struct guided *guided_new(const struct model *model, const struct search_options *options,
                           enum granularity granularity, uint64_t together, struct err *err)
 {
@@ -85,8 +76,9 @@ struct guided *guided_new(const struct model *model, const struct search_options
     struct pool pool = pool_make(model, options, granularity);
     guided->units = pool.units;
     pool_free(&pool);
-    if (has_units(guided, options->projs, err))
+    if (guided->units > 0)
         return guided;
+    (void)err_set(err, ERR_USAGE, "no layers or projections are left to choose flips from");
     guided_free(guided);
     return NULL;
 }

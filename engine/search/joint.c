@@ -365,7 +365,7 @@ static uint64_t left(const struct search *search)
 static uint64_t candidates(const struct search *search)
 {
     const struct joint *joint = search->plan;
-    return outlook_units(&joint->outlook, search->model);
+    return outlook_units(&joint->outlook);
 }
 
 static bool resume(struct search *search, const struct search_past *past, struct err *err)

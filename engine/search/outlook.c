@@ -69,18 +69,15 @@ bool outlook_init(struct outlook *outlook, const struct model *model,
                   const struct search_options *options, struct err *err)
 {
     uint32_t layers = model_shape(model)->layers;
-    size_t room = layers > options->layer_count ? layers : options->layer_count;
-    *outlook = (struct outlook){.granularity = options->granularity, .projs = options->projs};
-    if (options->projs >> PROJ_LAYER_COUNT)
-        return err_set(err, ERR_USAGE, "embed and head cannot be searched by gradients, expected "
-                                       "projections of q, k, v, o, gate, up, down");
-    outlook->chosen = x_new(room, sizeof *outlook->chosen);
-    outlook->chosen_count = search_layers(model, options, outlook->chosen);
+    *outlook = (struct outlook){
+        .pool = pool_make(model, options, options->granularity),
+        .projs = search_all_projs | predict_projs(model, options->projs),
+    };
     outlook->layers = x_new(layers, sizeof *outlook->layers);
     outlook->layer_count = layers;
     for (uint32_t i = 0; i < layers; i++)
         outlook->layers[i] = (int32_t)i;
-    if (outlook_units(outlook, model) > 0)
+    if (outlook_units(outlook) > 0)
         return true;
     outlook_free(outlook);
     return err_set(err, ERR_USAGE, "no layers or projections are left to choose flips from");
@@ -92,60 +89,14 @@ void outlook_free(struct outlook *outlook)
         predict_free(outlook->predict[i]);
     best_free(&outlook->list);
     free(outlook->asked);
-    free(outlook->chosen);
+    pool_free(&outlook->pool);
     free(outlook->layers);
     *outlook = (struct outlook){0};
 }
 
-static uint32_t units_of_row(enum granularity granularity, uint32_t columns)
+uint64_t outlook_units(const struct outlook *outlook)
 {
-    return granularity == GRANULARITY_ROW     ? 1
-           : granularity == GRANULARITY_GROUP ? columns / GROUP_WEIGHTS
-                                              : columns;
-}
-
-/* Units of one matrix; 0: nothing is chosen from it.  *matrix: for predicted_flip. */
-static uint64_t matrix_units(const struct outlook *outlook, const struct model *model,
-                             int32_t layer, enum proj proj, struct predicted *matrix)
-{
-    uint32_t rows = 0, columns = 0;
-    if (!(outlook->projs >> proj & 1) ||
-        !model_matrix_size(model, layer, proj, &rows, &columns))
-        return 0;
-    *matrix = (struct predicted){
-        .layer = layer,
-        .proj = proj,
-        .granularity = outlook->granularity,
-        .rows = rows,
-        .per_row = units_of_row(outlook->granularity, columns),
-        .count = rows,
-    };
-    return (uint64_t)rows * matrix->per_row;
-}
-
-uint64_t outlook_units(const struct outlook *outlook, const struct model *model)
-{
-    uint64_t units = 0;
-    struct predicted matrix;
-    for (size_t i = 0; i < outlook->chosen_count; i++)
-        for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++)
-            units += matrix_units(outlook, model, outlook->chosen[i], proj, &matrix);
-    return units;
-}
-
-struct flip outlook_unit(const struct outlook *outlook, const struct model *model,
-                         uint64_t unit)
-{
-    for (size_t i = 0; i < outlook->chosen_count; i++)
-        for (enum proj proj = 0; proj < PROJ_LAYER_COUNT; proj++) {
-            struct predicted matrix;
-            uint64_t units = matrix_units(outlook, model, outlook->chosen[i], proj, &matrix);
-            if (unit < units)
-                return predicted_flip(&matrix, unit);
-            unit -= units;
-        }
-    BUG_ON(true);
-    return (struct flip){0};
+    return outlook->pool.units;
 }
 
 /* ---- a pass ---------------------------------------------------------------------- */
@@ -158,9 +109,9 @@ struct pass {
 
 /* As what kind of unit a flip can be predicted; GRANULARITY_COUNT: not at all.  Some bits of
  * a group are the sum of the bits, whose predictions are linear. */
-static enum granularity kind_of(const struct flip *flip)
+static enum granularity kind_of(const struct outlook *outlook, const struct flip *flip)
 {
-    if (flip->layer < 0)
+    if (!(outlook->projs >> flip->proj & 1))
         return GRANULARITY_COUNT;
     if (flip->group == FLIP_WHOLE_ROW)
         return GRANULARITY_ROW;
@@ -193,18 +144,17 @@ static void answer(const struct pass *pass, const struct predicted *predicted)
         struct promise *asked = &pass->outlook->asked[i];
         const struct flip *flip = &asked->flip;
         if (flip->layer == predicted->layer && flip->proj == predicted->proj &&
-            kind_of(flip) == predicted->granularity && flip->row >= predicted->first &&
-            flip->row - predicted->first < predicted->count)
+            kind_of(pass->outlook, flip) == predicted->granularity &&
+            flip->row >= predicted->first && flip->row - predicted->first < predicted->count)
             asked->change = change_of(predicted, flip);
     }
 }
 
 static bool is_chosen(const struct outlook *outlook, const struct predicted *predicted)
 {
-    if (!(outlook->projs >> predicted->proj & 1))
-        return false;
-    for (size_t i = 0; i < outlook->chosen_count; i++)
-        if (outlook->chosen[i] == predicted->layer)
+    const struct pool_part *parts = outlook->pool.parts;
+    for (size_t i = 0; i < outlook->pool.count; i++)
+        if (parts[i].layer == predicted->layer && parts[i].proj == predicted->proj)
             return true;
     return false;
 }
@@ -228,7 +178,8 @@ static void look(void *user, const struct predicted *predicted)
 {
     const struct pass *pass = user;
     answer(pass, predicted);
-    if (predicted->granularity == pass->outlook->granularity && is_chosen(pass->outlook, predicted))
+    if (predicted->granularity == pass->outlook->pool.granularity &&
+        is_chosen(pass->outlook, predicted))
         list(pass, predicted);
 }
 
@@ -240,7 +191,7 @@ static bool run_pass(struct search *search, struct pass *pass, const double *gap
     struct judge judge = search_judge_of(search);
     judge.weights = pass->question->weights;
     const struct predict_options options = {outlook->layers, outlook->layer_count,
-                                            search_all_projs, pass->granularity,
+                                            outlook->projs, pass->granularity,
                                             search->options.threads};
     if (!*predict)
         *predict = predict_new(search->model, search->targets, search->controls, &options, err);
@@ -253,7 +204,7 @@ static bool run_pass(struct search *search, struct pass *pass, const double *gap
 static bool asks_about(const struct outlook *outlook, enum granularity kind)
 {
     for (size_t i = 0; i < outlook->asked_count; i++)
-        if (kind_of(&outlook->asked[i].flip) == kind)
+        if (kind_of(outlook, &outlook->asked[i].flip) == kind)
             return true;
     return false;
 }
@@ -279,7 +230,7 @@ static bool run_passes(struct outlook *outlook, struct search *search,
     for (int i = 0; ok && i < GRANULARITY_COUNT; i++) {
         enum granularity kind = (enum granularity)i;
         struct pass pass = {outlook, question, kind};
-        bool wanted = question->most > 0 && kind == outlook->granularity;
+        bool wanted = question->most > 0 && kind == outlook->pool.granularity;
         if (wanted || asks_about(outlook, kind))
             ok = run_pass(search, &pass, gaps, cancel, err);
     }

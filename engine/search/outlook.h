@@ -8,6 +8,7 @@
 
 #include "engine/search/flip_bag.h"
 #include "engine/search/method.h"
+#include "engine/search/pool.h"
 
 struct outlook {
     /* of the last pass */
@@ -18,11 +19,9 @@ struct outlook {
     size_t asked_count;
 
     /* kept from pass to pass */
-    enum granularity granularity; /* of the units, from the layers and projections chosen */
-    uint32_t projs;
-    int32_t *chosen; /* [chosen_count] */
-    size_t chosen_count;
-    int32_t *layers; /* [layer_count] all */
+    struct pool pool; /* the units, of the layers and projections chosen */
+    uint32_t projs;   /* what is predicted: those of layers, and of embed and head the chosen */
+    int32_t *layers;  /* [layer_count] all */
     size_t layer_count;
     struct predict *predict[GRANULARITY_COUNT];
 };
@@ -35,14 +34,12 @@ struct outlook_question {
     bool by_size;                 /* by |change| instead of change */
 };
 
-/* Of a method's begin; options->layers are borrowed for the call. */
+/* Of a method's begin; options->layers are borrowed for the call.  Flips of embed and head
+ * are predicted where one may choose from these. */
 bool outlook_init(struct outlook *outlook, const struct model *model,
                   const struct search_options *options, struct err *err);
 /* Units that could be put on: of the chosen layers and projections. */
-uint64_t outlook_units(const struct outlook *outlook, const struct model *model);
-/* The unit-th of these. */
-struct flip outlook_unit(const struct outlook *outlook, const struct model *model,
-                         uint64_t unit);
+uint64_t outlook_units(const struct outlook *outlook);
 /* The model is as it was when it returns; what was made before is gone on failure. */
 bool outlook_make(struct outlook *outlook, struct search *search,
                   const struct outlook_question *question, cancel_flag *cancel,

@@ -54,7 +54,7 @@ struct flip pool_flip(const struct pool *pool, uint64_t unit)
     struct flip flip = {of->layer, of->proj, (uint32_t)(unit / of->per_row), FLIP_WHOLE_ROW,
                         {0, 0}};
     uint32_t place = (uint32_t)(unit % of->per_row);
-    if (pool->granularity == GRANULARITY_GROUP) {
+    if (pool->granularity == GRANULARITY_GROUP && of->per_row > 1) {
         flip.group = (int32_t)place;
         flip.mask[0] = flip.mask[1] = UINT64_MAX;
     } else if (pool->granularity == GRANULARITY_BIT) {

@@ -24,6 +24,7 @@ struct pool {
 /* Layers and projections of the options; head is embed on tied models. */
 struct pool pool_make(const struct model *model, const struct search_options *options,
                       enum granularity granularity);
+/* The only group of a row is the row. */
 struct flip pool_flip(const struct pool *pool, uint64_t unit);
 void pool_free(struct pool *pool);
 

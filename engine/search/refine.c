@@ -61,7 +61,7 @@ static bool sweep(struct search *search, struct refine *refine, struct wanted *w
     enum granularity granularity =
         wanted->chunk == GROUP_WEIGHTS ? GRANULARITY_GROUP : GRANULARITY_BIT;
     struct predict **predict = &refine->predict[granularity];
-    struct predict_options options = {&refine->layer, 1, search_all_projs, granularity,
+    struct predict_options options = {&refine->layer, 1, search->options.projs, granularity,
                                       search->options.threads};
     struct judge judge = search_judge_of(search);
     refine->layer = wanted->row->layer;

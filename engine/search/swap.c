@@ -179,7 +179,7 @@ static size_t peek(const struct search *search, size_t count, struct flip *out)
 static uint64_t candidates(const struct search *search)
 {
     const struct swap *swap = search->plan;
-    return outlook_units(&swap->outlook, search->model);
+    return outlook_units(&swap->outlook);
 }
 
 /* Pairs of the list, as many lists as may come. */

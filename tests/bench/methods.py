@@ -17,20 +17,29 @@ MARKS = [n for n in (25, 50, 100, 200, 300) if n <= CANDIDATES]
 PROBES = ["--target", "calculus-train", "--control", "math,code,knowledge",
           "--heldout", "calculus-heldout,nano-heldout"]
 GUIDED = ["--method", "guided"]
+GROUPS = ["--granularity", "group"]
+TOGETHER = ["--together", "64"]
+GAP, MARGIN = ["--objective", "gap"], ["--objective", "margin"]
+RANDOM = ["--method", "random", *MARGIN]
 RUNS = [
-    *((f"greedy, gap, seed {seed}", ["--seed", str(seed)]) for seed in (6, 42, 1)),
-    ("greedy, gap, `--order attribution`", ["--order", "attribution"]),
-    ("guided rows, gap", GUIDED),
-    ("guided rows of gate and up, gap", GUIDED + ["--proj", "gate,up"]),
-    ("guided groups, gap", GUIDED + ["--granularity", "group"]),
-    *((f"greedy, margin, seed {seed}", ["--objective", "margin", "--seed", str(seed)])
-      for seed in (6, 42, 1)),
-    ("greedy, margin, `--order attribution`", ["--objective", "margin", "--order", "attribution"]),
-    ("guided rows, margin", GUIDED + ["--objective", "margin"]),
-    ("guided rows of gate and up, margin",
-     GUIDED + ["--objective", "margin", "--proj", "gate,up"]),
-    ("guided groups, margin", GUIDED + ["--objective", "margin", "--granularity", "group"]),
-    ("guided groups, logprob", GUIDED + ["--objective", "logprob", "--granularity", "group"]),
+    *((f"greedy, gap, seed {seed}", GAP + ["--seed", str(seed)]) for seed in (6, 42, 1)),
+    ("greedy, gap, `--order attribution`", GAP + ["--order", "attribution"]),
+    ("guided rows, gap", GUIDED + GAP),
+    ("guided rows, gap, `--together 64`", GUIDED + GAP + TOGETHER),
+    ("guided rows of gate and up, gap", GUIDED + GAP + ["--proj", "gate,up"]),
+    ("guided groups, gap", GUIDED + GAP + GROUPS),
+    *((f"greedy, margin, seed {seed}", MARGIN + ["--seed", str(seed)]) for seed in (6, 42, 1)),
+    ("greedy, margin, `--order attribution`", MARGIN + ["--order", "attribution"]),
+    ("guided rows, margin", GUIDED + MARGIN),
+    ("guided rows, margin, `--together 64`", GUIDED + MARGIN + TOGETHER),
+    ("guided rows of gate and up, margin", GUIDED + MARGIN + ["--proj", "gate,up"]),
+    ("guided groups, margin", GUIDED + MARGIN + GROUPS),
+    ("guided groups, margin, `--together 64`", GUIDED + MARGIN + GROUPS + TOGETHER),
+    ("group, margin", ["--method", "group", *MARGIN]),
+    ("bit, margin", ["--method", "bit", *MARGIN]),
+    ("random, margin, `--accept any`", RANDOM + ["--accept", "any"]),
+    ("random, margin, `--accept better`", RANDOM + ["--accept", "better"]),
+    ("guided groups, logprob", GUIDED + ["--objective", "logprob", *GROUPS]),
 ]
 
 

@@ -149,6 +149,7 @@ static void methods__in_parts__as_in_one_piece(void **state)
 {
     (void)state;
     in_parts("guided", "--together", "8", 2);
+    in_parts("guided", "--proj", "head", 0);
     in_parts("bit", "--chunk", "16", 2);
     in_parts("group", "--objective", "margin", 0);
     in_parts("random", "--granularity", "bit", 0);
@@ -182,8 +183,6 @@ static void guided__bad_words__refused(void **state)
                 "--method", "guided", "--granularity", "x", NULL);
     run_refused("usage", "knows no flips of a group", "search", "nano", "--target", "math", "-o",
                 path, "--granularity", "group", NULL);
-    run_refused("usage", "embed and head cannot be searched", "search", "nano", "--target", "math",
-                "-o", path, "--method", "guided", "--proj", "embed", NULL);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
  *
  * Method guided: order and acceptance, stopping and going on, what cannot be written down.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "engine/search/guided.h"
@@ -141,13 +142,58 @@ static void search_step__guided__all_units_then_finished(void **state)
     model_free(model);
 }
 
-static void search_new__guided_with_the_head__refused(void **state)
+/* A row of the head moves one logit, and what that does is known but for rounding. */
+static void search_step__guided_by_the_head__as_promised(void **state)
+{
+    (void)state;
+    struct search_options options = guided_options(GRANULARITY_ROW, METRIC_LOGPROB);
+    options.projs = 1u << PROJ_HEAD;
+    struct model *model = simple_model(&tiny_default);
+    struct search *search = begin(model, &options);
+    struct log log = {0};
+    assert_int_equal(search_candidates(search), tiny_default.vocab);
+    step(search, &log, 0);
+    assert_true(log.tries[0].flip.proj == PROJ_HEAD && log.tries[0].flip.layer == NO_LAYER);
+    assert_true(log.tries[0].accepted && log.fitness[0] > 0);
+    assert_true(fabs(log.tries[0].promised - log.fitness[0]) < 1e-3 * log.fitness[0]);
+    search_free(search);
+    model_free(model);
+}
+
+/* Where both are one matrix, either word stands for it, and its rows are there once. */
+static void search_step__guided_by_embed_and_head__each_row_once(void **state)
+{
+    (void)state;
+    struct err err;
+    static const uint32_t asked[] = {1u << PROJ_EMBED | 1u << PROJ_HEAD, 1u << PROJ_HEAD};
+    struct search_options options = guided_options(GRANULARITY_GROUP, METRIC_LOGPROB);
+    options.iterations = 100000;
+    for (int i = 0; i < 4; i++) {
+        struct tiny tiny = tiny_default;
+        tiny.tied = i % 2 == 1;
+        options.projs = asked[i / 2];
+        struct model *model = simple_model(&tiny);
+        struct search *search = begin(model, &options);
+        size_t seen[PROJ_COUNT] = {0};
+        struct search_try tried;
+        while (search_step(search, &tried, NULL, &err) == SEARCH_TRIED)
+            seen[tried.flip.proj]++;
+        assert_int_equal(seen[PROJ_EMBED], tiny.tied || i < 2 ? tiny.vocab : 0);
+        assert_int_equal(seen[PROJ_HEAD], tiny.tied ? 0 : tiny.vocab);
+        assert_int_equal(search_candidates(search), seen[PROJ_EMBED] + seen[PROJ_HEAD]);
+        assert_int_equal(search_left(search), 0);
+        search_free(search);
+        model_free(model);
+    }
+}
+
+static void search_new__guided_without_units__refused(void **state)
 {
     (void)state;
     struct err err;
     struct search_options options = guided_options(GRANULARITY_ROW, METRIC_LOGPROB);
     struct model *model = simple_model(&tiny_default);
-    options.projs = 1u << PROJ_HEAD;
+    options.projs = 0;
     assert_null(search_new(model, &targets, &controls, &options, NULL, &err));
     assert_int_equal(err.code, ERR_USAGE);
     model_free(model);
@@ -373,7 +419,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_step__guided__each_once_and_the_fitness_rises),
         cmocka_unit_test(search_step__guided__all_units_then_finished),
-        cmocka_unit_test(search_new__guided_with_the_head__refused),
+        cmocka_unit_test(search_step__guided_by_the_head__as_promised),
+        cmocka_unit_test(search_step__guided_by_embed_and_head__each_row_once),
+        cmocka_unit_test(search_new__guided_without_units__refused),
         cmocka_unit_test(search_resume__guided__as_never_stopped),
         cmocka_unit_test(search_untry__guided__tried_again),
         cmocka_unit_test(search_peek__guided__what_comes),

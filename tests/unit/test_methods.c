@@ -219,6 +219,39 @@ static void search_resume__every_method__as_never_stopped(void **state)
         }
 }
 
+/* Flips of embed and head are asked about, put on and taken off as any. */
+static void search_resume__embed_and_head__as_never_stopped(void **state)
+{
+    (void)state;
+    static struct log whole;
+    const struct flip on[] = {{NO_LAYER, PROJ_EMBED, 'a', FLIP_WHOLE_ROW, {0, 0}},
+                              {NO_LAYER, PROJ_EMBED, 'q', FLIP_WHOLE_ROW, {0, 0}},
+                              {1, PROJ_UP, 5, FLIP_WHOLE_ROW, {0, 0}}};
+    struct err err;
+    struct buf starts = {0};
+    t_ok(starts_add(&starts, on, countof(on), &err), &err);
+    for (size_t m = 0; m < countof(methods); m++) {
+        struct search_options options = options_for(methods[m], GRANULARITY_ROW);
+        options.projs = 1u << PROJ_EMBED | 1u << PROJ_HEAD;
+        options.starts = starts.data;
+        struct model *model = simple_model(&tiny_default);
+        struct search *search = begin(model, &options);
+        memset(&whole, 0, sizeof whole);
+        run(search, &whole, 0);
+        if (methods[m] != SEARCH_PRUNE)
+            assert_int_equal(search_candidates(search), 2 * (uint64_t)tiny_default.vocab);
+        search_free(search);
+        model_free(model);
+        size_t outside = 0;
+        for (size_t i = 0; i < whole.steps; i++)
+            for (size_t k = 0; k < whole.tries[i].count; k++)
+                outside += whole.flips[i][k].layer == NO_LAYER;
+        assert_true(outside >= 2);
+        one_resumes(&options, &whole, whole.steps / 2);
+    }
+    buf_free(&starts);
+}
+
 /* Without starts evolve walks by itself. */
 static void search_resume__evolve_without_patches__as_never_stopped(void **state)
 {
@@ -579,6 +612,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(search_resume__every_method__as_never_stopped),
+        cmocka_unit_test(search_resume__embed_and_head__as_never_stopped),
         cmocka_unit_test(search_resume__evolve_without_patches__as_never_stopped),
         cmocka_unit_test(search_untry__every_method__tried_again),
         cmocka_unit_test(search_step__prune__what_is_planted_goes),
