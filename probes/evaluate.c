@@ -163,6 +163,17 @@ struct evaluation *evaluate(struct model *model, const struct probe_set *set,
     return NULL;
 }
 
+struct evaluation evaluation_slice(const struct evaluation *whole, size_t first, size_t count)
+{
+    return (struct evaluation){
+        .count = count,
+        .gap = whole->gap + first,
+        .merged = whole->merged + first,
+        .generation = whole->generation + first,
+        .right = whole->right + first,
+    };
+}
+
 void evaluation_free(struct evaluation *evaluation)
 {
     if (!evaluation)

@@ -32,6 +32,8 @@ struct evaluation *evaluate(struct model *model, const struct probe_set *set,
                             const struct evaluate_options *options,
                             const struct work_progress *progress, cancel_flag *cancel,
                             struct err *err);
+/* What it says of so many probes from this one on; borrowed, not to be freed. */
+struct evaluation evaluation_slice(const struct evaluation *whole, size_t first, size_t count);
 void evaluation_free(struct evaluation *evaluation);
 
 enum verdict { VERDICT_FIXED, VERDICT_BROKE, VERDICT_STAYED_RIGHT, VERDICT_STAYED_WRONG };

@@ -50,11 +50,8 @@ static int compare(struct arguments *arguments, const struct search_request *req
                    struct err *err)
 {
     size_t seeds = 0;
-    const char *foreign = train_options_given(arguments);
     if (!search_compare_wanted(arguments))
         (void)err_set(err, ERR_USAGE, "--budget is of comparisons, expected it with --compare");
-    else if (foreign && strcmp(foreign, "validation") != 0)
-        (void)err_set(err, ERR_USAGE, "--%s is of --method train", foreign);
     else if (names_inputs(request, err) && search_seeds_option(arguments, &seeds, err))
         return search_compare_run(arguments, request, seeds, err);
     return cli_fail(err);
@@ -121,7 +118,8 @@ static const struct option_spec options[] = {
     SEARCH_OPTIONS,
     {"targets", 0, "SET", "the same as --target"},
     {"controls", 0, "SET", "the same as --control"},
-    TRAIN_OPTIONS,
+    TRAIN_OPTIONS_BESIDE("N|SET", "of train: targets set apart (N; a fifth, at most 200); of "
+                                  "--compare: targets set apart, or another set (none)"),
     {NULL, 0, NULL, NULL},
 };
 
@@ -145,6 +143,7 @@ const struct command command_search = {
                "probes).  --compare greedy,guided runs each method with each seed until the same\n"
                "--budget is used up, with the same objective (margin unless told otherwise), and\n"
                "tells what they did to targets, validation and held-out probes; it keeps nothing.\n"
+               "train can be one of them; methods in which no seed has a say are run once.\n"
                "Exit status 1: nothing was accepted.\n"
                "\n"
                "--method guided --together N measures as many flips at once as keep what was\n"

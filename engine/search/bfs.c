@@ -201,6 +201,7 @@ const struct method method_bfs = {
     .help = "by how far a flip is predicted to move the fitness, up or down",
     .whole_model = true,
     .replays = true,
+    .draws = method_draws,
     .measures_all = true,
     .granularities = (1u << GRANULARITY_COUNT) - 1,
     .begin = begin,

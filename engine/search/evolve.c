@@ -355,6 +355,7 @@ const struct method method_evolve = {
     .help = "cross patches (--from A,B,... or some of its own) and change their children",
     .whole_model = true,
     .replays = true,
+    .draws = method_draws,
     .measures_all = true,
     .takes_starts = true,
     .granularities = (1u << GRANULARITY_COUNT) - 1,

@@ -262,10 +262,16 @@ static bool greedy_resume(struct search *search, const struct search_past *past,
     return true;
 }
 
+static bool greedy_draws(const struct search_options *options)
+{
+    return options->order == ORDER_SCALE;
+}
+
 const struct method method_greedy = {
     .name = "greedy",
     .help = "as first published: rows drawn by their mean scale, screened on two targets",
     .screens = true,
+    .draws = greedy_draws,
     .granularities = 1u << GRANULARITY_ROW,
     .begin = greedy_begin,
     .free = greedy_free,

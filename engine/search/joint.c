@@ -424,6 +424,7 @@ const struct method method_joint = {
     .help = "several sets of targets at once: none may fall; shows the Pareto front",
     .whole_model = true,
     .replays = true,
+    .draws = method_draws,
     .measures_all = true,
     .granularities = (1u << GRANULARITY_COUNT) - 1,
     .begin = begin,

@@ -69,6 +69,18 @@ size_t search_method_starts_max(enum search_method method)
     return method_of(method)->takes_starts ? SIZE_MAX : 1;
 }
 
+bool search_method_draws(const struct search_options *options)
+{
+    const struct method *method = method_of(options->method);
+    return method->draws && method->draws(options);
+}
+
+bool method_draws(const struct search_options *options)
+{
+    (void)options;
+    return true;
+}
+
 struct rng method_rng(const struct search *search, uint64_t number)
 {
     struct rng rng;

@@ -37,6 +37,9 @@ struct method {
     bool takes_starts;         /* makes of options->starts what it wants; else the one that is
                                 * given is put on before the first candidate */
 
+    /* Does the seed have a say?  NULL: it has none, the same search again finds the same. */
+    bool (*draws)(const struct search_options *options);
+
     /* Options are checked, search->plan made; nothing is measured yet.  options->layers are
      * borrowed for the call.  What was made of the plan before a failure is freed. */
     bool (*begin)(struct search *search, const struct search_options *options,
@@ -79,6 +82,9 @@ void search_add(struct search *search, const struct flip *flip);
 
 /* Random numbers of one candidate [M1]. */
 struct rng method_rng(const struct search *search, uint64_t number);
+
+/* For struct method: whatever the options. */
+bool method_draws(const struct search_options *options);
 
 /* flips[0 .. count) of an earlier candidate. */
 const struct flip *tried_flips(const struct search_tried *tried, size_t *count);

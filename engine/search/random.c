@@ -120,6 +120,7 @@ const struct method method_random = {
     .help = "the null model: drawn from all alike, and kept whatever they do",
     .whole_model = true,
     .replays = true,
+    .draws = method_draws,
     .granularities = 1u << GRANULARITY_ROW | 1u << GRANULARITY_GROUP | 1u << GRANULARITY_BIT,
     .begin = random_begin,
     .free = random_free,

@@ -110,6 +110,9 @@ enum { SEARCH_TOGETHER_MAX = 512, SEARCH_TOGETHER_DEFAULT = 1 };
  * out has room for the model's layers; returns how many. */
 size_t search_default_layers(const struct model *model, int32_t *out);
 
+/* Does the seed have a say in it?  Else the same search finds the same with any. */
+bool search_method_draws(const struct search_options *options);
+
 /* The layers to choose from: those of the options, else with greedy search_default_layers,
  * with others all.  out has room for the model's layers and those of the options. */
 size_t search_layers(const struct model *model, const struct search_options *options,

@@ -242,6 +242,21 @@ uint64_t train_steps(const struct train *train)
     return train->step;
 }
 
+uint64_t train_tokens(const struct train *train)
+{
+    return train->tokens;
+}
+
+void train_count_measured(struct train *train, const struct minibatch *minibatch)
+{
+    train->tokens += minibatch_tokens(minibatch);
+}
+
+void train_count_gradient(struct train *train, const struct minibatch *minibatch)
+{
+    train->tokens += 3 * (uint64_t)minibatch_tokens(minibatch);
+}
+
 const struct train_step *train_step_at(const struct train *train, uint64_t step)
 {
     BUG_ON(step == 0 || step > train->step);

@@ -111,6 +111,12 @@ uint64_t train_units(const struct train *train);
 uint64_t train_steps(const struct train *train);
 const struct train_step *train_step_at(const struct train *train, uint64_t step);
 
+/* What the steps so far took, in tokens: gradients, which count 3 for each (forward, and
+ * backward, which is twice as much), checks, and what was set apart; gradients of the guard,
+ * too, but no measurement of the model as it was before.  Of steps since it was made or
+ * resumed. */
+uint64_t train_tokens(const struct train *train);
+
 /* As units_flips, of the state as it is now; and of that after any step done. */
 size_t train_flips(const struct train *train, struct flip **out);
 size_t train_flips_at(const struct train *train, uint64_t step, struct flip **out);

@@ -23,8 +23,10 @@ static bool guard_once(struct train *train, struct deck *deck, struct rng *rng,
                       train->base, &options, err);
     bool ok = minibatch && minibatch_drawn(minibatch, rng_next(rng), units_guard, train->units,
                                            cancel, err);
-    if (ok)
+    if (ok) {
+        train_count_gradient(train, minibatch);
         units_guarded(train->units);
+    }
     minibatch_free(minibatch);
     return ok;
 }

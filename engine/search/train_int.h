@@ -45,6 +45,7 @@ struct train {
     uint64_t step, best_step;
     double best;
     size_t k;
+    uint64_t tokens; /* train_tokens */
     enum train_stop stop;
 };
 
@@ -57,6 +58,10 @@ bool train_prepare(struct train *train, cancel_flag *cancel, struct err *err);
 bool train_guard(struct train *train, cancel_flag *cancel, struct err *err);
 
 struct minibatch_options train_batch_options(const struct train *train);
+
+/* It was measured, or its gradient taken: train->tokens. */
+void train_count_measured(struct train *train, const struct minibatch *minibatch);
+void train_count_gradient(struct train *train, const struct minibatch *minibatch);
 
 /* The validation targets and neighbours without flips. */
 bool train_judge_base(struct train *train, cancel_flag *cancel, struct err *err);

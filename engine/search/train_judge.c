@@ -16,7 +16,7 @@ static struct minibatch_options judge_options(const struct train *train)
 }
 
 /* Adds what a batch of n of `count` items says to the sums of all. */
-static bool measure_some(const struct train *train, const struct apart *apart, bool controls,
+static bool measure_some(struct train *train, const struct apart *apart, bool controls,
                          size_t first, size_t n, struct objective *sums, cancel_flag *cancel,
                          struct err *err)
 {
@@ -28,6 +28,7 @@ static bool measure_some(const struct train *train, const struct apart *apart, b
                       index, controls ? n : 0, train->base, &options, err);
     bool ok = minibatch && minibatch_measure(minibatch, &now, cancel, err);
     if (ok) {
+        train_count_measured(train, minibatch);
         double share = (double)n / (double)apart->count;
         sums->target += share * now.target;
         sums->control += share * now.control;
@@ -38,7 +39,7 @@ static bool measure_some(const struct train *train, const struct apart *apart, b
     return ok;
 }
 
-static bool measure_apart(const struct train *train, const struct apart *apart, bool controls,
+static bool measure_apart(struct train *train, const struct apart *apart, bool controls,
                           struct objective *out, cancel_flag *cancel, struct err *err)
 {
     *out = (struct objective){0};
@@ -52,8 +53,12 @@ static bool measure_apart(const struct train *train, const struct apart *apart, 
 
 bool train_judge_base(struct train *train, cancel_flag *cancel, struct err *err)
 {
-    return (!train->judge || minibatch_measure(train->judge, &train->before, cancel, err)) &&
-           measure_apart(train, &train->neighbours, false, &train->neighbours_before, cancel, err);
+    uint64_t tokens = train->tokens;
+    bool ok =
+        (!train->judge || minibatch_measure(train->judge, &train->before, cancel, err)) &&
+        measure_apart(train, &train->neighbours, false, &train->neighbours_before, cancel, err);
+    train->tokens = tokens; /* no step took them */
+    return ok;
 }
 
 bool train_judge(struct train *train, struct train_step *out, cancel_flag *cancel,
@@ -64,6 +69,8 @@ bool train_judge(struct train *train, struct train_step *out, cancel_flag *cance
         !measure_apart(train, &train->neighbours, false, &out->neighbours, cancel, err) ||
         !measure_apart(train, &train->judged, true, &controls, cancel, err))
         return false;
+    if (train->judge)
+        train_count_measured(train, train->judge);
     /* Controls carry the base's own greedy answers: all of them are right there. */
     out->control = controls.control;
     out->broken = train->judged.count - controls.controls_right;

@@ -43,8 +43,10 @@ bool train_take_gradient(struct train *train, cancel_flag *cancel, struct err *e
     struct minibatch *minibatch = next_minibatch(train, err);
     bool ok = minibatch && minibatch_gradient(minibatch, &ignored, units_visit, train->units,
                                               cancel, err);
-    if (ok)
+    if (ok) {
+        train_count_gradient(train, minibatch);
         units_taken(train->units);
+    }
     minibatch_free(minibatch);
     return ok;
 }
@@ -76,6 +78,7 @@ static struct check check_begin(struct train *train, cancel_flag *cancel, struct
     struct check check = {.minibatch = next_minibatch(train, err)};
     if (!check.minibatch || !minibatch_measure(check.minibatch, &check.before, cancel, err))
         return check;
+    train_count_measured(train, check.minibatch);
     minibatch_sizes(check.minibatch, &check.targets, &check.controls);
     size_t bytes = (check.targets + check.controls) * sizeof *check.shares;
     check.shares = x_new(1, bytes);
@@ -96,6 +99,7 @@ static bool check_picks(struct train *train, const struct check *check, size_t c
     units_flip(train->units, train->picks, count);
     bool ok = minibatch_measure(check->minibatch, &after, cancel, err);
     if (ok) {
+        train_count_measured(train, check->minibatch);
         const double *shares = minibatch_shares(check->minibatch);
         out->measured = after.value - check->before.value -
                         train->options.price * (units_bytes(train->units) - bytes);

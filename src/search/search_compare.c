@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/base/clock.h"
 #include "src/base/num.h"
 #include "src/report/report.h"
 #include "src/search/search_compare_int.h"
 #include "src/search/search_from.h"
+#include "src/search/train_options.h"
 
 /* ---- options ------------------------------------------------------------------------------ */
 
@@ -38,21 +38,35 @@ static bool read_budget(const char *text, struct compare_job *job, struct err *e
                                    "or seconds such as 60s", text);
 }
 
+/* Its flips are judged as those of a search. */
+static bool add_train(const struct arguments *arguments, struct compare_job *job,
+                      struct search_options *judge, struct err *err)
+{
+    if (job->request->from)
+        return err_set(err, ERR_USAGE, "train begins with the model as it is, expected --compare "
+                                       "without it, or no --from");
+    return search_options_read_for(arguments, SEARCH_GREEDY, judge, job->layers, err) &&
+           train_options_read_for(arguments, &job->train, err);
+}
+
 static bool add_method(const struct arguments *arguments, struct compare_job *job,
                        const char *name, struct err *err)
 {
-    enum search_method method;
+    int method = 0;
     struct search_options *options = &job->options[job->method_count];
-    if (!search_method_parse(name, &method))
-        return err_set(err, ERR_USAGE, "--compare: '%.60s' is unknown, expected %s", name,
+    if (!compare_method_parse(name, &method))
+        return err_set(err, ERR_USAGE, "--compare: '%.60s' is unknown, expected %s train", name,
                        search_method_choices());
     for (size_t i = 0; i < job->method_count; i++)
-        if (job->options[i].method == method)
+        if (job->methods[i] == method)
             return err_set(err, ERR_USAGE, "--compare: %s is named twice", name);
     *options = job->request->options;
-    job->method_count++;
-    return search_options_read_for(arguments, method, options, job->layers, err) &&
-           search_from_check(method, job->request->from, err);
+    job->methods[job->method_count++] = method;
+    if (method == COMPARE_TRAIN)
+        return add_train(arguments, job, options, err);
+    return search_options_read_for(arguments, (enum search_method)method, options, job->layers,
+                                   err) &&
+           search_from_check((enum search_method)method, job->request->from, err);
 }
 
 static bool read_methods(const struct arguments *arguments, struct compare_job *job,
@@ -81,10 +95,26 @@ static bool refuse_others(const struct arguments *arguments, struct err *err)
     return true;
 }
 
+/* Options of train are for train. */
+static bool refuse_of_train(const struct arguments *arguments, const struct compare_job *job,
+                            struct err *err)
+{
+    const char *given = train_options_given(arguments), *useless = NULL;
+    for (size_t i = 0; i < job->method_count; i++)
+        if (job->methods[i] == COMPARE_TRAIN) {
+            useless = train_options_not_compared(arguments);
+            return !useless || err_set(err, ERR_USAGE, "--%s has no say in a comparison, expected "
+                                                       "--compare without it", useless);
+        }
+    return !given || strcmp(given, "validation") == 0 ||
+           err_set(err, ERR_USAGE, "--%s is of --method train", given);
+}
+
 static bool read_options(const struct arguments *arguments, struct compare_job *job,
                          struct err *err)
 {
     if (!refuse_others(arguments, err) || !read_methods(arguments, job, err) ||
+        !refuse_of_train(arguments, job, err) ||
         !read_budget(arguments_text(arguments, "budget", "200"), job, err))
         return false;
     if (job->options[0].seed > (uint64_t)INT64_MAX - job->seeds)
@@ -101,7 +131,10 @@ static bool load(const struct arguments *arguments, struct compare_job *job, str
                            err))
         return false;
     job->model = model_open(job->request->model, err);
-    if (!job->model || !search_from_read(job->request->from, job->model, &job->starts, err))
+    const struct goal goal = search_goal(&job->options[0]); /* of all of them */
+    if (!job->model || !search_from_read(job->request->from, job->model, &job->starts, err) ||
+        !compare_sets_label(&job->sets, job->model, &goal, job->options[0].threads, err) ||
+        !compare_items(job, err))
         return false;
     report_long_prompts(job->model, &job->sets.all);
     return true;
@@ -122,96 +155,17 @@ static struct evaluation *answers(struct compare_job *job, const char *what, str
     return result;
 }
 
-static struct evaluation slice(const struct evaluation *whole, size_t first, size_t count)
-{
-    return (struct evaluation){
-        .count = count,
-        .gap = whole->gap + first,
-        .merged = whole->merged + first,
-        .generation = whole->generation + first,
-        .right = whole->right + first,
-    };
-}
-
 static void compare_roles(const struct compare_job *job, const struct evaluation *now,
                           struct compare_run *run)
 {
     size_t first = 0;
     for (int role = 0; role < ROLE_COUNT; role++) {
         const struct probe_set *set = &job->sets.roles[role];
-        struct evaluation before = slice(job->base, first, set->count);
-        struct evaluation after = slice(now, first, set->count);
+        struct evaluation before = evaluation_slice(job->base, first, set->count);
+        struct evaluation after = evaluation_slice(now, first, set->count);
         run->roles[role] = compare_all(set, &before, &after);
         first += set->count;
     }
-}
-
-static double cost_of(const struct search *search)
-{
-    return (double)search_tried(search) + search_passes_cost(search);
-}
-
-/* Of its budget, in evaluations or tenths of a second. */
-static uint64_t budget_units(const struct compare_job *job)
-{
-    return job->evaluations > 0 ? job->evaluations : (uint64_t)(10 * job->seconds) + 1;
-}
-
-static void show(struct compare_job *job, const struct search *search,
-                 const struct compare_run *run)
-{
-    char note[80];
-    uint64_t all = budget_units(job);
-    double used = job->evaluations > 0 ? cost_of(search) : 10 * run->seconds;
-    uint64_t units = used < (double)all ? (uint64_t)used : all;
-    (void)snprintf(note, sizeof note, "%s, seed %" PRIu64 ", fitness %+.4f",
-                   search_method_name(run->method), run->seed, search_fitness(search));
-    progress_update(&job->line, job->run_count * all + units, note);
-}
-
-static bool run_search(struct compare_job *job, struct search *search, struct compare_run *run,
-                       double start, struct err *err)
-{
-    enum search_status status = SEARCH_TRIED;
-    struct search_try tried;
-    uint64_t all = budget_units(job), runs = job->method_count * job->seeds;
-    progress_start(&job->line, "comparing", runs * all);
-    progress_skip(&job->line, job->run_count * all);
-    report_at_once(&job->line);
-    while (status == SEARCH_TRIED) {
-        run->seconds = clock_seconds() - start;
-        bool over = job->evaluations > 0 ? cost_of(search) >= (double)job->evaluations
-                                         : run->seconds >= job->seconds;
-        if (over)
-            break;
-        status = search_step(search, &tried, &cli_cancel, err);
-        show(job, search, run);
-    }
-    run->seconds = clock_seconds() - start;
-    progress_end(&job->line);
-    return status != SEARCH_FAILED;
-}
-
-static void describe(struct compare_run *run, const struct search *search)
-{
-    struct patch *patch = patch_new();
-    size_t accepted = 0;
-    (void)search_accepted(search, &accepted);
-    search_patch_fill(patch, search, accepted);
-    run->flips = patch->flip_count;
-    patch_free(patch);
-    run->fitness = search_fitness(search);
-    run->tried = search_tried(search);
-    run->passes = search_passes(search);
-    run->cost = cost_of(search);
-}
-
-static void take_off(struct compare_job *job, const struct search *search)
-{
-    size_t count = 0;
-    const struct flip *accepted = search_accepted(search, &count);
-    for (size_t i = 0; i < count; i++)
-        model_flip(job->model, &accepted[i]);
 }
 
 static void add_run(struct compare_job *job, const struct compare_run *run)
@@ -223,29 +177,23 @@ static void add_run(struct compare_job *job, const struct compare_run *run)
     compare_print_run(job, run);
 }
 
-static bool one_run(struct compare_job *job, const struct search_options *of, uint64_t seed,
-                    struct err *err)
+static bool one_run(struct compare_job *job, size_t method, size_t seed, struct err *err)
 {
     const struct state_name clean = model_state(job->model);
-    struct search_options options = *of;
-    struct compare_run run = {.method = of->method, .seed = seed};
-    double start = clock_seconds();
-    options.seed = seed;
-    options.iterations = job->evaluations > 0 ? job->evaluations : UINT64_MAX;
-    options.starts = job->starts.data;
-    struct search *search =
-        search_new(job->model, &job->sets.roles[ROLE_TRAIN], &job->sets.roles[ROLE_CONTROLS],
-                   &options, &cli_cancel, err);
-    bool ok = search && run_search(job, search, &run, start, err);
+    struct compare_run run = {.method = job->methods[method], .draws = compare_draws(job, method),
+                              .seed = job->options[method].seed + seed};
+    struct flip *flips = NULL;
+    size_t count = 0;
+    bool ok = compare_run_one(job, method, &run, &flips, &count, err);
     struct evaluation *now = ok ? answers(job, "answering, patched", err) : NULL;
     if (now) {
-        describe(&run, search);
         compare_roles(job, now, &run);
-        take_off(job, search);
+        for (size_t i = 0; i < count; i++)
+            model_flip(job->model, &flips[i]);
         BUG_ON(!state_name_equal(clean, model_state(job->model)));
         add_run(job, &run);
     }
-    search_free(search);
+    free(flips);
     evaluation_free(now);
     return now != NULL;
 }
@@ -257,7 +205,7 @@ static bool run_all(struct compare_job *job, struct err *err)
     bool ok = job->base != NULL;
     for (size_t seed = 0; ok && seed < job->seeds; seed++)
         for (size_t m = 0; ok && m < job->method_count; m++)
-            ok = one_run(job, &job->options[m], job->options[m].seed + seed, err);
+            ok = (seed > 0 && !compare_draws(job, m)) || one_run(job, m, seed, err);
     return ok;
 }
 
@@ -270,12 +218,14 @@ static void tell_interrupted(struct compare_job *job)
         compare_print_end_json(job);
     else if (job->run_count > 0)
         compare_print_end(job);
-    cli_warn("stopped after %zu of %zu runs", job->run_count, job->method_count * job->seeds);
+    cli_warn("stopped after %zu of %zu runs", job->run_count, compare_runs(job));
 }
 
 static void job_free(struct compare_job *job)
 {
     free(job->runs);
+    items_free(job->targets);
+    items_free(job->controls);
     heldout_looks_free(&job->looks);
     evaluation_free(job->base);
     model_free(job->model);

@@ -10,8 +10,15 @@
  *                which counts 3 for as many tokens as an evaluation has; or
  *   seconds      from its first measurement on
  *
- * and a run ends with the step that uses it up, or where the method is at its end.  A part
- * of the targets (--validation N) or another set is kept for validation: no search sees it.
+ * and a run ends with the step that uses it up, or where the method is at its end.  A method
+ * in which no seed has a say is run once.
+ *
+ * `train` is one of them, too: it learns the targets by cross-entropy, with the model's own
+ * answers to the controls as its controls.  A step costs its tokens (train_tokens) in
+ * evaluations of the others; its fitness is what they would measure of its flips, and what
+ * it "tried" are steps.
+ *
+ * A part of the targets (--validation N) or another set is kept for validation: no search sees it.
  * No patch is written.
  *
  * [V3] with a budget of evaluations: the same result, for every thread count.

@@ -2,7 +2,8 @@
  *
  * src/search/search_compare_int.h - what the files of search --compare share.
  *
- *   search_compare.c          options, runs
+ *   search_compare.c          options, all runs
+ *   search_compare_run.c      one run: a search, or training
  *   search_compare_sets.c     the probes by what they are for
  *   search_compare_summary.c  numbers of a method over its seeds
  *   search_compare_report.c   text and JSON
@@ -11,6 +12,7 @@
 #define SRC_SEARCH_SEARCH_COMPARE_INT_H
 
 #include "engine/search/record.h"
+#include "engine/search/train.h"
 #include "probes/compare.h"
 #include "src/report/heldout_looks.h"
 #include "src/search/search_compare.h"
@@ -19,6 +21,12 @@
 enum compare_role { ROLE_TRAIN, ROLE_CONTROLS, ROLE_VALIDATION, ROLE_HELDOUT, ROLE_COUNT };
 
 const char *compare_role_name(enum compare_role role); /* "train", ..., "heldout" */
+
+/* An enum search_method, or this. */
+enum { COMPARE_TRAIN = SEARCH_METHOD_COUNT, COMPARE_METHODS };
+
+const char *compare_method_name(int method);
+bool compare_method_parse(const char *name, int *method);
 
 /* ---- probes ---------------------------------------------------------------------------- */
 
@@ -34,16 +42,20 @@ struct compare_sets {
  * any case. */
 bool compare_sets_load(struct compare_sets *sets, const struct search_request *request,
                        const char *validation, struct err *err);
+/* Controls that wait for a label get one, or are left out. */
+bool compare_sets_label(struct compare_sets *sets, struct model *model, const struct goal *goal,
+                        int threads, struct err *err);
 void compare_sets_free(struct compare_sets *sets);
 
 /* ---- numbers ----------------------------------------------------------------------------- */
 
 struct compare_run {
-    enum search_method method;
+    int method;
+    bool draws; /* the seed has a say */
     uint64_t seed;
     double fitness;
     size_t flips;
-    uint64_t tried, passes;
+    uint64_t tried, passes; /* train: steps, gradients */
     double cost; /* in evaluations */
     double seconds;
     struct comparison roles[ROLE_COUNT];
@@ -61,13 +73,16 @@ struct compare_summary {
 
 /* Of the runs of this method, at least one. */
 struct compare_summary compare_summarize(const struct compare_run *runs, size_t count,
-                                         enum search_method method);
+                                         int method);
 
 /* ---- the job ------------------------------------------------------------------------------- */
 
 struct compare_job {
     const struct search_request *request;
-    struct search_options options[SEARCH_METHOD_COUNT]; /* [method_count] */
+    int methods[COMPARE_METHODS];                   /* [method_count] */
+    struct search_options options[COMPARE_METHODS]; /* [method_count]; train: of its judge */
+    struct train_options train;
+    struct items *targets, *controls; /* of train */
     int32_t layers[SEARCH_LAYERS_MAX];
     size_t method_count, seeds;
     uint64_t evaluations; /* the budget, or 0 */
@@ -82,6 +97,22 @@ struct compare_job {
     bool interrupted;
     struct progress line;
 };
+
+/* ---- one run ------------------------------------------------------------------------------ */
+
+/* Does the seed have a say in this method, as its options are?  And the runs of all. */
+bool compare_draws(const struct compare_job *job, size_t method);
+size_t compare_runs(const struct compare_job *job);
+
+/* What train learns from; nothing where it is not compared. */
+bool compare_items(struct compare_job *job, struct err *err);
+
+/* Until the budget is used up: fills all of run but the answers.  What it found is on the
+ * model then, and in *flips, which the caller frees. */
+bool compare_run_one(struct compare_job *job, size_t method, struct compare_run *run,
+                     struct flip **flips, size_t *count, struct err *err);
+
+/* ---- printing -------------------------------------------------------------------------------- */
 
 void compare_print_start(const struct compare_job *job);
 void compare_print_run(const struct compare_job *job, const struct compare_run *run);

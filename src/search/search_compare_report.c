@@ -11,13 +11,26 @@
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
+/* Methods that more seeds would tell nothing new of. */
+static void add_once(struct buf *out, const struct compare_job *job)
+{
+    const char *between = "";
+    for (size_t m = 0; job->seeds > 1 && m < job->method_count; m++)
+        if (!compare_draws(job, m)) {
+            buf_add_format(out, "%s%s", between, compare_method_name(job->methods[m]));
+            between = ", ";
+        }
+    if (*between)
+        buf_add_text(out, ": run once, no seed has a say\n");
+}
+
 void compare_print_start(const struct compare_job *job)
 {
     struct buf out = {0};
     struct goal goal = search_goal(&job->options[0]);
-    buf_add_format(&out, "comparing %zu methods, %zu seed%s from %" PRIu64 " each; ",
-                   job->method_count, job->seeds, job->seeds == 1 ? "" : "s",
-                   job->options[0].seed);
+    buf_add_format(&out, "comparing %zu method%s, %zu seed%s from %" PRIu64 " each; ",
+                   job->method_count, job->method_count == 1 ? "" : "s", job->seeds,
+                   job->seeds == 1 ? "" : "s", job->options[0].seed);
     if (job->evaluations > 0)
         buf_add_format(&out, "%" PRIu64 " evaluations a run\n", job->evaluations);
     else
@@ -25,8 +38,14 @@ void compare_print_start(const struct compare_job *job)
     for (int role = 0; role < ROLE_COUNT; role++)
         buf_add_format(&out, "%s%s %zu", role == 0 ? "" : ", ",
                        compare_role_name((enum compare_role)role), job->sets.roles[role].count);
-    buf_add_text(&out, "\nfitness is a search signal, not a result: ");
+    buf_add_text(&out, "\n");
+    labels_text(&job->sets.inputs.labels, &out);
+    add_once(&out, job);
+    buf_add_text(&out, "fitness is a search signal, not a result: ");
     goals_text(&out, &goal);
+    if (job->targets)
+        buf_add_text(&out, "train learns the targets by cross-entropy, and the model's own answers "
+                           "to the controls\n");
     buf_add_text(&out, "\nmethod       seed   fitness  flips    cost  fixed/broke of train, "
                        "validation and held-out probes\n");
     cli_print_text(out.data, out.len);
@@ -37,8 +56,12 @@ static void print_run_text(const struct compare_run *run)
 {
     static const enum compare_role shown[] = {ROLE_TRAIN, ROLE_VALIDATION, ROLE_HELDOUT};
     struct buf out = {0};
-    buf_add_format(&out, "%-8s %8" PRIu64 " %+9.4f %6zu %7.0f ", search_method_name(run->method),
-                   run->seed, run->fitness, run->flips, run->cost);
+    buf_add_format(&out, "%-8s ", compare_method_name(run->method));
+    if (run->draws)
+        buf_add_format(&out, "%8" PRIu64, run->seed);
+    else
+        buf_add_format(&out, "%8s", "-");
+    buf_add_format(&out, " %+9.4f %6zu %7.0f ", run->fitness, run->flips, run->cost);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         buf_add_format(&out, " %zu/%zu", run->roles[shown[i]].fixed, run->roles[shown[i]].broke);
     buf_add_text(&out, "\n");
@@ -58,7 +81,7 @@ static void add_interval(struct buf *out, const struct spread *spread, int digit
 static void add_signal_row(struct buf *out, const char *name,
                            const struct compare_summary *summary)
 {
-    buf_add_format(out, "%-8s %+9.4f", name, summary->fitness.mean);
+    buf_add_format(out, "%-8s %4zu %+9.4f", name, summary->fitness.n, summary->fitness.mean);
     add_interval(out, &summary->fitness, 4, 8);
     buf_add_format(out, " %9.1f %8.1f %7.1f %8.1f %8.1f\n", summary->flips.mean,
                    summary->tried.mean, summary->passes.mean, summary->cost.mean,
@@ -79,14 +102,14 @@ static void add_answers_row(struct buf *out, const char *name,
 static bool was_run(const struct compare_job *job, size_t method)
 {
     for (size_t i = 0; i < job->run_count; i++)
-        if (job->runs[i].method == job->options[method].method)
+        if (job->runs[i].method == job->methods[method])
             return true;
     return false;
 }
 
 static struct compare_summary summary_of(const struct compare_job *job, size_t method)
 {
-    return compare_summarize(job->runs, job->run_count, job->options[method].method);
+    return compare_summarize(job->runs, job->run_count, job->methods[method]);
 }
 
 static void add_role(struct buf *out, const struct compare_job *job, enum compare_role role)
@@ -103,20 +126,24 @@ static void add_role(struct buf *out, const struct compare_job *job, enum compar
                            "  p at most\n", compare_role_name(role),
                            summary.roles[role].right_base, summary.roles[role].n);
         first = &summary.roles[role];
-        add_answers_row(out, search_method_name(job->options[m].method), first);
+        add_answers_row(out, compare_method_name(job->methods[m]), first);
     }
 }
 
 void compare_print_end(const struct compare_job *job)
 {
     struct buf out = {0};
-    buf_add_text(&out, "\nmeans over the seeds; cost: evaluations, passes included (3 for as many "
-                       "tokens)\nmethod     fitness        95 % interval     flips    tried  "
-                       "passes     cost  seconds\n");
+    buf_add_text(&out, "\nmeans over the runs; cost: evaluations, passes included (3 for as many "
+                       "tokens)");
+    if (job->targets)
+        buf_add_text(&out, ";\ntried, of train: steps, which cost what their tokens would as "
+                           "evaluations");
+    buf_add_text(&out, "\nmethod   runs   fitness        95 % interval     flips    tried  passes"
+                       "     cost  seconds\n");
     for (size_t m = 0; m < job->method_count; m++)
         if (was_run(job, m)) {
             struct compare_summary summary = summary_of(job, m);
-            add_signal_row(&out, search_method_name(job->options[m].method), &summary);
+            add_signal_row(&out, compare_method_name(job->methods[m]), &summary);
         }
     for (int role = 0; role < ROLE_COUNT; role++)
         if (job->sets.roles[role].count > 0)
@@ -136,8 +163,9 @@ static json_t *run_json(const struct compare_job *job, const struct compare_run 
         if (job->sets.roles[role].count > 0)
             (void)json_object_set_new(totals, compare_role_name((enum compare_role)role),
                                       report_comparison_json(&run->roles[role]));
-    (void)json_object_set_new(object, "method", json_string(search_method_name(run->method)));
-    (void)json_object_set_new(object, "seed", json_integer((json_int_t)run->seed));
+    (void)json_object_set_new(object, "method", json_string(compare_method_name(run->method)));
+    (void)json_object_set_new(object, "seed",
+                              run->draws ? json_integer((json_int_t)run->seed) : json_null());
     (void)json_object_set_new(object, "fitness", json_real(run->fitness));
     (void)json_object_set_new(object, "flip_count", json_integer((json_int_t)run->flips));
     (void)json_object_set_new(object, "evaluations", json_integer((json_int_t)run->tried));
@@ -184,7 +212,7 @@ static json_t *summary_json(const struct compare_job *job, size_t method)
             (void)json_object_set_new(sets, compare_role_name((enum compare_role)role),
                                       answers_json(&summary.roles[role]));
     (void)json_object_set_new(object, "method",
-                              json_string(search_method_name(job->options[method].method)));
+                              json_string(compare_method_name(job->methods[method])));
     (void)json_object_set_new(object, "fitness", report_spread_json(&summary.fitness));
     (void)json_object_set_new(object, "flips", report_spread_json(&summary.flips));
     (void)json_object_set_new(object, "evaluations", report_spread_json(&summary.tried));

@@ -8,6 +8,7 @@
 
 #include "src/base/num.h"
 #include "src/base/rng.h"
+#include "src/report/labelling.h"
 #include "src/search/search_compare_int.h"
 
 static void add(struct probe_set *set, const struct probe *probe)
@@ -82,6 +83,15 @@ static bool load_validation(struct compare_sets *sets, const char *spec, const c
                      probe_set_use_rule(sets->validation, &rule, err));
 }
 
+static void join(struct compare_sets *sets)
+{
+    struct probe_set *controls = &sets->roles[ROLE_CONTROLS];
+    controls->count = sets->all.count = 0;
+    add_all(controls, sets->inputs.controls);
+    for (int role = 0; role < ROLE_COUNT; role++)
+        add_all(&sets->all, &sets->roles[role]);
+}
+
 bool compare_sets_load(struct compare_sets *sets, const struct search_request *request,
                        const char *validation, struct err *err)
 {
@@ -96,11 +106,17 @@ bool compare_sets_load(struct compare_sets *sets, const struct search_request *r
         return false;
     if (sets->validation)
         add_all(&sets->roles[ROLE_VALIDATION], sets->validation);
-    add_all(&sets->roles[ROLE_CONTROLS], sets->inputs.controls);
     add_all(&sets->roles[ROLE_HELDOUT], sets->inputs.heldout);
-    for (int role = 0; role < ROLE_COUNT; role++)
-        add_all(&sets->all, &sets->roles[role]);
+    join(sets);
     return true;
+}
+
+bool compare_sets_label(struct compare_sets *sets, struct model *model, const struct goal *goal,
+                        int threads, struct err *err)
+{
+    bool ok = labelling_shown(&sets->inputs, model, goal, threads, err);
+    join(sets); /* some may be left out */
+    return ok;
 }
 
 void compare_sets_free(struct compare_sets *sets)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "src/search/search_compare_int.h"
 
@@ -8,6 +9,19 @@ const char *compare_role_name(enum compare_role role)
 {
     static const char *const names[ROLE_COUNT] = {"train", "controls", "validation", "heldout"};
     return names[role];
+}
+
+const char *compare_method_name(int method)
+{
+    return method == COMPARE_TRAIN ? "train" : search_method_name((enum search_method)method);
+}
+
+bool compare_method_parse(const char *name, int *method)
+{
+    enum search_method found = SEARCH_GREEDY;
+    bool ok = search_method_parse(name, &found);
+    *method = ok ? (int)found : COMPARE_TRAIN;
+    return ok || strcmp(name, "train") == 0;
 }
 
 typedef double number_of(const struct compare_run *run, enum compare_role role);
@@ -100,7 +114,7 @@ static struct compare_answers answers_of(const struct runs *runs, enum compare_r
 }
 
 struct compare_summary compare_summarize(const struct compare_run *runs, size_t count,
-                                         enum search_method method)
+                                         int method)
 {
     struct runs own = {x_new(count + 1, sizeof(const struct compare_run *)), 0};
     for (size_t i = 0; i < count; i++)

@@ -296,17 +296,6 @@ static bool compare_with_null(struct search_job *job, struct err *err)
     return job->null != NULL;
 }
 
-static struct evaluation slice(const struct evaluation *whole, size_t first, size_t count)
-{
-    return (struct evaluation){
-        .count = count,
-        .gap = whole->gap + first,
-        .merged = whole->merged + first,
-        .generation = whole->generation + first,
-        .right = whole->right + first,
-    };
-}
-
 /* In the session before they are printed; of held-out ones those that are shown. */
 static bool keep_answers(struct search_job *job, bool shown, struct err *err)
 {
@@ -314,9 +303,10 @@ static bool keep_answers(struct search_job *job, bool shown, struct err *err)
     size_t heldout = shown ? job->probes.all.count - seen : 0;
     if (!job->session)
         return true;
-    struct evaluation base = slice(job->base, 0, seen), now = slice(job->now, 0, seen);
-    struct evaluation held_base = slice(job->base, seen, heldout),
-                      held_now = slice(job->now, seen, heldout);
+    struct evaluation base = evaluation_slice(job->base, 0, seen),
+                      now = evaluation_slice(job->now, 0, seen),
+                      held_base = evaluation_slice(job->base, seen, heldout),
+                      held_now = evaluation_slice(job->now, seen, heldout);
     return session_add_evaluation(job->session, EVENT_KIND_ANSWERS, 0, &base, &now, false, err) &&
            session_add_generations(job->session, seen, &held_base, &held_now, err);
 }

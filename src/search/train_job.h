@@ -17,6 +17,8 @@
 
 #define TRAIN_NO_POINT UINT64_MAX
 
+enum { SELF_TOKENS = 48 }; /* of the model's own answers to controls */
+
 struct train_request {
     const char *model;      /* going on: NULL is the model it was begun with */
     const char *targets;    /* probe set specs */

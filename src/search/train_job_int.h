@@ -21,8 +21,6 @@
 #include "src/report/null_run.h"
 #include "src/search/train_job.h"
 
-enum { SELF_TOKENS = 48 }; /* of the model's own answers */
-
 struct train_job {
     const struct train_request *request;
     struct train_request now; /* the request, with what a session says instead */

@@ -72,7 +72,6 @@ static bool read_sizes(const struct arguments *arguments, struct train_options *
            read_size(arguments, "batch-controls", 0, &options->batch_controls, err) &&
            read_size(arguments, "flips", 1, &options->first_k, err) &&
            read_size(arguments, "flips-max", 1, &options->most_k, err) &&
-           read_size(arguments, "validation", 0, &options->validation, err) &&
            read_size(arguments, "validation-controls", 0, &options->control_validation, err);
 }
 
@@ -126,22 +125,32 @@ static bool read_limits(const struct arguments *arguments, struct train_request 
 
 /* ---- words -------------------------------------------------------------------------- */
 
-static bool read_words(const struct arguments *arguments, struct train_options *options,
-                       struct err *err)
+static bool read_rank(const struct arguments *arguments, struct train_options *options,
+                      struct err *err)
 {
     const char *rank = arguments_text(arguments, "rank", ranking_name(options->ranking));
+    return ranking_parse(rank, &options->ranking) ||
+           err_set(err, ERR_USAGE,
+                   "--rank: '%s' is unknown, expected fisher, guarded, snr, raw or "
+                   "random", rank);
+}
+
+static bool read_projs(const struct arguments *arguments, struct train_options *options,
+                       struct err *err)
+{
+    const char *projs = arguments_text(arguments, "proj", NULL);
+    return !projs || search_projs_parse(projs, &options->projs, err);
+}
+
+static bool read_objective(const struct arguments *arguments, struct train_options *options,
+                           struct err *err)
+{
     const char *objective =
         arguments_text(arguments, "objective", item_objective_name(options->objective));
-    const char *projs = arguments_text(arguments, "proj", NULL);
-    if (!ranking_parse(rank, &options->ranking))
-        return err_set(err, ERR_USAGE,
-                       "--rank: '%s' is unknown, expected fisher, guarded, snr, raw or "
-                       "random", rank);
-    if (!item_objective_parse(objective, &options->objective))
-        return err_set(err, ERR_USAGE,
-                       "--objective: '%s' is unknown to method train, expected ce, ce_clamped or "
-                       "margin", objective);
-    return !projs || search_projs_parse(projs, &options->projs, err);
+    return item_objective_parse(objective, &options->objective) ||
+           err_set(err, ERR_USAGE,
+                   "--objective: '%s' is unknown to method train, expected ce, ce_clamped or "
+                   "margin", objective);
 }
 
 static bool read_null(const struct arguments *arguments, struct train_request *request,
@@ -196,10 +205,51 @@ static bool read_all(const struct arguments *arguments, struct train_request *re
 {
     return read_unit(arguments, &request->options.chunk, err) &&
            read_sizes(arguments, &request->options, err) &&
+           read_size(arguments, "validation", 0, &request->options.validation, err) &&
            read_limits(arguments, request, err) &&
-           read_words(arguments, &request->options, err) &&
+           read_rank(arguments, &request->options, err) &&
+           read_objective(arguments, &request->options, err) &&
+           read_projs(arguments, &request->options, err) &&
            read_session(arguments, request, err) && has_inputs(request, synopsis, err) &&
            read_null(arguments, request, err);
+}
+
+/* ---- as one of several methods ------------------------------------------------------ */
+
+static const char *const of_compared[] = {
+    "unit", "rank", "batch", "batch-controls", "minibatch", "control-weight", "flips",
+    "flips-max", "validation-controls", "max-broken", "bytes",
+};
+
+const char *train_options_not_compared(const struct arguments *arguments)
+{
+    for (size_t i = 0; i < countof(of_train); i++) {
+        bool known = strcmp(of_train[i].name, "validation") == 0;
+        for (size_t k = 0; k < countof(of_compared); k++)
+            known |= strcmp(of_train[i].name, of_compared[k]) == 0;
+        if (!known && arguments_has(arguments, of_train[i].name))
+            return of_train[i].name;
+    }
+    return NULL;
+}
+
+bool train_options_read_for(const struct arguments *arguments, struct train_options *options,
+                            struct err *err)
+{
+    struct train_request request = {.options = train_default_options()};
+    if (!read_unit(arguments, &request.options.chunk, err) ||
+        !read_sizes(arguments, &request.options, err) ||
+        !read_limits(arguments, &request, err) || !read_rank(arguments, &request.options, err) ||
+        !read_projs(arguments, &request.options, err))
+        return false;
+    *options = request.options;
+    options->threads = arguments_threads(arguments);
+    options->steps = UINT64_MAX;
+    options->validation = 0;
+    options->price = 0; /* that of the others is of a flip */
+    return options->projs >> PROJ_LAYER_COUNT == 0 ||
+           err_set(err, ERR_USAGE, "--proj: train has neither embed nor head, expected others, or "
+                                   "--compare without it");
 }
 
 int train_options_run(const struct arguments *arguments, const char *targets,

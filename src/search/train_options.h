@@ -6,10 +6,13 @@
 #ifndef SRC_SEARCH_TRAIN_OPTIONS_H
 #define SRC_SEARCH_TRAIN_OPTIONS_H
 
+#include "engine/search/train.h"
 #include "src/cli/cli.h"
 
 /* For a command's table of options: those that no other method has. */
-#define TRAIN_OPTIONS                                                                         \
+#define TRAIN_OPTIONS TRAIN_OPTIONS_BESIDE("N", "targets set apart (a fifth, at most 200)")
+/* For a command where --validation means something else with another option, too. */
+#define TRAIN_OPTIONS_BESIDE(validation_argument, validation_help)                            \
     {"neighbours", 0, "SET", "skills beside the targets: half of each minibatch, told apart"}, \
     {"unit", 0, "N", "weights that are flipped together: 1, 2, 4, ... 128, or row (8)"},      \
     {"rank", 0, "R",                                                                          \
@@ -20,7 +23,7 @@
     {"control-weight", 0, "X", "of the controls' divergence (1)"},                            \
     {"flips", 0, "N", "of the first step (64)"},                                              \
     {"flips-max", 0, "N", "of any step (400)"},                                               \
-    {"validation", 0, "N", "targets set apart (a fifth, at most 200); --compare: or a SET"},   \
+    {"validation", 0, validation_argument, validation_help},                                  \
     {"validation-controls", 0, "N",                                                           \
      "controls set apart (none: a fifth, at most 200, is judged all the same)"},              \
     {"max-broken", 0, "N|P%", "undo the step that breaks more controls, and stop (no limit)"}, \
@@ -36,6 +39,15 @@
 
 /* Of the options above the first that was given, or NULL. */
 const char *train_options_given(const struct arguments *arguments);
+
+/* The same of those that a comparison has no use for, also where train is compared. */
+const char *train_options_not_compared(const struct arguments *arguments);
+
+/* For train as one of several methods that are compared: it learns from all targets, by
+ * cross-entropy, and nothing but a budget ends it.  --objective, --price and --validation
+ * are not looked at: they are of the comparison. */
+bool train_options_read_for(const struct arguments *arguments, struct train_options *options,
+                            struct err *err);
 
 /* Train as the arguments say; targets and controls may be NULL, synopsis is the command's.  Its
  * table has heldout, output, name, session, objective, proj, seed and null, too.  Returns an

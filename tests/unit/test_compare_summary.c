@@ -53,6 +53,41 @@ static void compare_summarize__three_seeds_of_two_methods__by_hand(void **state)
     assert_true(near(got.roles[ROLE_HELDOUT].p_most, 1));
 }
 
+static void compare_method__every_search_and_train__by_name(void **state)
+{
+    (void)state;
+    int method = -1;
+    for (int i = 0; i < COMPARE_METHODS; i++) {
+        assert_true(compare_method_parse(compare_method_name(i), &method));
+        assert_int_equal(method, i);
+    }
+    assert_string_equal(compare_method_name(COMPARE_TRAIN), "train");
+    assert_false(compare_method_parse("trains", &method));
+}
+
+/* Two seeds: train counts as a method of its own, and what draws nothing has one run. */
+static void compare_runs__methods_without_a_seed__once(void **state)
+{
+    (void)state;
+    struct compare_job job = {.methods = {SEARCH_GREEDY, SEARCH_GUIDED, COMPARE_TRAIN,
+                                          SEARCH_GREEDY, SEARCH_PRUNE, SEARCH_EVOLVE},
+                              .method_count = 6, .seeds = 3};
+    static const bool draws[] = {true, false, true, false, false, true};
+    for (size_t i = 0; i < 6; i++) {
+        job.options[i] = search_default_options();
+        job.options[i].method = i == 2 ? SEARCH_GUIDED : (enum search_method)job.methods[i];
+    }
+    job.options[3].order = ORDER_ATTRIBUTION;
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(compare_draws(&job, i), draws[i]);
+    assert_int_equal(compare_runs(&job), 3 * 3 + 3);
+    struct compare_run runs[] = {{.method = COMPARE_TRAIN, .fitness = 2},
+                                 {.method = SEARCH_RANDOM, .fitness = 7},
+                                 {.method = COMPARE_TRAIN, .fitness = 4}};
+    struct compare_summary got = compare_summarize(runs, 3, COMPARE_TRAIN);
+    assert_true(got.fitness.n == 2 && near(got.fitness.mean, 3));
+}
+
 static bool has_prompt(const struct probe_set *set, const char *prompt)
 {
     for (size_t i = 0; i < set->count; i++)
@@ -112,6 +147,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compare_summarize__three_seeds_of_two_methods__by_hand),
+        cmocka_unit_test(compare_method__every_search_and_train__by_name),
+        cmocka_unit_test(compare_runs__methods_without_a_seed__once),
         cmocka_unit_test(compare_sets_load__so_many_targets__apart_by_seed),
         cmocka_unit_test(compare_sets_load__what_cannot_be__refused),
     };

@@ -404,6 +404,41 @@ static void train__byte_limit__stops(void **state)
     assert_int_equal(run.steps, 1);
 }
 
+/* All items in every minibatch, none set apart: a gradient, the check before, and one to
+ * four with flips are 3, 1 and 1 to 4 times all their tokens but the last, which says
+ * nothing of another.  Neighbours and controls that are judged come once to a kept step. */
+static void train_tokens__steps_of_all_items__counted_by_hand(void **state)
+{
+    (void)state;
+    struct err err;
+    struct model *model = simple_nano();
+    struct items *items = train_fixture_second(model, 12), *own = train_fixture_own(model, 0, 5);
+    struct train_options options = train_fixture_options(1);
+    uint64_t all = 0, judged = 0;
+    for (size_t i = 0; i < items->count; i++)
+        all += items->items[i].ids.count - 1;
+    for (size_t i = 0; i < own->count; i++)
+        judged += own->items[i].ids.count - 1;
+    all += judged;
+    options.validation = 0;
+    options.batch_targets = options.batch_controls = 12;
+    options.broken_max = 1000; /* so that all controls are judged */
+    struct train *train = train_new(model, items, own, &options, NULL, &err);
+    t_ok(train != NULL, &err);
+    assert_int_equal(train_tokens(train), 0);
+    struct train_step step;
+    for (uint64_t before = 0; train_step(train, &step, NULL, &err) == SEARCH_TRIED;
+         before = train_tokens(train)) {
+        uint64_t took = train_tokens(train) - before - (step.kept > 0 ? judged : 0);
+        assert_int_equal(took % all, 0);
+        assert_in_range(took / all, 5, 8);
+    }
+    train_free(train);
+    items_free(items);
+    items_free(own);
+    model_free(model);
+}
+
 static void train__cancelled__model_is_as_before(void **state)
 {
     (void)state;
@@ -460,6 +495,7 @@ int main(void)
         cmocka_unit_test(train__any_number_of_threads__same_flips),
         cmocka_unit_test(train__targets_it_never_saw__become_likelier),
         cmocka_unit_test(train__byte_limit__stops),
+        cmocka_unit_test(train_tokens__steps_of_all_items__counted_by_hand),
         cmocka_unit_test(train__cancelled__model_is_as_before),
         cmocka_unit_test(train__bad_options__refused),
     };
