@@ -109,13 +109,22 @@ static bool greedy_begin(struct search *search, const struct search_options *opt
 
 /* ---- by attribution --------------------------------------------------------------- */
 
+struct sorting {
+    struct best *best;
+    const struct work_progress *watch;
+    size_t seen, matrices; /* so many of them */
+};
+
 static void offer(void *user, const struct predicted *predicted)
 {
-    struct best *best = user;
+    struct sorting *sorting = user;
     for (uint32_t row = 0; row < predicted->count; row++) {
         struct promise promise = {predicted_flip(predicted, row), predicted->change[row]};
-        best_offer(best, &promise);
+        best_offer(sorting->best, &promise);
     }
+    sorting->seen += predicted->first + predicted->count == predicted->rows;
+    if (sorting->watch)
+        sorting->watch->report(sorting->watch->user, sorting->seen, sorting->matrices);
 }
 
 /* Of the model as it was before the search. */
@@ -128,10 +137,12 @@ static bool predict_all(struct search *search, struct best *best, cancel_flag *c
     struct judge judge = search_judge_of(search);
     struct predict *predict =
         predict_new(search->model, search->targets, search->controls, &options, err);
+    struct sorting sorting = {best, search->watch, 0, 0};
     if (!predict)
         return false;
+    (void)predict_units(search->model, &options, &sorting.matrices);
     search_flip_all(search, search->accepted, search->accepted_count);
-    bool ok = predict_run(predict, &judge, search->before, offer, best, cancel, err);
+    bool ok = predict_run(predict, &judge, search->before, offer, &sorting, cancel, err);
     search_flip_all(search, search->accepted, search->accepted_count);
     search_note_pass(search, predict);
     predict_free(predict);

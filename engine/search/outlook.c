@@ -105,6 +105,8 @@ struct pass {
     struct outlook *outlook;
     const struct outlook_question *question;
     enum granularity granularity;
+    const struct work_progress *watch;
+    size_t seen, matrices; /* so many of them */
 };
 
 /* As what kind of unit a flip can be predicted; GRANULARITY_COUNT: not at all.  Some bits of
@@ -176,11 +178,14 @@ static void list(const struct pass *pass, const struct predicted *predicted)
 
 static void look(void *user, const struct predicted *predicted)
 {
-    const struct pass *pass = user;
+    struct pass *pass = user;
     answer(pass, predicted);
     if (predicted->granularity == pass->outlook->pool.granularity &&
         is_chosen(pass->outlook, predicted))
         list(pass, predicted);
+    pass->seen += predicted->first + predicted->count == predicted->rows;
+    if (pass->watch)
+        pass->watch->report(pass->watch->user, pass->seen, pass->matrices);
 }
 
 static bool run_pass(struct search *search, struct pass *pass, const double *gaps,
@@ -193,6 +198,7 @@ static bool run_pass(struct search *search, struct pass *pass, const double *gap
     const struct predict_options options = {outlook->layers, outlook->layer_count,
                                             outlook->projs, pass->granularity,
                                             search->options.threads};
+    (void)predict_units(search->model, &options, &pass->matrices);
     if (!*predict)
         *predict = predict_new(search->model, search->targets, search->controls, &options, err);
     if (!*predict || !predict_run(*predict, &judge, gaps, look, pass, cancel, err))
@@ -229,7 +235,7 @@ static bool run_passes(struct outlook *outlook, struct search *search,
     bool ok = true;
     for (int i = 0; ok && i < GRANULARITY_COUNT; i++) {
         enum granularity kind = (enum granularity)i;
-        struct pass pass = {outlook, question, kind};
+        struct pass pass = {outlook, question, kind, search->watch, 0, 0};
         bool wanted = question->most > 0 && kind == outlook->pool.granularity;
         if (wanted || asks_about(outlook, kind))
             ok = run_pass(search, &pass, gaps, cancel, err);

@@ -409,12 +409,54 @@ static void methods__a_hand_between_steps__gaps_are_those_of_the_model(void **st
     }
 }
 
+/* ---- how far a pass is ------------------------------------------------------------------- */
+
+struct watched {
+    size_t calls, done, total;
+};
+
+static void watch(void *user, size_t done, size_t total)
+{
+    struct watched *watched = user;
+    assert_true(done >= watched->done && done <= total);
+    *watched = (struct watched){watched->calls + 1, done, total};
+}
+
+/* All but those that ask no gradient: each matrix, up to the last. */
+static void methods__first_step__its_pass_is_watched(void **state)
+{
+    (void)state;
+    static const enum search_method passing[] = {
+        SEARCH_GREEDY, SEARCH_GUIDED, SEARCH_GROUP, SEARCH_BIT, SEARCH_PRUNE, SEARCH_SWAP,
+        SEARCH_EVOLVE};
+    for (size_t i = 0; i < countof(passing); i++) {
+        struct err err;
+        struct search_try tried;
+        struct watched watched = {0};
+        struct model *model = simple_model(&tiny_default);
+        struct search_options options = of(passing[i]);
+        options.order = ORDER_ATTRIBUTION;
+        struct search *search = begin(model, &options);
+        const struct work_progress progress = {watch, &watched};
+        search_set_watch(search, &progress);
+        struct flip flip = {1, PROJ_DOWN, 3, FLIP_WHOLE_ROW, {0, 0}};
+        if (search_method_wants_flips(passing[i]))
+            t_ok(search_keep_all(search, &flip, 1, NULL, &err), &err);
+        assert_int_equal(search_step(search, &tried, NULL, &err), SEARCH_TRIED);
+        assert_true(watched.total > 0 && watched.calls >= watched.total);
+        assert_int_equal(watched.done, watched.total);
+        search_free(search);
+        model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(methods__resumed_anywhere__as_never_stopped),
         cmocka_unit_test(methods__failing_and_unwritten_steps__as_if_they_were_not),
         cmocka_unit_test(methods__a_hand_between_steps__gaps_are_those_of_the_model),
+        cmocka_unit_test(methods__first_step__its_pass_is_watched),
     };
     return cmocka_run_group_tests_name("search_methods", tests, make_probes, NULL);
 }
