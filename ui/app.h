@@ -143,6 +143,9 @@ struct search_state {
     bool small; /* what is cheap to know need not be asked for */
     bool has_last;
     struct event_tried last; /* gaps not kept here: see probe_state.candidate */
+    bool flips_known;        /* those that are on have been told */
+    bool last_was_on;        /* the first flip of the last candidate, before it */
+    bool taken_back;         /* the last candidate had been accepted */
     size_t last_flips;       /* accepted flips it was tried with, SIZE_MAX: others than now */
     int64_t step;            /* of the session */
     bool can_redo;

@@ -92,15 +92,6 @@ void command_cancel(struct app *app, const struct command_call *call)
 
 /* ---- the last candidate ----------------------------------------------------------- */
 
-/* Keeping a flip that is on takes it off: it is then among them twice. */
-static bool is_accepted(const struct app *app, const struct flip *flip)
-{
-    bool on = false;
-    for (size_t i = 0; i < app->search.accepted_count; i++)
-        on ^= flip_equal(&app->search.accepted[i], flip);
-    return on;
-}
-
 static void say_of_flip(struct app *app, const struct flip *flip, const char *what)
 {
     struct buf name = {0};
@@ -119,7 +110,7 @@ static void judge(struct app *app, const struct command_call *call, bool accept)
         command_post_before_run(app, (struct job){.type = accept ? JOB_ACCEPT : JOB_REJECT});
     } else if (!app->search.has_last) {
         app_complain(app, "no candidate was tried yet; s tries the next one");
-    } else if (is_accepted(app, &last->flip) == accept) {
+    } else if (last->accepted == accept) {
         say_of_flip(app, &last->flip, accept ? "is accepted already" : "is rejected already");
     } else {
         post(app, (struct job){.type = accept ? JOB_ACCEPT : JOB_REJECT});

@@ -35,17 +35,28 @@ static struct event_tried last_of(const struct search_state *search,
     return last;
 }
 
+/* Of a session that is opened the flips are told later: there, by what the method does. */
+static bool was_on(const struct app *app, const struct flip *flip)
+{
+    const struct search_state *search = &app->search;
+    return search->flips_known ? search_holds(search->accepted, search->accepted_count, flip)
+                               : search_method_wants_flips(app->settings.now.options.method);
+}
+
 void search_take_tried(struct app *app, const struct event_tried *tried, enum job_type job)
 {
     struct search_state *search = &app->search;
     bool taken_back = job == JOB_REJECT && search->has_last &&
                       flip_equal(&search->last.flip, &tried->flip);
-    if (!taken_back)
+    if (!taken_back) {
         search->last_flips = search->accepted_count;
+        search->last_was_on = was_on(app, &tried->flip);
+    }
     search->last = last_of(search, tried, job);
     search->last.gaps = NULL;
     search->last.flips = NULL;
     search->has_last = true;
+    search->taken_back = taken_back;
     search->tried = tried->tried;
     search->screened = tried->screened_total;
     search->seconds_each = tried->seconds_each;
@@ -104,6 +115,17 @@ static void forget_text_after(struct compare_state *compare, size_t common)
         compare->flip_count = SIZE_MAX;
 }
 
+/* Is the last candidate in it?  One about a flip that was on takes it off. */
+static void take_verdict(struct search_state *search, const struct event_flips *flips)
+{
+    bool before = search->last.accepted;
+    if (!search->has_last)
+        return;
+    search->last.accepted = search_holds(flips->flips, flips->count, &search->last.flip) !=
+                            search->last_was_on;
+    search->taken_back = !search->last.accepted && (before || search->taken_back);
+}
+
 void search_take_flips(struct app *app, const struct event_flips *flips, enum job_type job)
 {
     struct search_state *search = &app->search;
@@ -118,14 +140,14 @@ void search_take_flips(struct app *app, const struct event_flips *flips, enum jo
     if (flips->count > 0)
         memcpy(search->accepted, flips->flips, flips->count * sizeof(*search->accepted));
     search->accepted_count = flips->count;
+    search->flips_known = true;
     search->fitness = flips->fitness;
     search->step = flips->step;
     search->can_redo = flips->can_redo;
     search->small = flips->small;
     search->tried = flips->tried;
     search->screened = flips->screened;
-    if (search->has_last)
-        search->last.accepted = search_holds(flips->flips, flips->count, &search->last.flip);
+    take_verdict(search, flips);
     probes_take_now(app, flips->gaps);
 }
 

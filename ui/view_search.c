@@ -54,7 +54,10 @@ static int draw_header(struct app *app, struct rect area)
     struct buf text = {0};
     int column = 0;
     draw_result(app, area);
-    view_count_text(&text, search->left);
+    if (search->left == UINT64_MAX) /* as many as are asked for */
+        buf_add_text(&text, "no end");
+    else
+        view_count_text(&text, search->left);
     draw_pair(app, area, 1, &column, "left", text.data, STYLE_TEXT);
     buf_clear(&text);
     view_count_text(&text, search->screened);
@@ -131,8 +134,9 @@ static void draw_curve(struct app *app, struct rect area)
 
 /* ---- last candidate ------------------------------------------------------------------- */
 
-static style_id verdict_text(const struct event_tried *last, struct buf *out)
+static style_id verdict_text(const struct search_state *search, struct buf *out)
 {
+    const struct event_tried *last = &search->last;
     double gain = last->fitness - last->fitness_before;
     if (last->accepted) {
         buf_add_format(out, "\u2713 accepted %+.4f", gain);
@@ -146,7 +150,7 @@ static style_id verdict_text(const struct event_tried *last, struct buf *out)
         buf_add_format(out, "\u00B7 by hand %+.4f, not kept", gain);
         return STYLE_PENDING;
     }
-    if (gain > 0) { /* what the search accepted was taken back */
+    if (search->taken_back) {
         buf_add_format(out, "\u00D7 taken back %+.4f", gain);
         return STYLE_PENDING;
     }
@@ -209,7 +213,7 @@ static int draw_card(struct app *app, struct rect area, int row, int rows)
     if (isfinite(scale))
         (void)view_piece(app, area, row, used + 2, STYLE_DIM, text.data);
     buf_clear(&text);
-    style_id style = verdict_text(last, &text);
+    style_id style = verdict_text(&app->search, &text);
     if (rows > 1) {
         (void)view_cell(app, area, row + 1, 6, area.columns - 6, style, text.data);
         draw_promise(app, area, row + 1, 8 + grid_text_columns(text.data, text.len), last);
@@ -292,8 +296,9 @@ static void draw_list(struct app *app, struct rect area, int row, bool focused)
         return;
     if (search->next_count == 0) {
         (void)view_cell(app, area, row, 0, area.columns, STYLE_DIM,
-                        search->finished ? "the search is finished"
-                                         : "the first step looks for candidates");
+                        search->finished    ? "the search is finished"
+                        : search->tried > 0 ? "the next step looks for candidates"
+                                            : "the first step looks for candidates");
         return;
     }
     if (rows >= 3) {

@@ -414,6 +414,13 @@ static bool catch_up(struct worker *worker, struct err *err)
     return true;
 }
 
+/* What comes next may depend on what is on. */
+static bool changes_flips(enum job_type type)
+{
+    return type == JOB_KEEP || type == JOB_ACCEPT || type == JOB_REJECT || type == JOB_UNDO ||
+           type == JOB_REDO || type == JOB_GOTO || type == JOB_PATCH;
+}
+
 const char *worker_run(struct worker *worker, const struct job *job, struct err *err)
 {
     bool looks = only_looks(job->type);
@@ -424,6 +431,8 @@ const char *worker_run(struct worker *worker, const struct job *job, struct err 
         const char *message = run_one(worker, job, err);
         if (worker->behind)
             worker_emit_flips(worker);
+        if (changes_flips(job->type))
+            worker_emit_next(worker);
         return message;
     }
     return NULL;

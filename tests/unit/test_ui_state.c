@@ -113,6 +113,55 @@ static void app_event__flips__undo_clears_the_mark_and_the_history(void **state)
     ui_fixture_free(fixture);
 }
 
+static bool shows(struct ui_fixture *fixture, const char *text)
+{
+    char *dump = ui_fixture_dump(fixture, 24, 80);
+    bool found = strstr(dump, text) != NULL;
+    free(dump);
+    return found;
+}
+
+/* A method may refuse what gains, and may accept that a flip goes. */
+static void app_event__tried__verdict_is_the_searchs(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    ui_fixture_gaps(fixture);
+    const struct search_state *search = &fixture->app->search;
+    struct flip flip = ui_row(1, PROJ_UP, 9);
+    struct event refused = {.type = EVENT_TRIED, .job = JOB_STEP};
+    refused.tried = (struct event_tried){.flip = flip, .flip_count = 1, .fitness = 0.5};
+    app_event(fixture->app, &refused);
+    assert_true(shows(fixture, "rejected +0.5000"));
+
+    ui_fixture_try(fixture, flip, 0.2);
+    struct event prunes = {.type = EVENT_TRIED, .job = JOB_STEP};
+    prunes.tried = (struct event_tried){
+        .flip = flip, .flip_count = 1, .accepted = true, .fitness = 0.3, .fitness_before = 0.2};
+    app_event(fixture->app, &prunes);
+    ui_fixture_flips(fixture, NULL, 0, 0.3, JOB_STEP);
+    assert_true(search->last.accepted);
+    assert_true(shows(fixture, "accepted +0.1000"));
+    ui_fixture_flips(fixture, &flip, 1, 0.2, JOB_UNDO);
+    assert_false(search->last.accepted);
+    assert_true(shows(fixture, "taken back +0.1000"));
+    ui_fixture_free(fixture);
+}
+
+static void app_event__next_without_end__said(void **state)
+{
+    (void)state;
+    struct ui_fixture *fixture = ui_fixture_bare(24, 80);
+    ui_fixture_gaps(fixture);
+    ui_fixture_next(fixture, 0, UINT64_MAX);
+    assert_true(shows(fixture, "left no end"));
+    assert_true(shows(fixture, "the first step looks for candidates"));
+    ui_fixture_try(fixture, ui_row(1, PROJ_UP, 9), -0.2);
+    assert_true(shows(fixture, "the next step looks for candidates"));
+    assert_false(fixture->app->search.finished);
+    ui_fixture_free(fixture);
+}
+
 static void app_event__flips__override_swaps_accepted_and_rejected(void **state)
 {
     (void)state;
@@ -789,6 +838,8 @@ int main(void)
         cmocka_unit_test(app_event__scales_of_other_size__are_ignored),
         cmocka_unit_test(app_event__tried__marks_the_row),
         cmocka_unit_test(app_event__flips__undo_clears_the_mark_and_the_history),
+        cmocka_unit_test(app_event__tried__verdict_is_the_searchs),
+        cmocka_unit_test(app_event__next_without_end__said),
         cmocka_unit_test(app_event__flips__override_swaps_accepted_and_rejected),
         cmocka_unit_test(app_event__flips_from_a_file__have_no_history),
         cmocka_unit_test(app_event__gaps__keep_before_previous_and_candidate),

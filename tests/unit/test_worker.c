@@ -778,6 +778,27 @@ static void job_patch__two_files__open_at_once_and_switched(void **state)
     desk_close(&desk);
 }
 
+/* What prune takes off came after it began. */
+static void job_patch__prune__there_is_something_to_do(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_set_up(&desk, "pruned.json");
+    desk.options.search.method = SEARCH_PRUNE;
+    desk.options.search.projs = search_method_projs(SEARCH_PRUNE);
+    desk_open(&desk);
+    assert_int_equal(desk.last[EVENT_NEXT]->next.left, 0);
+    put_patch("three.json", "", 3, 3);
+    open_patch(&desk, "", "three.json");
+    assert_int_equal(desk.last[EVENT_NEXT]->next.left, 6); /* 3 + 2 + 1 */
+    do_job(&desk, (struct job){.type = JOB_STEP, .count = 1});
+    bool went = desk.last[EVENT_TRIED]->tried.accepted;
+    assert_int_equal(flips_now(&desk)->count, went ? 2 : 3);
+    do_job(&desk, (struct job){.type = JOB_GOTO, .count = 0});
+    assert_int_equal(desk.last[EVENT_NEXT]->next.left, 0);
+    desk_close(&desk);
+}
+
 static void job_patch__refused__nothing_changed(void **state)
 {
     (void)state;
@@ -1218,6 +1239,7 @@ int main(void)
         cmocka_unit_test(job_accept__after_try__keeps_the_row),
         cmocka_unit_test(any_flip__patch_cannot_be_written__nothing_changed),
         cmocka_unit_test(job_patch__two_files__open_at_once_and_switched),
+        cmocka_unit_test(job_patch__prune__there_is_something_to_do),
         cmocka_unit_test(job_patch__refused__nothing_changed),
         cmocka_unit_test(job_name_diff__states__told),
         cmocka_unit_test(first_write__state_folder__earlier_file_is_kept),
