@@ -63,18 +63,17 @@ void own_answers_free(struct own_answers *answers)
 
 /* ---- labels --------------------------------------------------------------------------- */
 
-/* The line that was said; its length, or 0 where it is no text that says something. */
-static size_t said_line(const struct buf *text)
+size_t label_line(const char *text, size_t text_len)
 {
-    const char *end = text->len > 0 ? memchr(text->data, '\n', text->len) : NULL;
-    size_t len = end ? (size_t)(end - text->data) : text->len;
+    const char *end = text_len > 0 ? memchr(text, '\n', text_len) : NULL;
+    size_t len = end ? (size_t)(end - text) : text_len;
     bool blank = true;
     uint32_t point = 0;
     for (size_t i = 0, size = 0; i < len; i += size) {
-        size = text_decode(text->data + i, len - i, &point);
+        size = text_decode(text + i, len - i, &point);
         if (size == 0 || point == 0)
             return 0;
-        blank = blank && strchr(" \t\r", (int)point);
+        blank = blank && (point == ' ' || point == '\t' || point == '\r');
     }
     return blank ? 0 : len;
 }
@@ -91,7 +90,7 @@ static bool label(struct probe *probe, const struct own_answers *answers, size_t
                   struct labels_told *told)
 {
     const struct buf *text = &answers->generations[i].text;
-    size_t len = said_line(text);
+    size_t len = label_line(text->data, text->len);
     bool ended = len > 0 && has_ended(answers, i);
     told->without_answer += len == 0;
     told->without_end += len > 0 && must_end && !ended;

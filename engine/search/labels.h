@@ -23,6 +23,9 @@
 /* As probe_set_load, "self:" allowed.  The name of such a set is the whole item. */
 struct probe_set *labels_load(const char *spec, struct err *err);
 
+/* Length of the first line of what was said, 0 where it is no text or only white space. */
+size_t label_line(const char *text, size_t text_len);
+
 /* Does the probe wait for a label? */
 bool label_is_pending(const struct probe *probe);
 /* Is there one?  Then err says that `what` cannot do with it. */

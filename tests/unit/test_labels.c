@@ -174,6 +174,21 @@ static void labels_make__nano__what_generation_says(void **state)
 }
 
 /* Labelled again nothing changes: nothing waits for it. */
+/* White space is a space, a tab or a carriage return, not what ends like one: U+4E00 (one),
+ * U+0420, U+0109 and U+010D have the low bytes 00, 20, 09 and 0d. */
+static void label_line__short_answers__white_space_alone_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+    } cases[] = {{"", 0}, {"\n6", 0}, {" \t\r\n6", 0}, {" 6\n7", 2}, {"\xff", 0},
+                 {"\xe4\xb8\x80", 3}, {" \xd0\xa0", 3}, {"\xc4\x89", 2}, {"\xc4\x8d", 2}};
+    for (size_t i = 0; i < countof(cases); i++)
+        assert_int_equal(label_line(cases[i].text, strlen(cases[i].text)), cases[i].len);
+    assert_int_equal(label_line(" \0 6", 4), 0);
+}
+
 static void labels_make__labelled_set__left_as_it_is(void **state)
 {
     (void)state;
@@ -275,6 +290,7 @@ int main(void)
         cmocka_unit_test(labels_load__text_file__a_prompt_a_line),
         cmocka_unit_test(labels_load__bad_text_files__refused),
         cmocka_unit_test(labels_load__bad_specs__refused),
+        cmocka_unit_test(label_line__short_answers__white_space_alone_is_none),
         cmocka_unit_test(labels_make__nano__what_generation_says),
         cmocka_unit_test(labels_make__labelled_set__left_as_it_is),
         cmocka_unit_test(labels_make__metrics_that_need_wrong_answers__refused),
