@@ -286,13 +286,20 @@ size_t train_flips_at(const struct train *train, uint64_t step, struct flip **ou
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* Not even one unit more goes into the patch. */
+static bool is_full(const struct train *train)
+{
+    double bytes = train->step > 0 ? train->past[train->step - 1].step.bytes : 0;
+    return train->options.bytes_max > 0 &&
+           bytes + units_next_bytes(train->units) > train->options.bytes_max;
+}
+
 static enum train_stop stop_of(const struct train *train)
 {
     const struct train_options *options = &train->options;
     if (train->step > 0 && train->past[train->step - 1].step.undone)
         return TRAIN_STOP_BROKEN;
-    if (options->bytes_max > 0 &&
-        units_bytes_of(train->units, units_on(train->units) + 1) > options->bytes_max)
+    if (is_full(train))
         return TRAIN_STOP_BYTES;
     if (options->patience > 0 && train->judge &&
         train->step - train->best_step >= options->patience)

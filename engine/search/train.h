@@ -48,7 +48,7 @@ struct train_options {
     double price;            /* of a byte (units_bytes), in units of the objective */
     size_t first_k, most_k;  /* flips of a step */
     uint64_t steps;          /* at most */
-    double bytes_max;        /* of the patch (units_bytes), 0: no limit */
+    double bytes_max;        /* of the patch (patch_packed_bytes), 0: no limit */
     size_t validation;       /* targets set apart; TRAIN_A_FIFTH: of them, at most 200.  Of the
                               * neighbours a fifth, at most so many */
     size_t control_validation; /* controls set apart, of whose loss is told; TRAIN_A_SAMPLE: a
@@ -84,7 +84,7 @@ struct train_step {
     double control;       /* mean KL of the controls that are judged */
     size_t broken;        /* of these: greedy answers that changed (of an undone step: would) */
     uint64_t flips;       /* units that are on */
-    double bytes;
+    double bytes;         /* of the patch (patch_packed_bytes) */
 };
 
 /* TRIED: a step was done, kept may be 0.  FINISHED: a limit of the options is reached, or

@@ -4,6 +4,7 @@
  *
  *   train.c        options, making, what was done
  *   train_step.c   a step
+ *   train_bytes.c  what its patch needs
  *   train_guard.c  what controls would lose by each unit
  *   train_judge.c  what was set apart, measured
  *   train_file.c   saving and going on
@@ -72,6 +73,11 @@ bool train_judge(struct train *train, struct train_step *out, cancel_flag *cance
 
 /* The gradient of the next minibatch enters the units' numbers. */
 bool train_take_gradient(struct train *train, cancel_flag *cancel, struct err *err);
+
+/* Of the patch of what is on (patch_packed_bytes), 0 without flips. */
+size_t train_bytes(const struct train *train);
+/* How many of the first count picks the byte budget has room for. */
+size_t train_within_budget(struct train *train, size_t count);
 
 /* Is there nothing more to do?  Sets train->stop. */
 bool train_is_finished(struct train *train);

@@ -113,23 +113,15 @@ static bool check_picks(struct train *train, const struct check *check, size_t c
     return ok;
 }
 
-/* No more picks than the byte budget has room for. */
-static size_t within_budget(const struct train *train, size_t count)
-{
-    double most = train->options.bytes_max;
-    return most > 0 ? units_fit(train->units, train->picks, count, most) : count;
-}
-
 static bool try_picks(struct train *train, size_t count, struct train_step *out,
                       cancel_flag *cancel, struct err *err)
 {
     struct check check = check_begin(train, cancel, err);
     bool ok = check.shares != NULL;
-    for (int i = 0; ok && out->kept == 0 && i <= HALVINGS; i++, count /= 2) {
-        count = within_budget(train, count);
-        if (count == 0)
-            break;
+    for (int i = 0; ok && out->kept == 0 && count > 0 && i <= HALVINGS; i++) {
         ok = check_picks(train, &check, count, out, cancel, err);
+        if (out->kept == 0)
+            count = train_within_budget(train, count / 2);
     }
     minibatch_free(check.minibatch);
     free(check.shares);
@@ -202,7 +194,7 @@ static void keep_step(struct train *train, struct train_step *out)
         train->best_step = train->step;
     }
     out->flips = units_on(train->units);
-    out->bytes = units_bytes(train->units);
+    out->bytes = (double)train_bytes(train);
     train->past = x_grow(train->past, train->step, sizeof *train->past);
     train->past[train->step - 1] = (struct train_past){*out, numbers_of(train, out->kept)};
 }
@@ -228,11 +220,12 @@ enum search_status train_step(struct train *train, struct train_step *out, cance
         return SEARCH_FINISHED;
     if (!pick(train, &count, cancel, err))
         return SEARCH_FAILED;
-    if (count == 0) {
-        train->stop = TRAIN_STOP_NO_GAIN;
+    size_t fit = train_within_budget(train, count);
+    if (fit == 0) {
+        train->stop = count == 0 ? TRAIN_STOP_NO_GAIN : TRAIN_STOP_BYTES;
         return SEARCH_FINISHED;
     }
-    if (!try_picks(train, count, out, cancel, err) || !judge(train, out, cancel, err))
+    if (!try_picks(train, fit, out, cancel, err) || !judge(train, out, cancel, err))
         return SEARCH_FAILED;
     keep_step(train, out);
     return SEARCH_TRIED;

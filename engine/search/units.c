@@ -234,19 +234,6 @@ double units_bytes(const struct units *units)
     return units_bytes_of(units, units->on);
 }
 
-size_t units_fit(const struct units *units, const struct unit_pick *picks, size_t count,
-                 double bytes_max)
-{
-    uint64_t on = units->on;
-    size_t fit = 0;
-    for (size_t i = 0; i < count; i++) {
-        on += units->matrices[picks[i].matrix].on[picks[i].index] ? UINT64_MAX : 1;
-        if (units_bytes_of(units, on) <= bytes_max)
-            fit = i + 1;
-    }
-    return fit;
-}
-
 double units_next_bytes(const struct units *units)
 {
     return units_bytes_of(units, units->on + 1) - units_bytes_of(units, units->on);

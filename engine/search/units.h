@@ -95,9 +95,6 @@ uint64_t units_on(const struct units *units);
 /* log2 of the number of sets of as many units, in bytes: what a patch needs at least. */
 double units_bytes(const struct units *units);
 double units_bytes_of(const struct units *units, uint64_t on);
-/* How many of the first picks may be flipped so that it stays within bytes_max. */
-size_t units_fit(const struct units *units, const struct unit_pick *picks, size_t count,
-                 double bytes_max);
 /* What one unit more adds to it now. */
 double units_next_bytes(const struct units *units);
 

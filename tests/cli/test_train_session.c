@@ -210,6 +210,26 @@ static void train__trim__to_its_bytes(void **state)
     run_free(run);
 }
 
+/* What the file needs, not an estimate. */
+static void train__byte_budget__kept_by_the_patch(void **state)
+{
+    (void)state;
+    const char *out = run_path("budget.xor");
+    struct err err;
+    struct run *run = run_ok(TRAIN(write_targets("targets.jsonl", 2, 6)), "--bytes", "60",
+                             "--steps", "30", "-o", out, "--json", NULL);
+    json_t *lines = run_json_lines(run), *done = look_last(lines);
+    struct patch *patch = patch_read(out, &err);
+    t_ok(patch != NULL, &err);
+    assert_in_range(patch_packed_bytes(patch).flips, 50, 60);
+    assert_int_equal(patch_packed_bytes(patch).flips, look_int(done, "patch_bytes"));
+    assert_int_equal(patch_packed_bytes(patch).flips, look_real(done, "bytes"));
+    assert_string_equal(look_text(done, "ended_by"), "byte budget");
+    patch_free(patch);
+    json_decref(lines);
+    run_free(run);
+}
+
 static void train__bad_sessions_and_options__one_line(void **state)
 {
     (void)state;
@@ -252,6 +272,7 @@ int main(void)
         cmocka_unit_test(train__patch__says_what_it_was_made_of_and_does),
         cmocka_unit_test(search__method_train__as_train),
         cmocka_unit_test(train__trim__to_its_bytes),
+        cmocka_unit_test(train__byte_budget__kept_by_the_patch),
         cmocka_unit_test(train__bad_sessions_and_options__one_line),
     };
     return cmocka_run_group_tests_name("train session", tests, NULL, NULL);

@@ -265,12 +265,36 @@ static void train_file__changed_with_right_checksum__refused_or_whole(void **sta
     free_work(&work);
 }
 
+/* The gradient of the step that was not taken is in the units' numbers. */
+static void train_file__nothing_promised_a_gain__read_again(void **state)
+{
+    (void)state;
+    struct err err;
+    struct work work = make_work();
+    struct train_step step;
+    struct train_options options = options_of(RANK_SNR);
+    options.price = 1e6;
+    struct train *train =
+        train_new(work.model, work.targets, work.controls, &options, NULL, &err);
+    t_ok(train != NULL, &err);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(train_step(train, &step, NULL, &err), SEARCH_FINISHED);
+        assert_int_equal(train_stop(train), TRAIN_STOP_NO_GAIN);
+        t_ok(train_save(train, "{\"a\": 1}", work.path, &err), &err);
+        undo(&work, train);
+        train = resume(&work);
+    }
+    undo(&work, train);
+    free_work(&work);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(train_resume__after_every_step__as_without_a_break),
         cmocka_unit_test(train_file_flips__of_a_step__without_going_on),
         cmocka_unit_test(train_resume__other_inputs__refused),
+        cmocka_unit_test(train_file__nothing_promised_a_gain__read_again),
         cmocka_unit_test(train_file__damaged__refused),
         cmocka_unit_test(train_file__changed_with_right_checksum__refused_or_whole),
     };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "engine/search/train_front.h"
+#include "patches/patch.h"
 #include "tests/simple.h"
 #include "tests/t.h"
 #include "tests/train_fixture.h"
@@ -52,6 +53,20 @@ static const struct train_step *last_of(const struct run *run)
     return train_step_at(run->train, train_steps(run->train));
 }
 
+/* Of the patch as it is written. */
+static size_t packed_bytes(const struct run *run)
+{
+    struct flip *flips = NULL;
+    size_t count = train_flips(run->train, &flips);
+    struct patch *patch = patch_new();
+    for (size_t i = 0; i < count; i++)
+        patch_add(patch, flips[i]);
+    size_t bytes = patch_packed_bytes(patch).flips;
+    patch_free(patch);
+    free(flips);
+    return bytes;
+}
+
 static void train__byte_budget__filled_and_never_exceeded(void **state)
 {
     (void)state;
@@ -65,6 +80,7 @@ static void train__byte_budget__filled_and_never_exceeded(void **state)
     for (uint64_t i = 1; i <= train_steps(run.train); i++)
         assert_true(train_step_at(run.train, i)->bytes <= 40);
     assert_true(last_of(&run)->bytes > 36); /* a unit needs some two bytes */
+    assert_int_equal(packed_bytes(&run), last_of(&run)->bytes);
     end(&run);
 }
 

@@ -147,26 +147,6 @@ static void units__bytes__are_the_logarithm_of_the_number_of_sets(void **state)
     model_free(model);
 }
 
-/* Of picks that go on, as many fit as the table of bytes says; what goes off makes room. */
-static void units__byte_budget__so_many_picks_fit(void **state)
-{
-    (void)state;
-    struct model *model = simple_nano();
-    struct units *units = some_units(model, 128, 1u << PROJ_K, 0);
-    struct unit_pick picks[60];
-    struct rng rng;
-    rng_seed(&rng, 2);
-    assert_int_equal(units_pick_random(units, 60, &rng, picks), 60);
-    double ten = units_bytes_of(units, 10);
-    assert_int_equal(units_fit(units, picks, 60, ten), 10);
-    assert_int_equal(units_fit(units, picks, 60, ten - 0.01), 9);
-    assert_int_equal(units_fit(units, picks, 60, 0.5), 0);
-    units_flip(units, picks, 12); /* the first 12 would go off again, the others on */
-    assert_int_equal(units_fit(units, picks, 60, ten), 22);
-    units_free(units);
-    model_free(model);
-}
-
 /* ---- prices ---------------------------------------------------------------------------- */
 
 /* The same units with another price; one gradient taken in. */
@@ -221,7 +201,6 @@ int main(void)
         cmocka_unit_test(units__parts_of_units_and_other_matrices__refused),
         cmocka_unit_test(units__random_picks__all_different_and_off),
         cmocka_unit_test(units__bytes__are_the_logarithm_of_the_number_of_sets),
-        cmocka_unit_test(units__byte_budget__so_many_picks_fit),
         cmocka_unit_test(units__price__only_what_is_worth_its_bytes),
     };
     return cmocka_run_group_tests_name("units", tests, NULL, NULL);
