@@ -11,6 +11,7 @@
 #include "src/report/report.h"
 #include "src/search/search_from.h"
 #include "src/search/search_job_int.h"
+#include "src/search/search_results.h"
 #include "src/session/model_file.h"
 
 /* ---- loading ------------------------------------------------------------------------- */
@@ -311,6 +312,16 @@ static bool keep_answers(struct search_job *job, bool shown, struct err *err)
            session_add_generations(job->session, seen, &held_base, &held_now, err);
 }
 
+/* The patch file once more, with what it did to the answers; there is one where there are
+ * flips [J2]. */
+static bool write_results(struct search_job *job, struct err *err)
+{
+    if (job->patch->flip_count == 0)
+        return true;
+    search_results_set(job->patch, &job->probes, job->base, job->now);
+    return patch_write(job->patch, job->output.data, err);
+}
+
 /* ---- all of it ------------------------------------------------------------------------- */
 
 /* Whoever interrupts is told what is safe, and what was answered before that; a script gets
@@ -359,7 +370,8 @@ int search_job_run(const struct search_request *request, struct err *err)
     bool shown = ok && (request->json || job.patch->flip_count > 0);
     if (shown)
         count_looks(&job);
-    ok = ok && keep_answers(&job, shown, err) && compare_with_null(&job, err);
+    ok = ok && keep_answers(&job, shown, err) && write_results(&job, err) &&
+         compare_with_null(&job, err);
     if (ok && request->json)
         search_job_print_end_json(&job);
     else if (ok)

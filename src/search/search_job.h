@@ -5,7 +5,8 @@
  *
  * [J1] an accepted flip is in the patch file (written, synced, renamed) before
  *      it is printed: whatever was shown survives a crash.
- *      With a session it is committed there before that.
+ *      With a session it is committed there before that.  What the patch did to the
+ *      answers is added in the same way at the end, before it is printed.
  * [J2] the patch file is not touched before there is an accepted flip: that of an
  *      earlier run of the session is in it before anything is tried.
  */

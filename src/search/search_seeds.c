@@ -10,6 +10,7 @@
 #include "src/report/labelling.h"
 #include "src/report/report.h"
 #include "src/search/search_from.h"
+#include "src/search/search_results.h"
 #include "src/search/search_seeds_int.h"
 
 bool search_seeds_option(const struct arguments *arguments, size_t *seeds, struct err *err)
@@ -146,6 +147,8 @@ static bool end_run(struct seeds_job *job, const struct search *search, struct s
     describe(run, search, patch);
     bool best = is_best(job, run);
     struct evaluation *now = answers(job, "answering, patched", err);
+    if (now && best)
+        search_results_set(patch, &job->probes, job->base, now);
     bool ok = now && patch_apply(patch, job->model, err) && /* takes the flips off */
               (!best || search_patch_write(patch, search, accepted, job->output.data, err));
     if (ok)

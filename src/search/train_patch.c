@@ -7,7 +7,7 @@
 
 #include "src/base/json.h"
 #include "src/base/num.h"
-#include "src/report/report.h"
+#include "src/search/search_results.h"
 #include "src/search/train_job_int.h"
 
 /* ---- where it comes from ------------------------------------------------------------ */
@@ -109,23 +109,6 @@ static json_t *results_of(const struct train *train, const struct train_step *st
     return results;
 }
 
-/* {SET: {n, right_base, right_now, fixed, broke}} */
-static json_t *heldout_of(const struct train_job *job)
-{
-    static const char *const keys[] = {"n", "right_base", "right_now", "fixed", "broke"};
-    json_t *totals = report_totals_json(job->probes.heldout, job->base, job->answers);
-    json_t *out = json_object(), *value;
-    const char *name;
-    json_object_foreach (totals, name, value) {
-        json_t *of = json_object();
-        for (size_t i = 0; i < countof(keys); i++)
-            (void)json_object_set(of, keys[i], json_object_get(value, keys[i]));
-        set(out, name, of);
-    }
-    json_decref(totals);
-    return out;
-}
-
 /* ---- writing ------------------------------------------------------------------------ */
 
 static void set_step(struct patch *patch, const struct train *train, uint64_t step)
@@ -175,7 +158,7 @@ bool train_patch_write_results(struct train_job *job, struct err *err)
     json_t *results = json_object_get(job->patch->metadata, "results");
     if (!job->base || !job->answers)
         return true;
-    set(results, "heldout", heldout_of(job));
+    set(results, "heldout", search_results_json(job->probes.heldout, job->base, job->answers));
     return patch_write(job->patch, job->output.data, err);
 }
 

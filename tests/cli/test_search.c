@@ -176,6 +176,55 @@ static void search__margin_and_kl__resumed_to_the_bit(void **state)
     buf_free(&two);
 }
 
+/* results: {ROLE: {SET: ...}}, of one set a role; as eval says of the same patch. */
+static void expect_results(const json_t *results, const char *role, const char *set,
+                           const char *patch)
+{
+    static const char *const keys[] = {"n", "right_base", "right_now", "fixed", "broke"};
+    struct run *run = run_ok("eval", "nano", "--probes", set, "--patch", patch, "--json", NULL);
+    json_t *said = run_json(run);
+    json_t *theirs = look(look(said, "totals", JSON_OBJECT), set, JSON_OBJECT);
+    json_t *sets = look(results, role, JSON_OBJECT), *mine = look(sets, set, JSON_OBJECT);
+    assert_int_equal(json_object_size(sets), 1);
+    assert_int_equal(json_object_size(mine), countof(keys));
+    for (size_t i = 0; i < countof(keys); i++)
+        assert_int_equal(look_int(mine, keys[i]), look_int(theirs, keys[i]));
+    json_decref(said);
+    run_free(run);
+}
+
+static json_t *results_of_patch(const char *path)
+{
+    json_t *patch = json_load_file(path, 0, NULL);
+    json_t *results = json_object_get(look(patch, "metadata", JSON_OBJECT), "results");
+    json_incref(results);
+    json_decref(patch);
+    return results;
+}
+
+static void search__patch_file__says_what_it_did_to_answers(void **state)
+{
+    (void)state;
+    const char *one = run_path("answered.json"), *best = run_path("answered-best.json");
+    run_free(run_ok("search", "nano", "--target", "math", "--control", "code", "--heldout",
+                    "calculus-heldout", "--method", "guided", "--objective", "gap", "--iters",
+                    "25", "--penalty", "0", "-o", one, NULL));
+    json_t *results = results_of_patch(one);
+    assert_int_equal(json_object_size(results), 3);
+    expect_results(results, "targets", "math", one);
+    expect_results(results, "controls", "code", one);
+    expect_results(results, "heldout", "calculus-heldout", one);
+    json_t *held = look(look(results, "heldout", JSON_OBJECT), "calculus-heldout", JSON_OBJECT);
+    assert_true(look_int(held, "broke") + look_int(held, "fixed") > 0);
+    json_decref(results);
+    run_free(run_ok("search", "nano", "--target", "math", "--iters", "15", "--seeds", "2",
+                    "--seed", "6", "-o", best, NULL));
+    results = results_of_patch(best);
+    assert_int_equal(json_object_size(results), 1);
+    expect_results(results, "targets", "math", best);
+    json_decref(results);
+}
+
 static void search__patch_file__says_how_it_was_made(void **state)
 {
     (void)state;
@@ -440,6 +489,7 @@ int main(void)
         cmocka_unit_test(search__reference_kernel__same_patch_bytes),
         cmocka_unit_test(search__margin_and_kl__resumed_to_the_bit),
         cmocka_unit_test(search__patch_file__says_how_it_was_made),
+        cmocka_unit_test(search__patch_file__says_what_it_did_to_answers),
         cmocka_unit_test(search__nothing_accepted__status_1_and_no_file),
         cmocka_unit_test(search__no_output_given__last_json_in_the_state_folder),
         cmocka_unit_test(search__text__flips_table_and_patch),
