@@ -28,7 +28,7 @@ _Static_assert((int)QUINTETS == (int)LANES, "part i holds row i of every quintet
 
 /* Up to 80 rows of one group. */
 struct block {
-    __m512i index[QUINTETS][SETS]; /* bit i: the sign of row i of the quintet */
+    __m512i index[QUINTETS][SETS]; /* entries of the tables */
     float factors[TRANSPOSED_ROWS];
     float most;
 };
@@ -47,7 +47,17 @@ void avx512_cotangents_fill(const uint8_t *blocks, size_t groups, const float *d
 
 /* ---- indices ------------------------------------------------------------------ */
 
-/* 64 columns: bit i of a byte is the column's bit in row i. */
+/* Signs by which entries of a table are counted: those of rows 1, 2 and 4 as seen from
+ * rows 0 and 3 (tables, below). */
+static inline void relative_signs(uint64_t signs[QUINTET])
+{
+    uint64_t second = signs[1];
+    signs[1] = signs[0] ^ signs[2];
+    signs[2] = signs[0] ^ second;
+    signs[4] ^= signs[3];
+}
+
+/* 64 columns: bit i of a byte is the column's bit i of its entry. */
 static inline __m512i bits_of_rows(const uint64_t signs[QUINTET])
 {
     __m512i bits = _mm512_maskz_set1_epi8(signs[0], 1);
@@ -55,6 +65,17 @@ static inline __m512i bits_of_rows(const uint64_t signs[QUINTET])
     for (int i = 1; i < QUINTET; i++)
         bits = _mm512_mask_add_epi8(bits, signs[i], bits, _mm512_set1_epi8((char)(1 << i)));
     return bits;
+}
+
+/* Columns 0, 16, 1, 17, ..., 15, 31 and the same from 32 on: then even words of a register
+ * are 16 neighbours, and so are odd ones. */
+static inline __m512i interleaved(void)
+{
+    const __m512i pairs = _mm512_setr_epi64(0x1303120211011000, 0x1707160615051404,
+                                            0x1B0B1A0A19091808, 0x1F0F1E0E1D0D1C0C,
+                                            0x3323322231213020, 0x3727362635253424,
+                                            0x3B2B3A2A39293828, 0x3F2F3E2E3D2D3C2C);
+    return pairs;
 }
 
 static inline void quintet_read(const struct transposed_rows *rows, size_t k, __m512i out[SETS])
@@ -66,7 +87,8 @@ static inline void quintet_read(const struct transposed_rows *rows, size_t k, __
         memcpy(&signs[1][i], at + sizeof signs[0][i], sizeof signs[1][i]);
     }
     for (size_t half = 0; half < 2; half++) {
-        __m512i bits = bits_of_rows(signs[half]);
+        relative_signs(signs[half]);
+        __m512i bits = _mm512_permutexvar_epi8(interleaved(), bits_of_rows(signs[half]));
         out[2 * half] = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(bits));
         out[2 * half + 1] = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(bits, 1));
     }
@@ -79,170 +101,166 @@ static void block_read(struct block *out, const struct transposed_rows *rows)
         quintet_read(rows, k, out->index[k]);
 }
 
-/* ---- tables --------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------
+ *
+ * Words come in pairs, the negated number and the number: row 0's sign picks one of a pair.
+ * With a, b and c of rows 0 to 2, the pairs of a + b + c, a + b - c, a - b + c and a - b - c
+ * are eight sums with all signs, so that the next bits of an entry say whether rows 2 and 1
+ * differ from row 0.  Rows 3 and 4 have two pairs, of d + e and d - e. */
 
-/* Where words come from.  A part of 16 rows is q and -q of each in turn. */
-struct places {
-    __m512i low[4][3];  /* [quintets 4 i ...][row]: word 8 * quintet + signs of rows 0 to 2 */
-    __m512i high[2][2]; /* [quintets 8 i ...][row]: word 4 * quintet + signs of rows 3 and 4 */
-    __m512i spread[8];  /* [quintet]: its four words of high, each for 8 entries */
+struct tables {
+    __m512i low[4];  /* lane i of low[j]: the eight sums of quintet 4 i + j */
+    __m512i high[2]; /* lane i of high[j]: the four of quintets 4 i + 2 j and 4 i + 2 j + 1 */
 };
 
-static inline __m512i word_numbers(void)
+/* 16 rows of a token. */
+static ALWAYS_INLINE __m512i pairs_of(const struct block *block, const float *shares, size_t part)
 {
-    return _mm512_setr_epi32(0x10000, 0x30002, 0x50004, 0x70006, 0x90008, 0xB000A, 0xD000C, 0xF000E,
-                             0x110010, 0x130012, 0x150014, 0x170016, 0x190018, 0x1B001A, 0x1D001C,
-                             0x1F001E);
-}
-
-/* The place of q or -q of a row for the words of some quintets from `first` on, each of
- * which has 2^shift of them. */
-static inline __m512i signed_places(int first, int shift, int bit)
-{
-    const __m512i word = word_numbers(), one = _mm512_set1_epi16(1);
-    __m512i row = _mm512_add_epi16(_mm512_srl_epi16(word, _mm_cvtsi32_si128(shift)),
-                                   _mm512_set1_epi16((short)first));
-    __m512i plus = _mm512_srl_epi16(word, _mm_cvtsi32_si128(bit));
-    __m512i minus = _mm512_andnot_si512(plus, one);
-    return _mm512_add_epi16(_mm512_add_epi16(row, row), minus);
-}
-
-static inline void places_init(struct places *out)
-{
-    for (int i = 0; i < 4; i++)
-        for (int bit = 0; bit < 3; bit++)
-            out->low[i][bit] = signed_places(4 * i, 3, bit);
-    for (int i = 0; i < 2; i++)
-        for (int bit = 0; bit < 2; bit++)
-            out->high[i][bit] = signed_places(8 * i, 2, bit);
-    for (int k = 0; k < 8; k++)
-        out->spread[k] = _mm512_add_epi16(_mm512_srli_epi16(word_numbers(), 3),
-                                          _mm512_set1_epi16((short)(4 * k)));
-}
-
-/* 16 rows of a token: q and -q in turn. */
-static inline __m512i signed_part(const struct block *block, const float *shares, size_t part)
-{
-    const __mmask32 odd = 0xAAAAAAAA;
+    const __mmask32 even = 0x55555555;
     __m512 product = _mm512_mul_ps(_mm512_load_ps(shares + part * LANES),
                                    _mm512_loadu_ps(block->factors + part * LANES));
     __m512i q = _mm512_cvtps_epi32(product);
-    return _mm512_mask_sub_epi16(q, odd, _mm512_setzero_si512(), _mm512_slli_epi32(q, 16));
+    return _mm512_mask_sub_epi16(_mm512_slli_epi32(q, 16), even, _mm512_setzero_si512(), q);
 }
 
-/* One of four quarters, four times.  The number has to be in the instruction. */
-static ALWAYS_INLINE __m512i quarter(__m512i x, size_t i)
+static ALWAYS_INLINE void tabulate_low(__m512i a, __m512i b, __m512i c, __m512i out[4])
 {
-    switch (i) {
-    case 0: return _mm512_shuffle_i64x2(x, x, 0x00);
-    case 1: return _mm512_shuffle_i64x2(x, x, 0x55);
-    case 2: return _mm512_shuffle_i64x2(x, x, 0xAA);
-    default: return _mm512_shuffle_i64x2(x, x, 0xFF);
-    }
+    __m512i sum = _mm512_add_epi16(a, b), difference = _mm512_sub_epi16(a, b);
+    __m512i first = _mm512_add_epi16(sum, c), second = _mm512_sub_epi16(sum, c);
+    __m512i third = _mm512_add_epi16(difference, c), fourth = _mm512_sub_epi16(difference, c);
+    __m512i even[2] = {_mm512_unpacklo_epi32(first, second),
+                       _mm512_unpacklo_epi32(third, fourth)};
+    __m512i odd[2] = {_mm512_unpackhi_epi32(first, second), _mm512_unpackhi_epi32(third, fourth)};
+    out[0] = _mm512_unpacklo_epi64(even[0], even[1]);
+    out[1] = _mm512_unpackhi_epi64(even[0], even[1]);
+    out[2] = _mm512_unpacklo_epi64(odd[0], odd[1]);
+    out[3] = _mm512_unpackhi_epi64(odd[0], odd[1]);
 }
 
-/* Entry e of quintet k: the sum with the signs that e stands for. */
-static __attribute__((noinline)) void tabulate(const struct block *block,
-                                               const struct places *places, const float *shares,
-                                               __m512i out[QUINTETS])
+static ALWAYS_INLINE void tabulate(const struct block *block, const float *shares,
+                                   struct tables *out)
 {
-    __m512i part[PARTS], low[4], high[2];
-#pragma GCC unroll 5
-    for (size_t i = 0; i < PARTS; i++)
-        part[i] = signed_part(block, shares, i);
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; i++) {
-        low[i] = _mm512_add_epi16(_mm512_permutexvar_epi16(places->low[i][0], part[0]),
-                                  _mm512_permutexvar_epi16(places->low[i][1], part[1]));
-        low[i] = _mm512_add_epi16(low[i], _mm512_permutexvar_epi16(places->low[i][2], part[2]));
-    }
-#pragma GCC unroll 2
-    for (size_t i = 0; i < 2; i++)
-        high[i] = _mm512_add_epi16(_mm512_permutexvar_epi16(places->high[i][0], part[3]),
-                                   _mm512_permutexvar_epi16(places->high[i][1], part[4]));
-#pragma GCC unroll 16
-    for (size_t k = 0; k < QUINTETS; k++) {
-        __m512i of_low = quarter(low[k / 4], k % 4);
-        __m512i of_high = _mm512_permutexvar_epi16(places->spread[k % 8], high[k / 8]);
-        out[k] = _mm512_add_epi16(of_low, of_high);
-    }
+    __m512i d = pairs_of(block, shares, 3), e = pairs_of(block, shares, 4);
+    __m512i sum = _mm512_add_epi16(d, e), difference = _mm512_sub_epi16(d, e);
+    tabulate_low(pairs_of(block, shares, 0), pairs_of(block, shares, 1),
+                 pairs_of(block, shares, 2), out->low);
+    out->high[0] = _mm512_unpacklo_epi32(sum, difference);
+    out->high[1] = _mm512_unpackhi_epi32(sum, difference);
+    /* Lanes of low are read from memory, which spares the shuffles. */
+    __asm__("" : "+m"(out->low));
+}
+
+/* Where a quintet's four words of high are, each for 8 entries. */
+static ALWAYS_INLINE __m512i spread(size_t number)
+{
+    const __m512i lanes = _mm512_setr_epi64(0, 0, 0x0001000100010001, 0x0001000100010001,
+                                            0x0002000200020002, 0x0002000200020002,
+                                            0x0003000300030003, 0x0003000300030003);
+    return _mm512_add_epi16(lanes, _mm512_set1_epi16((short)(4 * number)));
+}
+
+/* Entry i: the sum with the signs that i stands for. */
+static ALWAYS_INLINE __m512i table_of(const struct tables *tables, size_t k, __m512i spread)
+{
+    const __m128i *lanes = (const __m128i *)&tables->low[k % 4];
+    __m512i low = _mm512_broadcast_i32x4(_mm_load_si128(lanes + k / 4));
+    return _mm512_add_epi16(low, _mm512_permutexvar_epi16(spread, tables->high[k % 4 / 2]));
 }
 
 /* ---- sums --------------------------------------------------------------------- */
 
-static inline void add_scaled(__m256i sums, float unit, float *to)
+/* The even words or the odd ones, as `which` multiplies them by 1. */
+static ALWAYS_INLINE void add_scaled(__m512i sums, __m512i which, __m512 unit, float *to)
 {
-    __m512 values = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(sums));
-    _mm512_store_ps(to, _mm512_fmadd_ps(values, _mm512_set1_ps(unit), _mm512_load_ps(to)));
+    __m512 values = _mm512_cvtepi32_ps(_mm512_madd_epi16(sums, which));
+    _mm512_store_ps(to, _mm512_fmadd_ps(values, unit, _mm512_load_ps(to)));
 }
+
+/* Now: put off, to add up as a tree, entries would not fit into the registers. */
+static ALWAYS_INLINE void add_entries(__m512i *sums, __m512i entries)
+{
+    *sums = _mm512_add_epi16(*sums, entries);
+    __asm__("" : "+v"(*sums));
+}
+
+/* One or two tokens: their tables, units and sums. */
+struct summing {
+    const struct tables *tables;
+    const float *units;
+    float (*x)[KERNEL_GROUP];
+};
 
 /* Add the block's terms to the 128 sums of one or two tokens. */
 static ALWAYS_INLINE void add_block(const struct block *block, size_t tokens,
-                                    const __m512i (*tables)[QUINTETS], const float *units,
-                                    float (*x)[KERNEL_GROUP])
+                                    const struct summing *to)
 {
+    const __m512i even = _mm512_set1_epi32(1), odd = _mm512_set1_epi32(1 << 16);
     __m512i sums[2][SETS];
 #pragma GCC unroll 2
     for (size_t t = 0; t < tokens; t++)
 #pragma GCC unroll 4
         for (size_t s = 0; s < SETS; s++)
             sums[t][s] = _mm512_setzero_si512();
-#pragma GCC unroll 4
+#pragma GCC unroll 16
     for (size_t k = 0; k < QUINTETS; k++) {
         __m512i table[2];
 #pragma GCC unroll 2
         for (size_t t = 0; t < tokens; t++)
-            table[t] = tables[t][k];
+            table[t] = table_of(&to->tables[t], k, spread(k / 4 * 2 + k % 2));
 #pragma GCC unroll 4
         for (size_t s = 0; s < SETS; s++) {
             __m512i index = block->index[k][s];
             __asm__("" : "+v"(index)); /* one load for both tokens */
 #pragma GCC unroll 2
             for (size_t t = 0; t < tokens; t++)
-                sums[t][s] = _mm512_add_epi16(sums[t][s],
-                                              _mm512_permutexvar_epi16(index, table[t]));
+                add_entries(&sums[t][s], _mm512_permutexvar_epi16(index, table[t]));
         }
     }
 #pragma GCC unroll 2
-    for (size_t t = 0; t < tokens; t++)
+    for (size_t t = 0; t < tokens; t++) {
+        const __m512 unit = _mm512_set1_ps(to->units[t] * block->most);
 #pragma GCC unroll 4
         for (size_t s = 0; s < SETS; s++) {
-            float unit = units[t] * block->most;
-            add_scaled(_mm512_castsi512_si256(sums[t][s]), unit, x[t] + s * WORDS);
-            add_scaled(_mm512_extracti64x4_epi64(sums[t][s], 1), unit, x[t] + s * WORDS + LANES);
+            add_scaled(sums[t][s], even, unit, to->x[t] + s * WORDS);
+            add_scaled(sums[t][s], odd, unit, to->x[t] + s * WORDS + LANES);
         }
+    }
 }
 
 static __attribute__((noinline)) void add_one(const struct block *block,
-                                              const __m512i (*tables)[QUINTETS],
-                                              const float *units, float (*x)[KERNEL_GROUP])
+                                              const struct summing *to)
 {
-    add_block(block, 1, tables, units, x);
+    add_block(block, 1, to);
 }
 
+/* Tables of the two tokens that come next are made along with the sums, or one would have
+ * to wait for the other. */
 static __attribute__((noinline)) void add_two(const struct block *block,
-                                              const __m512i (*tables)[QUINTETS],
-                                              const float *units, float (*x)[KERNEL_GROUP])
+                                              const struct summing *to, const float *shares,
+                                              struct tables next[2])
 {
-    add_block(block, 2, tables, units, x);
+    tabulate(block, shares, &next[0]);
+    tabulate(block, shares + TRANSPOSED_ROWS, &next[1]);
+    add_block(block, 2, to);
 }
 
 static inline void transposed_add(const struct transposed_rows *rows, const float *shares,
                                   const float *units, size_t tokens, float (*x)[KERNEL_GROUP])
 {
-    struct places places;
+    struct tables tables[2][2];
     struct block block;
-    __m512i tables[2][QUINTETS];
-    places_init(&places);
     block_read(&block, rows);
+    tabulate(&block, shares, &tables[0][0]);
+    if (tokens > 1)
+        tabulate(&block, shares + TRANSPOSED_ROWS, &tables[0][1]);
     for (size_t t = 0; t < tokens; t += 2) {
-        size_t n = tokens - t < 2 ? 1 : 2;
-        for (size_t i = 0; i < n; i++)
-            tabulate(&block, &places, shares + (t + i) * TRANSPOSED_ROWS, tables[i]);
-        if (n == 2)
-            add_two(&block, (const __m512i(*)[QUINTETS])tables, units + t, x + t);
-        else
-            add_one(&block, (const __m512i(*)[QUINTETS])tables, units + t, x + t);
+        struct summing to = {tables[t / 2 % 2], units + t, x + t};
+        size_t next = t + 4 <= tokens ? t + 2 : t; /* the same once more: nobody reads it */
+        if (t + 1 == tokens) {
+            tabulate(&block, shares + t * TRANSPOSED_ROWS, &tables[t / 2 % 2][0]);
+            add_one(&block, &to);
+        } else
+            add_two(&block, &to, shares + next * TRANSPOSED_ROWS, tables[(t / 2 + 1) % 2]);
     }
 }
 
