@@ -9,21 +9,31 @@
 #include <string.h>
 
 #include "engine/backward/backward_int.h"
-#include "engine/kernel/math.h"
+#include "engine/kernel/exp.h"
 
+/* Vectors are of a head: the loops over LANES, which compilers turn into vector
+ * instructions, are all there is unless heads have odd sizes. */
 static float dot(const float *x, const float *y, size_t n)
 {
     float lanes[LANES] = {0}, sum = 0;
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            lanes[lane] += x[i + lane] * y[i + lane];
+    for (; i < n; i++)
         lanes[i % LANES] += x[i] * y[i];
-    for (size_t i = 0; i < LANES; i++)
+    for (i = 0; i < LANES; i++)
         sum += lanes[i];
     return sum;
 }
 
-static void add_scaled(float *to, float scale, const float *from, size_t n)
+static void add_scaled(float *restrict to, float scale, const float *restrict from, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            to[i + lane] += scale * from[i + lane];
+    for (; i < n; i++)
         to[i] += scale * from[i];
 }
 
@@ -48,8 +58,7 @@ static void softmax(const struct attending *a)
         most = a->weights[i] > most ? a->weights[i] : most;
     }
     for (size_t i = 0; i < a->positions; i++) {
-        float below = a->weights[i] - most; /* not above 0; beyond -200 nothing is left */
-        a->weights[i] = (float)math_exp(below > -200.0f ? (double)below : -200.0);
+        a->weights[i] = exp_unfused(a->weights[i] - most);
         sum += a->weights[i];
     }
     for (size_t i = 0; i < a->positions; i++)

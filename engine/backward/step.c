@@ -64,7 +64,14 @@ void rms_norm_back(const float *x, const float *gain, const float *dy, size_t n,
                    bool add, float *dx)
 {
     double squares[LANES] = {0}, products[LANES] = {0};
-    for (size_t i = 0; i < n; i++) {
+    size_t whole = n - n % LANES;
+    for (size_t i = 0; i < whole; i += LANES) /* which compilers turn into vectors */
+        for (size_t lane = 0; lane < LANES; lane++) {
+            double value = (double)x[i + lane];
+            squares[lane] += value * value;
+            products[lane] += (double)gain[i + lane] * (double)dy[i + lane] * value;
+        }
+    for (size_t i = whole; i < n; i++) {
         squares[i % LANES] += (double)x[i] * (double)x[i];
         products[i % LANES] += (double)gain[i] * (double)dy[i] * (double)x[i];
     }

@@ -10,6 +10,9 @@
 #ifndef ENGINE_KERNEL_EXP_H
 #define ENGINE_KERNEL_EXP_H
 
+#include <stdint.h>
+#include <string.h>
+
 static const float exp_low = -87.0f;
 static const float exp_high = 88.0f;
 static const float exp_log2e = 0x1.715476p+0f;
@@ -21,5 +24,24 @@ static const float exp_coefficients[8] = { /* 1/k!, highest first */
     0x1.a01a02p-13f, 0x1.6c16c2p-10f, 0x1.111112p-7f, 0x1.555556p-5f,
     0x1.555556p-3f,  0.5f,            1.0f,           1.0f,
 };
+
+/* Nearly the same without fused operations, which take a call where there is no instruction:
+ * for gradients, which are to be the same on every CPU, too, but are not a layer's numbers. */
+static inline float exp_unfused(float x)
+{
+    float sum = exp_coefficients[0], power = 0;
+    uint32_t bits = 0;
+    x = exp_low > x ? exp_low : x; /* a NaN stays one */
+    x = exp_high < x ? exp_high : x;
+    float shifted = x * exp_log2e + exp_magic;
+    float n = shifted - exp_magic;
+    float r = (x - n * exp_ln2_high) - n * exp_ln2_low;
+    for (int k = 1; k < 8; k++)
+        sum = sum * r + exp_coefficients[k];
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127) << 23;
+    memcpy(&power, &bits, sizeof power);
+    return sum * power;
+}
 
 #endif

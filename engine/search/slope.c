@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/kernel/exp.h"
 #include "engine/kernel/math.h"
 #include "engine/search/slope_int.h"
 
@@ -275,7 +276,7 @@ static void add_probs(const float *logits, size_t vocab, const bool *of, double 
     for (size_t i = 0; i < vocab; i++) {
         double log_prob = (double)logits[i] - sum;
         if ((!of || of[i]) && log_prob > -80)
-            seed[i] += (float)(scale * math_exp(log_prob));
+            seed[i] += (float)scale * exp_unfused((float)log_prob);
     }
 }
 
