@@ -332,8 +332,8 @@ static bool coarse_resume(struct search *search, const struct search_past *past,
 
 #define COARSE(called, said, begins)                                                       \
     {                                                                                      \
-        .name = called, .help = said, .whole_model = true, .replays = true,                \
-        .granularities = 1u << GRANULARITY_ROW, .begin = begins, .free = coarse_free,      \
+        .name = (called), .help = (said), .whole_model = true, .replays = true,            \
+        .granularities = 1u << GRANULARITY_ROW, .begin = (begins), .free = coarse_free,    \
         .next = coarse_next, .tried = coarse_tried, .give_up = coarse_give_up,             \
         .untry = coarse_untry, .accepts = coarse_accepts, .promised = coarse_promised,     \
         .peek = coarse_peek,                                                               \

@@ -7,6 +7,10 @@
 #include "tests/cli/look.h"
 #include "tests/t.h"
 
+/* As many as it takes for flips of each kind to be accepted. */
+#define FEW_TARGETS "gen:second_deriv:8"
+#define FEW_CONTROLS "gen:prime:4"
+
 static const char *kept_path(const char *name)
 {
     static char paths[4][4096];
@@ -30,13 +34,13 @@ static void guided__stopped_and_resumed__as_never_stopped(void **state)
     (void)state;
     const char *session = kept_path("g.session"), *parts = kept_path("parts.json");
     const char *whole = kept_path("whole.json");
-    struct run *first = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
-                               "math", "--method", "guided", "--granularity", "group",
+    struct run *first = run_ok("search", "nano", "--target", FEW_TARGETS, "--control",
+                               FEW_CONTROLS, "--method", "guided", "--granularity", "group",
                                "--objective", "margin", "--iters", "7", "-s", session, "-o", parts,
                                "--json", NULL);
     struct run *rest = run_ok("search", "-s", session, "--iters", "15", "-o", parts, "--threads",
                               "1", "--json", NULL);
-    struct run *all = run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+    struct run *all = run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                              "--method", "guided", "--granularity", "group", "--objective",
                              "margin", "--iters", "15", "-o", whole, "--json", NULL);
     json_t *a = end_of(rest), *b = end_of(all);
@@ -57,12 +61,12 @@ static void greedy__by_attribution__stopped_and_resumed(void **state)
     (void)state;
     const char *session = kept_path("o.session"), *parts = kept_path("o-parts.json");
     const char *whole = kept_path("o-whole.json");
-    struct run *first = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
-                               "math", "--order", "attribution", "--iters", "9", "-s", session,
-                               "-o", parts, "--json", NULL);
+    struct run *first = run_ok("search", "nano", "--target", FEW_TARGETS, "--control",
+                               FEW_CONTROLS, "--order", "attribution", "--iters", "9", "-s",
+                               session, "-o", parts, "--json", NULL);
     struct run *rest = run_ok("search", "-s", session, "--iters", "20", "-o", parts, "--json",
                               NULL);
-    struct run *all = run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+    struct run *all = run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                              "--order", "attribution", "--iters", "20", "-o", whole, "--json",
                              NULL);
     json_t *a = end_of(rest), *b = end_of(all);
@@ -88,8 +92,8 @@ static void guided__a_mix_stopped_and_resumed__as_never_stopped(void **state)
     static const char *const mix = "gap:0.1,margin:1,min:0.5", *const calm = "kl:2,soft_margin:1";
     const char *session = kept_path("m.session"), *parts = kept_path("m.json");
     const char *whole = kept_path("w.json");
-    struct run *first = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
-                               "math", "--method", "guided", "--objective", mix,
+    struct run *first = run_ok("search", "nano", "--target", FEW_TARGETS, "--control",
+                               FEW_CONTROLS, "--method", "guided", "--objective", mix,
                                "--control-metric", calm, "--price", "0.001", "--iters", "5", "-s",
                                session, "-o", parts, NULL);
     assert_non_null(strstr(first->out.data, "gap:0.1,margin:1,min:0.5 of seq_logprob, of controls "
@@ -97,7 +101,7 @@ static void guided__a_mix_stopped_and_resumed__as_never_stopped(void **state)
     assert_non_null(strstr(first->out.data, "each flip that is on takes 0.001 off it\n"));
     struct run *rest = run_ok("search", "-s", session, "--iters", "11", "-o", parts, "--threads",
                               "1", "--json", NULL);
-    struct run *all = run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+    struct run *all = run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                              "--method", "guided", "--objective", mix, "--control-metric", calm,
                              "--price", "0.001", "--iters", "11", "-o", whole, "--json", NULL);
     json_t *a = end_of(rest), *b = end_of(all);
@@ -120,13 +124,13 @@ static void in_parts(const char *method, const char *option, const char *value, 
     (void)snprintf(parts, sizeof parts, "%s", kept_path("p-parts.json"));
     (void)snprintf(whole, sizeof whole, "%s", kept_path("p-whole.json"));
     (void)remove(session);
-    run_free(run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+    run_free(run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                     "--method", method, option, value, "--iters", "11", "-s", session, "-o", parts,
                     NULL));
     run_free(run_ok("session", "verify", session, NULL));
     struct run *rest = run_ok("search", "-s", session, "--iters", "24", "-o", parts, "--json",
                               NULL);
-    struct run *all = run_ok("search", "nano", "--target", "calculus-heldout", "--control", "math",
+    struct run *all = run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                              "--method", method, option, value, "--iters", "24", "-o", whole,
                              "--json", NULL);
     json_t *a = end_of(rest), *b = end_of(all);
