@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What training flips does to prompts it never saw, as a table.
 
-    SEEDS=5 NULL=20 python3 tests/bench/search.py BANKAI OUT [MODEL...]
+    LEARN=second_deriv SEEDS=5 NULL=20 python3 tests/bench/search.py BANKAI OUT [MODEL...]
 
-For each model (nano where none is given) and family: 5,000 generated targets of the
-family, the model's own answers to other families as controls, then greedy answers to 500
+For each model (nano where none is given) and family of LEARN (all three): 5,000 generated
+targets of the family, the model's own answers to other families as controls (1,000 of what
+is near, 150 of the rest), once for a small patch and once, with the nearest family as a
+target, too, for a large one; then greedy answers to 500
 held-out prompts of the family and to held-out prompts of all other families ("general"),
 none of which a search saw.  Each of that with SEEDS seeds (1), and beside it the blind
 null (the same steps and checks with units drawn at random, --rank random) and, with
@@ -26,11 +28,14 @@ from pathlib import Path
 FAMILIES = ["arithmetic", "code", "english", "exp_deriv", "facts", "integral", "poly_deriv",
             "prime", "second_deriv", "trig"]
 LEARNED = ["second_deriv", "poly_deriv", "integral"]
-# What is learned beside a family: the skill that a patch for it alone would harm most.
+WANTED = os.environ.get("LEARN", ",".join(LEARNED)).split(",")
+# What a large patch learns beside a family: the skill that it alone would harm most.
 NEIGHBOUR = {"second_deriv": "poly_deriv", "poly_deriv": "second_deriv", "integral": "poly_deriv"}
+# (options, with the neighbour?)
 METHODS = {
-    "small": ["--rank", "fisher", "--batch", "256", "--bytes", "1100", "--steps", "80"],
-    "large": ["--rank", "snr", "--batch", "128", "--bytes", "15000", "--steps", "60"],
+    "small": (["--rank", "guarded", "--unit", "16", "--batch", "256", "--bytes", "1120",
+               "--steps", "80"], False),
+    "large": (["--rank", "snr", "--batch", "128", "--bytes", "15000", "--steps", "60"], True),
 }
 BLIND = ["--rank", "random"]
 FIRST_SEED = 42  # what train takes where none is given
@@ -50,11 +55,12 @@ def probes(bankai, out, family, count, seed, split):
 
 def arguments(bankai, out, family, neighbour):
     learned = [family] + ([neighbour] if neighbour else [])
-    others = [f for f in FAMILIES if f not in learned]
+    # skills near what is learned need most to be held
+    others = [(f, 1000 if f in LEARNED else 150) for f in FAMILIES if f not in learned]
     heldout = [probes(bankai, out, family, 500, 9, "heldout")]
     heldout += [probes(bankai, out, f, 100, 6, "heldout") for f in FAMILIES if f != family]
     return ["--targets", ",".join(probes(bankai, out, f, 5000, 7, "train") for f in learned),
-            "--controls", ",".join(probes(bankai, out, f, 150, 5, "train") for f in others),
+            "--controls", ",".join(probes(bankai, out, f, n, 5, "train") for f, n in others),
             "--heldout", ",".join(heldout)]
 
 
@@ -179,11 +185,11 @@ general, gain | median seed | random flips: held-out | general |
 
 def plan():
     """(family, neighbour, method, blind?)"""
-    for family in LEARNED:
+    for family in WANTED:
         for method in METHODS:
-            for neighbour in (None, NEIGHBOUR[family]):
-                for blind in (False, True):
-                    yield family, neighbour, method, blind
+            for blind in (False, True):
+                neighbour = NEIGHBOUR[family] if METHODS[method][1] else None
+                yield family, neighbour, method, blind
 
 
 def run_all(bankai, model, number, out, seeds):
@@ -195,7 +201,7 @@ def run_all(bankai, model, number, out, seeds):
         for seed in range(FIRST_SEED, FIRST_SEED + seeds):
             name = (f"{number}-{family}-{method}{'-with' if neighbour else ''}"
                     f"{'-blind' if blind else ''}{'' if seed == FIRST_SEED else f'-{seed}'}")
-            words = (arguments(bankai, out, family, neighbour) + METHODS[method] +
+            words = (arguments(bankai, out, family, neighbour) + METHODS[method][0] +
                      (BLIND if blind else []) + ["--seed", str(seed)])
             runs.append(train(bankai, model, out, name, words))
             runs[-1]["random"] = {} if blind else random_flips(bankai, model, out, name, words,
