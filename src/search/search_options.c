@@ -158,7 +158,7 @@ static bool read_granularity(const struct arguments *arguments, struct search_op
     const char *method = search_method_name(options->method);
     const char *granularity = arguments_text(arguments, "granularity", "row");
     if (!granularity_parse(granularity, &options->granularity))
-        return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row or group",
+        return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row, group or bit",
                        granularity);
     if (one_of_many && !search_method_knows(options->method, options->granularity))
         options->granularity = GRANULARITY_ROW;

@@ -38,7 +38,8 @@ enum {
 #define SEARCH_OPTIONS                                                                        \
     {"method", 0, "M",                                                                        \
      "greedy (default), guided, group, bit, prune, swap, evolve, joint, bfs, random, train"}, \
-    {"granularity", 0, "G", "of guided, random: row (default), group (of 128 weights) or bit"}, \
+    {"granularity", 0, "G",                                                                   \
+     "row (default), group of 128 weights, or bit; greedy, group and bit: rows"},             \
     {"order", 0, "O",                                                                         \
      "of greedy: scale (default), drawn by it; attribution: best predicted row first"},       \
     {"together", 0, "N", "of guided: flips measured together, at most (1: one by one)"},       \

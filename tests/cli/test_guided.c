@@ -183,7 +183,8 @@ static void guided__bad_words__refused(void **state)
     const char *path = kept_path("n.json");
     run_refused("usage", "expected one of greedy guided", "search", "nano", "--target", "math",
                 "-o", path, "--method", "x", NULL);
-    run_refused("usage", "expected row or group", "search", "nano", "--target", "math", "-o", path,
+    run_refused("usage", "expected row, group or bit", "search", "nano", "--target", "math", "-o",
+                path,
                 "--method", "guided", "--granularity", "x", NULL);
     run_refused("usage", "knows no flips of a group", "search", "nano", "--target", "math", "-o",
                 path, "--granularity", "group", NULL);

@@ -4,6 +4,7 @@
  * bit, what is told besides, refusals.
  */
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 
 #include "tests/cli/look.h"
@@ -80,6 +81,68 @@ static void methods__stopped_and_resumed__as_never_stopped(void **state)
     in_parts("bfs", kept_path("b.json"));
     buf_add_format(&both, "%s,%s", kept_path("a.json"), kept_path("b.json"));
     in_parts("evolve", both.data);
+    buf_free(&both);
+}
+
+/* kill -9 as soon as the next candidate but `apart` was shown, until it is done: what a search
+ * that nobody stopped wrote. */
+static void killed(const char *const begin[], const char *iterations, int apart)
+{
+    const char *session = kept_path("k.session"), *parts = kept_path("killed.json");
+    const char *whole = kept_path("unbroken.json"), *words[RUN_WORDS_MAX];
+    size_t count = 0, kills = 0;
+    (void)remove(session);
+    while (begin[count]) {
+        words[count] = begin[count];
+        count++;
+    }
+    const char *const rest[] = {"--iters", iterations, "--threads", "1", "--json", "-o", whole};
+    memcpy(words + count, rest, sizeof rest);
+    words[count + countof(rest)] = NULL;
+    struct run *run = run_bankai_words(NULL, words);
+    run_expect_status(run, 0);
+    run_free(run);
+    words[count + countof(rest) - 1] = parts;
+    words[count + countof(rest)] = "-s";
+    words[count + countof(rest) + 1] = session;
+    words[count + countof(rest) + 2] = NULL;
+    for (bool done = false; !done; kills += !done) {
+        char after[32];
+        (void)snprintf(after, sizeof after, "\"number\": %d,", (int)(kills + 1) * apart);
+        const struct run_options options = {.interrupt_after = after, .interrupt_signal = SIGKILL};
+        run = kills == 0 ? run_bankai_words(&options, words)
+                         : run_bankai(&options, "search", "-s", session, "--iters", iterations,
+                                      "--threads", "1", "--json", "-o", parts, NULL);
+        done = run->killed_by == 0;
+        if (done)
+            run_expect_status(run, 0);
+        run_free(run);
+        assert_true(kills < 20);
+    }
+    assert_true(kills >= 3);
+    look_same_files(parts, whole);
+    run_free(run_ok("session", "verify", session, NULL));
+    run_free(run_ok("session", "replay", session, NULL));
+}
+
+static void guided_together__killed_again_and_again__same_patch_in_the_end(void **state)
+{
+    (void)state;
+    const char *const begin[] = {"search", "nano", "--objective", "gap", "--target",
+                                 "knowledge", "--control", "code", "--method", "guided",
+                                 "--together", "8", NULL};
+    killed(begin, "28", 4);
+}
+
+static void evolve__killed_again_and_again__same_patch_in_the_end(void **state)
+{
+    (void)state;
+    struct buf both = {0};
+    buf_add_format(&both, "%s,%s", kept_path("a.json"), kept_path("b.json"));
+    const char *const begin[] = {"search", "nano", "--objective", "gap", "--target",
+                                 "knowledge", "--control", "code", "--method", "evolve",
+                                 "--from", both.data, NULL};
+    killed(begin, "16", 3);
     buf_free(&both);
 }
 
@@ -227,6 +290,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(methods__stopped_and_resumed__as_never_stopped),
+        cmocka_unit_test(guided_together__killed_again_and_again__same_patch_in_the_end),
+        cmocka_unit_test(evolve__killed_again_and_again__same_patch_in_the_end),
         cmocka_unit_test(prune__to_its_end__fewer_flips_and_no_less_fitness),
         cmocka_unit_test(swap__some__as_many_flips_and_a_patch),
         cmocka_unit_test(joint__two_sets__a_front_beside_what_is_stacked),
