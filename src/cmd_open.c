@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/cli/cli_int.h"
+#include "src/search/search_from.h"
 #include "src/search/search_options.h"
 #include "ui/ui.h"
 
@@ -36,6 +37,12 @@ static bool open_workbench(const struct arguments *arguments, const struct ui_op
         cli_print_text(said.data, said.len);
     buf_free(&said);
     return ok;
+}
+
+/* Flips that a method wants may come later, by :e. */
+static bool from_fits(const struct worker_options *options, struct err *err)
+{
+    return !options->from || search_from_check(options->search.method, options->from, err);
 }
 
 /* `bankai open FILE.bankai`, `bankai -R FILE` */
@@ -74,6 +81,7 @@ static int run(struct arguments *arguments, struct err *err)
                 .output = arguments_text(arguments, "output", NULL),
                 .search = search_default_options(),
                 .answers_unasked = true,
+                .from = arguments_text(arguments, "from", NULL),
                 .read_only = read_only,
                 .offer = !session,
             },
@@ -86,6 +94,7 @@ static int run(struct arguments *arguments, struct err *err)
     if (nano)
         options.worker.search.seed = SEARCH_NANO_SEED;
     if (!search_options_read(arguments, &options.worker.search, layers, err) ||
+        !from_fits(&options.worker, err) ||
         !open_workbench(arguments, &options, err))
         return cli_fail(err);
     return EXIT_DONE;
@@ -117,6 +126,9 @@ const struct command command_open = {
                "is in the patch file at once, and the last line printed says where that is.\n"
                "Everything that is tried is in a session, which -s opens again as it was left.\n"
                "-R FILE looks at one without changing anything, also while it is being written.\n"
+               "The map colours rows by scale, by what a backward pass predicts (R) or by what\n"
+               "was measured; b lists the best.  o, or :set, changes how it searches: a new\n"
+               "search with the same probes, with the flips that are on.\n"
                "'bankai' alone, 'bankai MODEL' and 'bankai -s FILE' are short for it.",
     .options = options,
     .positional_min = 0,

@@ -41,6 +41,16 @@ static bool same_all(const struct app *app)
     return true;
 }
 
+static void say_new(struct app *app)
+{
+    size_t on = app->search.accepted_count;
+    if (on > 0 && search_method_starts_max(app->settings.pending.options.method) > 1)
+        app_say(app, "a new search; first it tries the %zu flip%s on before", on,
+                on == 1 ? "" : "s");
+    else
+        app_say(app, "a new search of the same model and probes");
+}
+
 void settings_use(struct app *app)
 {
     const bool missing[] = {lacks_wrong(app, ROLE_TARGET), lacks_wrong(app, ROLE_CONTROL)};
@@ -58,7 +68,7 @@ void settings_use(struct app *app)
     } else {
         app->overlay = app->overlay == OVERLAY_SETTINGS ? OVERLAY_NONE : app->overlay;
         app->settings.asked = true;
-        app_say(app, "a new search of the same model and probes");
+        say_new(app);
     }
 }
 

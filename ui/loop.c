@@ -331,6 +331,23 @@ static void run_loop(struct loop *loop)
         app_command(loop->app, "quit"); /* for what it says at the end */
 }
 
+/* A patch to begin with is opened as :e does, unless the method makes more of it. */
+static void start_worker(struct loop *loop, struct err *err)
+{
+    struct worker_options *options = &loop->options;
+    const char *from = options->from;
+    if (from && search_method_starts_max(options->search.method) == 1)
+        options->from = NULL;
+    loop->worker = loop->app->worker = worker_start(options, err);
+    loop->app->post = post_job;
+    if (!loop->worker || options->from == from)
+        return;
+    struct buf text = {0};
+    buf_add_format(&text, "\n%s", from);
+    loop->app->post(loop->app, &(struct job){.type = JOB_PATCH, .text = text.data});
+    buf_free(&text);
+}
+
 /* Signals are blocked before the worker is there, which inherits that. */
 static bool start(struct loop *loop, const struct ui_options *options, int rows, int columns,
                   struct err *err)
@@ -351,8 +368,7 @@ static bool start(struct loop *loop, const struct ui_options *options, int rows,
         term_size(&rows, &columns);
     grid_resize(app->grid, rows, columns);
     loop->options = options->worker;
-    loop->worker = app->worker = worker_start(&options->worker, err);
-    app->post = post_job;
+    start_worker(loop, err);
     return loop->worker != NULL;
 }
 

@@ -35,6 +35,19 @@ static void run_shell(struct loop *loop)
     loop->dirty = true;
 }
 
+static void set_text(char **slot, const char *text)
+{
+    char *copy = text ? x_copy(text, strlen(text)) : NULL;
+    free(*slot);
+    *slot = copy;
+}
+
+static void set_from(struct loop *loop, const char *path)
+{
+    set_text(&loop->from, path);
+    loop->options.from = loop->from;
+}
+
 /* The old session is closed first: it may be the one that is opened. */
 static bool reopen(struct loop *loop)
 {
@@ -48,16 +61,10 @@ static bool reopen(struct loop *loop)
     return !loop->failed;
 }
 
-static void set_text(char **slot, const char *text)
-{
-    char *copy = text ? x_copy(text, strlen(text)) : NULL;
-    free(*slot);
-    *slot = copy;
-}
-
 static bool open_session(struct loop *loop, const char *path)
 {
     set_text(&loop->session, path);
+    set_from(loop, NULL);
     loop->options.session = loop->session;
     loop->options.model = NULL; /* that of the session */
     return reopen(loop);
@@ -88,7 +95,8 @@ static void use_settings(struct loop *loop, const struct settings *settings)
     loop->options.search = loop->settings.options;
 }
 
-/* Flips that are on come along, as one step with a name; the session says where from. */
+/* Flips that are on come along as one step with a name, unless the method makes more of
+ * them (begin_anew); the session says where from. */
 static void post_first_jobs(struct app *app, const char *patch, const char *note)
 {
     struct buf text = {0};
@@ -116,12 +124,14 @@ static bool begin_anew(struct loop *loop)
     char *patch = carries ? x_copy(app->output, strlen(app->output)) : NULL;
     char *note = note_of(app);
     settings_copy(&loop->settings_before, &app->settings.now);
+    bool crosses = search_method_starts_max(app->settings.pending.options.method) > 1;
     use_settings(loop, &app->settings.pending);
     take_places(loop);
+    set_from(loop, crosses && patch && !strchr(patch, ',') ? patch : NULL);
     app->settings.asked = false;
     bool ok = reopen(loop);
     if (ok)
-        post_first_jobs(app, patch, note);
+        post_first_jobs(app, loop->from ? NULL : patch, note);
     free(patch);
     free(note);
     return ok;
@@ -147,6 +157,7 @@ static bool go_back(struct loop *loop)
     set_text(&loop->session, there ? loop->retreat : NULL);
     loop->options.session = loop->session;
     set_text(&loop->retreat, NULL);
+    set_from(loop, NULL);
     bool ok = reopen(loop);
     app_complain(loop->app, "%s; the settings are as they were", err.message);
     return ok;
@@ -165,7 +176,7 @@ void loop_take_opened(struct loop *loop, enum event_type type)
 void loop_free_asked(struct loop *loop)
 {
     char **texts[] = {&loop->session, &loop->model, &loop->probes_of, &loop->retreat,
-                      &loop->view};
+                      &loop->view, &loop->from};
     for (size_t i = 0; i < countof(texts); i++)
         set_text(texts[i], NULL);
 }

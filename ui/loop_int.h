@@ -14,6 +14,7 @@ struct loop {
     struct worker_options options; /* of the next one */
     char *session;                 /* that it opens, owned; NULL: as it was asked for */
     char *model, *probes_of;       /* of a search with other settings, owned */
+    char *from;                    /* what it begins with, owned, or NULL */
     struct settings settings;      /* of the next worker, where they were changed */
     struct settings settings_before;
     char *retreat;  /* session to go back to if the new search cannot be opened, owned */

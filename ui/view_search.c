@@ -54,7 +54,7 @@ static int draw_header(struct app *app, struct rect area)
     struct buf text = {0};
     int column = 0;
     draw_result(app, area);
-    if (search->left == UINT64_MAX) /* as many as are asked for */
+    if (search->left > UINT64_MAX / 2) /* as many as are asked for */
         buf_add_text(&text, "no end");
     else
         view_count_text(&text, search->left);

@@ -327,6 +327,7 @@ static void copy_options(struct worker_options *to, const struct worker_options 
     to->mode = copy_text(from->mode);
     to->output = copy_text(from->output);
     to->probes_of = copy_text(from->probes_of);
+    to->from = copy_text(from->from);
     if (from->search.layers) {
         int32_t *layers = x_new(from->search.layer_count, sizeof *layers);
         if (from->search.layer_count > 0)
@@ -345,6 +346,7 @@ static void free_options(struct worker_options *options)
     free((char *)(uintptr_t)options->mode);
     free((char *)(uintptr_t)options->output);
     free((char *)(uintptr_t)options->probes_of);
+    free((char *)(uintptr_t)options->from);
     free((int32_t *)(uintptr_t)options->search.layers);
 }
 

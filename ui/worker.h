@@ -46,6 +46,9 @@ struct worker_options {
     bool read_only; /* look at a session that is there, beside a writer or without [W7] */
     /* Session whose probes a new one takes, instead of the specs; NULL: none. */
     const char *probes_of;
+    /* Patch files that a search which takes several begins with (evolve), comma-separated;
+     * NULL: none. */
+    const char *from;
     bool offer;     /* look for a session to go on with: EVENT_OFFER */
 };
 

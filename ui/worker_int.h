@@ -94,6 +94,7 @@ struct worker {
     enum job_type job;           /* that is running */
     struct work_progress watch; /* of passes of a step */
     struct worker_hand hand;
+    struct buf starts; /* of options.from */
     struct promise *best; /* [best_count] of the last map, NULL: none was made */
     size_t best_count, best_measured; /* the first of them, */
     int64_t best_step;                /* on this step */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/search/starts.h"
 #include "ui/worker_int.h"
 
 size_t worker_searched(const struct worker *worker)
@@ -171,12 +172,41 @@ static bool label_controls(struct worker *worker, struct err *err)
                                &worker->cancel, err);
 }
 
+static bool add_start(struct worker *worker, const char *path, struct err *err)
+{
+    bool unstated = false;
+    struct patch *patch = patch_read(path, err);
+    bool ok = patch && ((patch_matches(patch, worker->model, &unstated, err) &&
+                         patch_fits(patch, worker->model, err) &&
+                         starts_add(&worker->starts, patch->flips, patch->flip_count, err)) ||
+                        err_file(err, path));
+    patch_free(patch);
+    return ok;
+}
+
+/* Of a new session: one that is gone on with has them. */
+static bool take_starts(struct worker *worker, struct err *err)
+{
+    bool ok = true;
+    for (const char *at = worker->options.from; ok && at;) {
+        size_t len = strcspn(at, ",");
+        char *path = x_copy(at, len);
+        ok = add_start(worker, path, err);
+        free(path);
+        at = at[len] ? at + len + 1 : NULL;
+    }
+    if (ok && worker->starts.len > 0)
+        worker->options.search.starts = worker->starts.data;
+    return ok;
+}
+
 static bool load(struct worker *worker, struct err *err)
 {
     if (!worker_session_open(worker, err) || !worker_session_inputs(worker, err))
         return false;
     worker->model = worker_session_model(worker, err);
-    if (!worker->model || !choose_output(worker, err) || !label_controls(worker, err))
+    if (!worker->model || !choose_output(worker, err) || !take_starts(worker, err) ||
+        !label_controls(worker, err))
         return false;
     model_hash_start(worker->model); /* the session needs it */
     worker_past_read(worker);
@@ -222,4 +252,5 @@ void worker_close(struct worker *worker)
     search_inputs_free(&worker->probes);
     model_free(worker->model);
     buf_free(&worker->output);
+    buf_free(&worker->starts);
 }

@@ -171,6 +171,39 @@ static void open__session__without_the_subcommand(void **state)
     run_free(run);
 }
 
+/* Patches to begin with: opened, or where patches are crossed the first candidates; so are
+ * the flips that are on when the method is changed. */
+static void open__from__flips_are_there(void **state)
+{
+    (void)state;
+    const char *patch = run_path("from.json");
+    struct run *run = run_with("wait idle\nkeep 0.gate.3\nwait idle\nkeep 0.gate.695\n"
+                               "wait idle\nw ~/from.json\nwait idle\nset method evolve\n"
+                               "wait idle\nstep 1\nwait idle\nscreen ~/crossed.txt\n"
+                               "set method prune\nwait idle\nscreen ~/pruned.txt\n",
+                               "open", NULL, NULL);
+    run_expect_status(run, 0);
+    run_free(run);
+    screen_has("crossed.txt", "L0 gate_proj row 3 + 1 more");
+    screen_has("crossed.txt", "nano  2 flips");
+    screen_has("pruned.txt", "left 3 "); /* 2 + 1 */
+    const char *script = run_write_text("step", "wait idle\nscreen ~/there.txt\nstep 1\n"
+                                                "wait idle\nscreen ~/stepped.txt\n");
+    static const char *const methods[][3] = {
+        {"greedy", "nano  2 flips", "accepted 2"},
+        {"evolve", "nano  0 flips", "L0 gate_proj row 3 + 1 more"}};
+    for (size_t i = 0; i < countof(methods); i++) {
+        run = run_bankai(NULL, "open", "nano", "--from", patch, "--method", methods[i][0],
+                         "--headless", "80x24", "--script", script, NULL);
+        run_expect_status(run, 0);
+        screen_has("there.txt", methods[i][1]);
+        screen_has("stepped.txt", methods[i][2]);
+        run_free(run);
+    }
+    run_refused("usage", "method greedy begins with one patch, found 2", "open", "--from", "a,b",
+                NULL);
+}
+
 static void open__read_only__shows_and_refuses(void **state)
 {
     (void)state;
@@ -214,6 +247,7 @@ int main(void)
         cmocka_unit_test(script__lines_that_may_fail__go_on),
         cmocka_unit_test(script__keys_sizes_and_prompts__reach_the_screen),
         cmocka_unit_test(open__session__without_the_subcommand),
+        cmocka_unit_test(open__from__flips_are_there),
         cmocka_unit_test(open__read_only__shows_and_refuses),
         cmocka_unit_test(script__shell_command__is_refused),
     };

@@ -155,6 +155,8 @@ static void app_event__next_without_end__said(void **state)
     ui_fixture_gaps(fixture);
     ui_fixture_next(fixture, 0, UINT64_MAX);
     assert_true(shows(fixture, "left no end"));
+    ui_fixture_next(fixture, 0, UINT64_MAX - 3); /* so many were tried */
+    assert_true(shows(fixture, "left no end"));
     assert_true(shows(fixture, "the first step looks for candidates"));
     ui_fixture_try(fixture, ui_row(1, PROJ_UP, 9), -0.2);
     assert_true(shows(fixture, "the next step looks for candidates"));
