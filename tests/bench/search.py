@@ -34,8 +34,8 @@ NEIGHBOUR = {"second_deriv": "poly_deriv", "poly_deriv": "second_deriv", "integr
 # (options, with the neighbour?)
 METHODS = {
     "small": (["--rank", "guarded", "--unit", "16", "--batch", "256", "--bytes", "1120",
-               "--steps", "80"], False),
-    "large": (["--rank", "snr", "--batch", "128", "--bytes", "15000", "--steps", "60"], True),
+               "--steps", "60"], False),
+    "large": (["--rank", "snr", "--batch", "128", "--bytes", "15000", "--steps", "40"], True),
 }
 BLIND = ["--rank", "random"]
 FIRST_SEED = 42  # what train takes where none is given

@@ -222,7 +222,10 @@ static void check_matrix(const struct fixture *fixture, int32_t layer, enum proj
                                          : slot_of(fixture, sequence, position);
         double expected = difference(fixture, sequence, nudge);
         double found = (double)seen->dy[token * seen->rows + nudge.row];
-        if (fabs(found - expected) > 2e-3 * fabs(expected) + 1e-3 * size)
+        /* Products with 16-bit numbers, forward and back, differ by 1.2e-4 of the largest, as a
+         * root mean square over the 332 drawn, which are always the same; the worst by
+         * 4.9e-4 beside the relative part. */
+        if (fabs(found - expected) > 2e-3 * fabs(expected) + 6e-4 * size)
             fail_msg("layer %d, %s, sequence %zu, position %zu, row %u: %.9g, expected %.9g",
                      (int)layer, proj_name(proj), sequence, position, nudge.row, found, expected);
     }
