@@ -330,8 +330,7 @@ class WorkbenchInTmux(unittest.TestCase):
         terminal.wait("Map: measured gain")
         terminal.key("b")
         terminal.wait("rows, .* promise a gain")
-        rows = [line for line in terminal.screen().splitlines() if "· tried" in line]
-        self.assertEqual(len(rows), 2, rows)
+        terminal.wait(lambda screen: screen.count("· tried") == 2)
         terminal.key("Enter")
         terminal.wait("#1/")
         terminal.line(":set method guided objective margin")
