@@ -67,6 +67,7 @@ static bool open_session(struct loop *loop, const char *path)
     set_from(loop, NULL);
     loop->options.session = loop->session;
     loop->options.model = NULL; /* that of the session */
+    loop->options.heldout_looks = 0;
     return reopen(loop);
 }
 
@@ -127,6 +128,7 @@ static bool begin_anew(struct loop *loop)
     bool crosses = search_method_starts_max(app->settings.pending.options.method) > 1;
     use_settings(loop, &app->settings.pending);
     take_places(loop);
+    loop->options.heldout_looks = app->heldout_looks;
     set_from(loop, crosses && patch && !strchr(patch, ',') ? patch : NULL);
     app->settings.asked = false;
     bool ok = reopen(loop);

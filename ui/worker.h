@@ -49,6 +49,7 @@ struct worker_options {
     /* Patch files that a search which takes several begins with (evolve), comma-separated;
      * NULL: none. */
     const char *from;
+    uint64_t heldout_looks; /* that a new session goes on counting from */
     bool offer;     /* look for a session to go on with: EVENT_OFFER */
 };
 
@@ -126,7 +127,7 @@ struct event_opened {
     char *output;  /* patch file */
     char *session; /* file */
     uint64_t missing_steps; /* that the session lost with its -wal file */
-    uint64_t heldout_looks; /* in the session so far */
+    uint64_t heldout_looks; /* in the session and those it was carried on from */
     char *view;             /* as worker_keep_view was given it last, or NULL */
     bool read_only;
 };

@@ -83,7 +83,6 @@ struct worker {
     bool paused;        /* EVENT_PAUSED was told */
     double follow_s;    /* until the next look at what the writer did */
     uint64_t told;      /* events of the session that were read (worker_past_read) */
-    uint64_t looks;     /* of these at held-out answers */
     uint64_t last_try, last_text; /* the newest event of that kind, 0: none */
     struct event_past past;       /* tries that were read and not told yet */
     double seconds_each;

@@ -47,6 +47,15 @@ static struct search_options *copy_search(const struct search_options *from)
     return copy;
 }
 
+static uint64_t looks(struct worker *worker)
+{
+    uint64_t count = 0;
+    struct err ignored;
+    if (session_is_new(worker->session))
+        return worker->options.heldout_looks;
+    return session_looks(worker->session, &count, &ignored) ? count : 0;
+}
+
 static void emit_opened(struct worker *worker)
 {
     struct event *event = event_new(EVENT_OPENED, worker->job);
@@ -62,7 +71,7 @@ static void emit_opened(struct worker *worker)
         .output = x_copy(worker->output.data, worker->output.len),
         .session = x_copy(session_path(worker->session), strlen(session_path(worker->session))),
         .missing_steps = session_missing_steps(worker->session),
-        .heldout_looks = worker->looks,
+        .heldout_looks = looks(worker),
         .view = session_get(worker->session, "view"),
         .read_only = worker->options.read_only,
     };

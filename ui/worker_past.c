@@ -40,7 +40,6 @@ static bool take_event(void *user, const struct session_event *event)
         add_try(&worker->past, event);
         worker->last_try = event->seq;
     }
-    worker->looks += event->kind == EVENT_KIND_HELDOUT;
     if (event->kind == EVENT_KIND_TEXT)
         worker->last_text = event->seq;
     worker->told = event->seq;

@@ -128,6 +128,9 @@ struct model *worker_session_model(struct worker *worker, struct err *err)
 static bool put_names(struct worker *worker, struct err *err)
 {
     const struct worker_options *options = &worker->options;
+    if (options->heldout_looks > 0 &&
+        !session_carry_looks(worker->session, options->heldout_looks, err))
+        return false;
     return session_put(worker->session, "targets", options->targets ? options->targets : "",
                        err) &&
            session_put(worker->session, "controls", options->controls ? options->controls : "",

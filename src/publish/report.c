@@ -149,7 +149,7 @@ static void add_result(struct buf *out, const struct story *story)
                        "|---|---|---:|---:|---:|---:|---:|---:|\n", story->head);
     if (answered > 0)
         buf_add(out, rows.data, rows.len);
-    buf_add_format(out, "\nHeld-out probes were looked at %" PRIu64 " time%s in this session.\n",
+    buf_add_format(out, "\nHeld-out probes were looked at %" PRIu64 " time%s so far.\n",
                    story->looks, story->looks == 1 ? "" : "s");
     if (answered > 0)
         add_changed(out, story);

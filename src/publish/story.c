@@ -124,7 +124,6 @@ static bool each_event(void *user, const struct session_event *event)
         add_candidate(story, event);
     else if (event->kind == EVENT_KIND_STEP || event->kind == EVENT_KIND_HEAD)
         add_change(story, event);
-    story->looks += event->kind == EVENT_KIND_HELDOUT;
     story->shells += event->kind == EVENT_KIND_SHELL;
     return true;
 }
@@ -166,7 +165,8 @@ bool story_read(struct session *session, struct story *out, struct err *err)
     out->head = session_head(session);
     out->origin = session_origin(session, err);
     return out->origin && read_steps(out, err) &&
-           session_each_event(session, 1, each_event, out, err) && read_answers(out, err);
+           session_each_event(session, 1, each_event, out, err) &&
+           session_looks(session, &out->looks, err) && read_answers(out, err);
 }
 
 void story_free(struct story *story)

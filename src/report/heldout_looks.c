@@ -123,12 +123,6 @@ void heldout_looks_count(struct heldout_looks *out, struct model *model,
         }
 }
 
-static bool add_look(void *user, const struct session_event *event)
-{
-    *(uint64_t *)user += event->kind == EVENT_KIND_HELDOUT;
-    return true;
-}
-
 static json_int_t count_right(const struct evaluation *evaluation, size_t first)
 {
     size_t right = 0;
@@ -155,7 +149,7 @@ void heldout_looks_in_session(struct heldout_looks *out, struct session *session
     };
     uint64_t seen = 0;
     if (!session_add_event(session, &event, &err) ||
-        !session_each_event(session, 1, add_look, &seen, &err)) {
+        !session_looks(session, &seen, &err)) {
         seen = 0;
         warn(&err);
     }

@@ -2,10 +2,13 @@
  *
  * What was generated without flips and with those of the head, as answers and an event.
  */
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "probes/evaluate.h"
+#include "src/base/num.h"
 #include "src/session/session.h"
 
 static bool add_answers(struct session *session, const struct evaluation *evaluation,
@@ -59,4 +62,31 @@ bool session_add_evaluation(struct session *session, enum session_kind kind, siz
               session_add_generations(session, first, base, now, err);
     json_decref(event.data);
     return ok;
+}
+
+/* ---- looks at held-out answers -------------------------------------------------- */
+
+static const char looks_key[] = "heldout looks before";
+
+static bool add_look(void *user, const struct session_event *event)
+{
+    (void)event;
+    ++*(uint64_t *)user;
+    return true;
+}
+
+bool session_looks(struct session *session, uint64_t *looks, struct err *err)
+{
+    int64_t before = 0;
+    char *kept = session_get(session, looks_key);
+    *looks = kept && num_parse_int(kept, &before) && before > 0 ? (uint64_t)before : 0;
+    free(kept);
+    return session_each_of(session, EVENT_KIND_HELDOUT, add_look, looks, err);
+}
+
+bool session_carry_looks(struct session *session, uint64_t looks, struct err *err)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRIu64, looks);
+    return session_put(session, looks_key, text, err);
 }

@@ -237,6 +237,11 @@ bool session_each_answer(struct session *session, int64_t step,
                          bool (*each)(void *user, const struct session_answer *answer),
                          void *user, struct err *err);
 
+/* How often somebody looked at held-out answers: here, and before in the sessions that this
+ * one was carried on from (session_carry_looks). */
+bool session_looks(struct session *session, uint64_t *looks, struct err *err);
+bool session_carry_looks(struct session *session, uint64_t looks, struct err *err);
+
 /* ---- names, view state ------------------------------------------------------ */
 
 /* A named state, and the event that says so. */

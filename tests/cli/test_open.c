@@ -204,6 +204,39 @@ static void open__from__flips_are_there(void **state)
                 NULL);
 }
 
+static void file_has(const char *path, const char *text)
+{
+    struct buf file = {0};
+    struct err err = {0};
+    t_ok(file_read(path, 1 << 20, &file, &err), &err);
+    if (!strstr(file.data, text))
+        fail_msg("%s has no '%s':\n%s", path, text, file.data);
+    buf_free(&file);
+}
+
+/* Two looks, other settings twice (nothing happens in between), one more look: three, also
+ * when it is opened again, and in what is published of it. */
+static void set__after_looks_at_heldout__they_are_still_counted(void **state)
+{
+    (void)state;
+    struct run *run = run_with("wait idle\nheldout\nwait idle\nkeep 3.gate.5\nwait idle\n"
+                               "heldout\nwait idle\n"
+                               "set seed 7\nwait idle\nset seed 8\nwait idle\n"
+                               "heldout\nwait idle\nview probes\ntab held-out\n"
+                               "screen ~/third.txt\nsession name ~/l.bankai\nwait idle\n",
+                               "open", NULL, NULL);
+    run_expect_status(run, 0);
+    run_free(run);
+    screen_has("third.txt", "held-out seen 3 times");
+    run = run_with("wait idle\nview probes\ntab held-out\nscreen ~/again.txt\n",
+                   run_path("l.bankai"), NULL, NULL);
+    run_expect_status(run, 0);
+    run_free(run);
+    screen_has("again.txt", "held-out seen 3 times");
+    run_free(run_ok("session", "export", run_path("l.bankai"), "-o", run_path("l/"), NULL));
+    file_has(run_path("l/report.md"), "were looked at 3 times so far");
+}
+
 static void open__read_only__shows_and_refuses(void **state)
 {
     (void)state;
@@ -248,6 +281,7 @@ int main(void)
         cmocka_unit_test(script__keys_sizes_and_prompts__reach_the_screen),
         cmocka_unit_test(open__session__without_the_subcommand),
         cmocka_unit_test(open__from__flips_are_there),
+        cmocka_unit_test(set__after_looks_at_heldout__they_are_still_counted),
         cmocka_unit_test(open__read_only__shows_and_refuses),
         cmocka_unit_test(script__shell_command__is_refused),
     };
