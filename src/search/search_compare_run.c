@@ -176,6 +176,9 @@ static bool run_train(struct compare_job *job, struct train *train, const struct
 static bool judge_flips(struct compare_job *job, struct search *judge, const struct flip *flips,
                         size_t count, double *fitness, struct err *err)
 {
+    *fitness = 0;
+    if (count == 0)
+        return true;
     double *gaps = x_new(job->sets.all.count, sizeof *gaps);
     for (size_t i = 0; i < count; i++)
         model_flip(job->model, &flips[i]);

@@ -170,6 +170,19 @@ static void compare__text__tables_of_a_hundred_columns(void **state)
     run_free(run);
 }
 
+/* Over before the first step: a training that kept nothing is a run like others. */
+static void compare__train__without_time__keeps_nothing(void **state)
+{
+    (void)state;
+    struct run *run = run_ok(SMALL, "--compare", "train", "--budget", "0.000001s", "--json", NULL);
+    json_t *lines = run_json_lines(run), *one = json_array_get(lines, 0);
+    assert_int_equal(json_array_size(lines), 2);
+    assert_int_equal(look_int(one, "flip_count"), 0);
+    assert_true(look_real(one, "fitness") == 0);
+    json_decref(lines);
+    run_free(run);
+}
+
 static void compare__bad_words__refused(void **state)
 {
     (void)state;
@@ -205,6 +218,7 @@ int main(void)
         cmocka_unit_test(compare__train__as_a_training_alone_judged_as_the_others),
         cmocka_unit_test(compare__self_labelled_controls__are_right_before),
         cmocka_unit_test(compare__text__tables_of_a_hundred_columns),
+        cmocka_unit_test(compare__train__without_time__keeps_nothing),
         cmocka_unit_test(compare__bad_words__refused),
     };
     return cmocka_run_group_tests_name("compare", tests, NULL, NULL);
