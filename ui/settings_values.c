@@ -75,15 +75,6 @@ static const char *choose_granularity(int i)
 
 /* ---- objective ----------------------------------------------------------------------- */
 
-static void take_goal(struct search_options *options, const struct goal *goal)
-{
-    options->metric = goal->metric;
-    options->control_metric = goal->control_metric;
-    options->fitness = goal->fitness;
-    options->aims = goal->aims;
-    options->control_mix = goal->control_mix;
-}
-
 void settings_get_objective(const struct search_options *options, struct buf *out)
 {
     struct goal goal = search_goal(options);
@@ -98,7 +89,7 @@ static bool put_objective(struct settings *settings, const char *text, struct er
         return false;
     goal.fitness = FITNESS_MEAN;
     goal_aim(&goal, &aims, METRIC_SEQ_LOGPROB);
-    take_goal(&settings->options, &goal);
+    search_take_goal(&settings->options, &goal);
     return true;
 }
 

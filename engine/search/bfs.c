@@ -16,7 +16,7 @@
 enum { LIST_MAX = 65536 }; /* units that are ranked: some megabytes, and weeks to measure */
 
 struct bfs {
-    struct outlook outlook;
+    struct outlook outlook; /* first: outlook_candidates */
     uint64_t units;
     size_t room;            /* of the list */
     struct flip *sample;    /* [sample_count] in the order they are measured */
@@ -49,14 +49,12 @@ static void draw_sample(struct search *search, struct bfs *bfs)
 static bool begin(struct search *search, const struct search_options *options, struct err *err)
 {
     struct bfs *bfs = x_new(1, sizeof *bfs);
-    if (!outlook_init(&bfs->outlook, search->model, options, err)) {
-        free(bfs);
+    search->plan = bfs;
+    if (!outlook_init(&bfs->outlook, search->model, options, err))
         return false;
-    }
     bfs->units = outlook_units(&bfs->outlook);
     bfs->room = bfs->units < LIST_MAX ? (size_t)bfs->units : (size_t)LIST_MAX;
     draw_sample(search, bfs);
-    search->plan = bfs;
     return true;
 }
 
@@ -120,17 +118,6 @@ static void tried(struct search *search, const struct search_try *tried)
         bfs->measured[tried->number - 1] = tried->fitness;
 }
 
-static void give_up(struct search *search)
-{
-    (void)search; /* which comes next follows from how many were tried */
-}
-
-static void untry(struct search *search, const struct search_try *tried)
-{
-    (void)search;
-    (void)tried;
-}
-
 /* The sample is for the check alone. */
 static bool accepts(const struct search *search, double fitness)
 {
@@ -158,12 +145,6 @@ static uint64_t left(const struct search *search)
     const struct bfs *bfs = search->plan;
     uint64_t all = bfs->sample_count + bfs->room;
     return all > search->tried ? all - search->tried : 0;
-}
-
-static uint64_t candidates(const struct search *search)
-{
-    const struct bfs *bfs = search->plan;
-    return bfs->units;
 }
 
 static bool resume(struct search *search, const struct search_past *past, struct err *err)
@@ -196,6 +177,7 @@ bool search_check(struct search *search, struct search_check *out, cancel_flag *
     return true;
 }
 
+/* Which comes next follows from how many were tried. */
 const struct method method_bfs = {
     .name = "bfs",
     .help = "by how far a flip is predicted to move the fitness, up or down",
@@ -208,11 +190,9 @@ const struct method method_bfs = {
     .free = end,
     .next = next,
     .tried = tried,
-    .give_up = give_up,
-    .untry = untry,
     .accepts = accepts,
     .peek = peek,
     .left = left,
-    .candidates = candidates,
+    .candidates = outlook_candidates,
     .resume = resume,
 };

@@ -43,7 +43,7 @@ struct outcome {
 };
 
 struct evolve {
-    struct outlook outlook;
+    struct outlook outlook; /* first: outlook_candidates */
     uint64_t outlook_for;    /* candidate that the outlook was made for */
     uint64_t list_for;       /* candidate that it has to be of, 0: none yet */
     struct flip_bag listed;  /* what was on in it */
@@ -300,36 +300,11 @@ static void tried(struct search *search, const struct search_try *tried)
     flip_bag_copy(&last->child, &evolve->child);
 }
 
-static void give_up(struct search *search)
-{
-    (void)search; /* nothing was noted */
-}
-
 static void untry(struct search *search, const struct search_try *tried)
 {
     struct evolve *evolve = search->plan;
     (void)tried;
     evolve->last.known = false;
-}
-
-static size_t peek(const struct search *search, size_t count, struct flip *out)
-{
-    (void)search;
-    (void)count;
-    (void)out;
-    return 0; /* children are bred when their turn comes */
-}
-
-static uint64_t left(const struct search *search)
-{
-    (void)search;
-    return UINT64_MAX;
-}
-
-static uint64_t candidates(const struct search *search)
-{
-    const struct evolve *evolve = search->plan;
-    return outlook_units(&evolve->outlook);
 }
 
 static bool resume(struct search *search, const struct search_past *past, struct err *err)
@@ -350,6 +325,7 @@ static bool resume(struct search *search, const struct search_past *past, struct
     return true;
 }
 
+/* Children are bred when their turn comes: which come next is not known. */
 const struct method method_evolve = {
     .name = "evolve",
     .help = "cross patches (--from A,B,... or some of its own) and change their children",
@@ -363,10 +339,7 @@ const struct method method_evolve = {
     .free = end,
     .next = next,
     .tried = tried,
-    .give_up = give_up,
     .untry = untry,
-    .peek = peek,
-    .left = left,
-    .candidates = candidates,
+    .candidates = outlook_candidates,
     .resume = resume,
 };

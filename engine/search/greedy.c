@@ -201,12 +201,6 @@ static enum search_status greedy_next(struct search *search, cancel_flag *cancel
     return SEARCH_TRIED;
 }
 
-static void greedy_tried(struct search *search, const struct search_try *tried)
-{
-    (void)search;
-    (void)tried;
-}
-
 /* The row that was drawn goes back. */
 static void greedy_give_up(struct search *search)
 {
@@ -287,7 +281,6 @@ const struct method method_greedy = {
     .begin = greedy_begin,
     .free = greedy_free,
     .next = greedy_next,
-    .tried = greedy_tried,
     .give_up = greedy_give_up,
     .untry = greedy_untry,
     .peek = greedy_peek,

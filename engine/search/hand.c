@@ -16,7 +16,7 @@
 
 uint64_t search_left(const struct search *search)
 {
-    uint64_t left = search->method->left(search);
+    uint64_t left = search->method->left ? search->method->left(search) : UINT64_MAX;
     uint64_t tries = search->options.iterations > search->tried
                          ? search->options.iterations - search->tried
                          : 0;
@@ -37,7 +37,7 @@ size_t search_peek(const struct search *search, size_t count, struct flip *out,
 {
     uint64_t left = search_left(search);
     count = left < count ? (size_t)left : count;
-    count = search->method->peek(search, count, out);
+    count = search->method->peek ? search->method->peek(search, count, out) : 0;
     for (size_t i = 0; mean_scales && i < count; i++)
         mean_scales[i] =
             search_row_scale(search->model, out[i].layer, out[i].proj, out[i].row);

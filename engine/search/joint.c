@@ -37,7 +37,7 @@ struct outcome {
 };
 
 struct joint {
-    struct outlook outlook;
+    struct outlook outlook; /* first: outlook_candidates */
     uint64_t outlook_for, list_for; /* candidates; as in evolve.c */
     struct flip_bag listed;
     uint64_t tried, accepted;       /* since the list */
@@ -320,11 +320,6 @@ static void tried(struct search *search, const struct search_try *tried)
     note(search, &joint->child, tried->number, tried->accepted, search->trial);
 }
 
-static void give_up(struct search *search)
-{
-    (void)search; /* nothing was noted */
-}
-
 static void untry(struct search *search, const struct search_try *tried)
 {
     struct joint *joint = search->plan;
@@ -354,18 +349,6 @@ static size_t peek(const struct search *search, size_t count, struct flip *out)
         if (!flip_bag_has(&joint->on, &joint->outlook.list.heap[i].flip))
             out[found++] = joint->outlook.list.heap[i].flip;
     return found;
-}
-
-static uint64_t left(const struct search *search)
-{
-    (void)search;
-    return UINT64_MAX;
-}
-
-static uint64_t candidates(const struct search *search)
-{
-    const struct joint *joint = search->plan;
-    return outlook_units(&joint->outlook);
 }
 
 static bool resume(struct search *search, const struct search_past *past, struct err *err)
@@ -432,11 +415,9 @@ const struct method method_joint = {
     .take_probes = take_probes,
     .next = next,
     .tried = tried,
-    .give_up = give_up,
     .untry = untry,
     .accepts = accepts,
     .peek = peek,
-    .left = left,
-    .candidates = candidates,
+    .candidates = outlook_candidates,
     .resume = resume,
 };

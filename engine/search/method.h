@@ -54,7 +54,7 @@ struct method {
      * it was when it returns. */
     enum search_status (*next)(struct search *search, cancel_flag *cancel, struct err *err);
     /* What became of it; the model is that before it, search->trial has its gaps unless it
-     * was screened or stopped. */
+     * was screened or stopped.  Each of the three may be NULL: there is nothing to note. */
     void (*tried)(struct search *search, const struct search_try *tried);
     void (*give_up)(struct search *search);
     void (*untry)(struct search *search, const struct search_try *tried);
@@ -62,11 +62,11 @@ struct method {
      * More fitness is never less acceptable, so that early_stop may ask of a bound. */
     bool (*accepts)(const struct search *search, double fitness);
 
-    /* At most count flips of candidates that come next, as far as that is known. */
+    /* At most count flips of candidates that come next, as far as that is known; NULL: never. */
     size_t (*peek)(const struct search *search, size_t count, struct flip *out);
     /* What the pass that chose it promised of a flip, NAN: nothing.  NULL: no pass does. */
     double (*promised)(const struct search *search, const struct flip *flip);
-    uint64_t (*left)(const struct search *search);       /* candidates, at most */
+    uint64_t (*left)(const struct search *search);       /* candidates, at most; NULL: no end */
     uint64_t (*candidates)(const struct search *search); /* flips to choose from */
     bool (*resume)(struct search *search, const struct search_past *past, struct err *err);
 };

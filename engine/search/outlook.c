@@ -99,6 +99,11 @@ uint64_t outlook_units(const struct outlook *outlook)
     return outlook->pool.units;
 }
 
+uint64_t outlook_candidates(const struct search *search)
+{
+    return outlook_units(search->plan);
+}
+
 /* ---- a pass ---------------------------------------------------------------------- */
 
 struct pass {

@@ -40,6 +40,8 @@ bool outlook_init(struct outlook *outlook, const struct model *model,
                   const struct search_options *options, struct err *err);
 /* Units that could be put on: of the chosen layers and projections. */
 uint64_t outlook_units(const struct outlook *outlook);
+/* The same for a method's table, where the plan begins with an outlook. */
+uint64_t outlook_candidates(const struct search *search);
 /* The model is as it was when it returns; what was made before is gone on failure. */
 bool outlook_make(struct outlook *outlook, struct search *search,
                   const struct outlook_question *question, cancel_flag *cancel,

@@ -11,58 +11,63 @@
 #include "engine/search/predict_int.h"
 #include "src/base/memory.h"
 
-enum { ALIGNED = 64 };
-
-static size_t padded_tokens(const struct predict *predict)
+static size_t padded(size_t tokens)
 {
-    return (slope_tokens(predict->slope) + TOKEN_PAD - 1) / TOKEN_PAD * TOKEN_PAD;
+    return (tokens + TOKEN_PAD - 1) / TOKEN_PAD * TOKEN_PAD;
 }
 
 static size_t aligned(size_t bytes)
 {
-    return (bytes + ALIGNED - 1) / ALIGNED * ALIGNED;
+    return (bytes + PREDICT_ALIGNED - 1) / PREDICT_ALIGNED * PREDICT_ALIGNED;
 }
 
-bool predict_groups_allocate(struct predict *predict, struct err *err)
+size_t predict_group_bytes(const struct predict *predict, size_t tokens)
 {
-    const struct model_shape *shape = model_shape(predict->model);
-    size_t tokens = padded_tokens(predict), threads = (size_t)predict->options.threads;
-    size_t x_bytes = aligned(tokens * KERNEL_GROUP * sizeof(int16_t)) +
-                     2 * aligned(tokens * sizeof(float)) +
-                     aligned(tokens * predict->kernel->table_bytes);
-    size_t rows = shape->ffn > shape->width ? shape->ffn : shape->width;
-    size_t q_rows = (size_t)shape->heads * shape->head_dim;
-    rows = q_rows > rows ? q_rows : rows;
-    size_t share = threads * tokens * PREDICT_ROWS;
-    if (x_bytes / 2 + share * 2 > memory_available() / 2)
-        return err_set(err, ERR_MEMORY, "no memory to predict groups of %zu tokens", tokens);
-    predict->group_x = aligned_alloc(ALIGNED, aligned(x_bytes));
-    predict->group_blocks = x_new(rows, KERNEL_GROUP_BYTES);
-    predict->share = x_new(share, sizeof *predict->share);
-    return predict->group_x || err_set(err, ERR_MEMORY, "no memory for one group of inputs");
+    tokens = padded(tokens);
+    return aligned(tokens * KERNEL_GROUP * sizeof(int16_t)) + 2 * aligned(tokens * sizeof(float)) +
+           aligned(tokens * predict->kernel->table_bytes);
 }
 
-static struct activations view(const struct predict *predict)
+struct activations predict_group_in(const struct predict *predict, void *memory, size_t tokens)
 {
-    size_t tokens = padded_tokens(predict);
-    uint8_t *at = predict->group_x;
-    struct activations x = {.tokens = slope_tokens(predict->slope), .groups = 1};
+    uint8_t *at = memory;
+    struct activations x = {.tokens = tokens, .groups = 1};
+    tokens = padded(tokens);
     x.q = (int16_t *)(void *)at;
     at += aligned(tokens * KERNEL_GROUP * sizeof(int16_t));
     x.a = (float *)(void *)at;
     at += aligned(tokens * sizeof(float));
     x.total = (int32_t *)(void *)at;
     at += aligned(tokens * sizeof(int32_t));
-    x.tables = at;
+    x.tables = predict->kernel->table_bytes ? at : NULL;
     return x;
+}
+
+bool predict_groups_allocate(struct predict *predict, struct err *err)
+{
+    const struct model_shape *shape = model_shape(predict->model);
+    size_t tokens = padded(slope_tokens(predict->slope));
+    size_t threads = (size_t)predict->options.threads;
+    size_t x_bytes = predict_group_bytes(predict, tokens);
+    size_t rows = shape->ffn > shape->width ? shape->ffn : shape->width;
+    size_t q_rows = (size_t)shape->heads * shape->head_dim;
+    rows = q_rows > rows ? q_rows : rows;
+    size_t share = threads * tokens * PREDICT_ROWS;
+    if (x_bytes / 2 + share * 2 > memory_available() / 2)
+        return err_set(err, ERR_MEMORY, "no memory to predict groups of %zu tokens", tokens);
+    predict->group_x = aligned_alloc(PREDICT_ALIGNED, x_bytes);
+    predict->group_blocks = x_new(rows, KERNEL_GROUP_BYTES);
+    predict->share = x_new(share, sizeof *predict->share);
+    return predict->group_x || err_set(err, ERR_MEMORY, "no memory for one group of inputs");
 }
 
 /* The inputs' group.  They were finite in the forward pass. */
 static struct activations quantize_group(const struct predict *predict,
                                          const struct gradient_visit *visit, size_t group)
 {
-    struct activations x = view(predict);
-    size_t tokens = padded_tokens(predict);
+    struct activations x =
+        predict_group_in(predict, predict->group_x, slope_tokens(predict->slope));
+    size_t tokens = padded(x.tokens);
     memset(x.q, 0, tokens * KERNEL_GROUP * sizeof *x.q);
     memset(x.a, 0, tokens * sizeof *x.a);
     memset(x.total, 0, tokens * sizeof *x.total);
@@ -120,7 +125,8 @@ static void token_change(const struct predict *predict, const struct gradient_vi
 static void sum_shares(const struct predict *predict, const struct gradient_visit *visit,
                        const struct activations *x, size_t row, size_t n, int thread)
 {
-    float *share = predict->share + (size_t)thread * padded_tokens(predict) * PREDICT_ROWS;
+    float *share = predict->share + (size_t)thread * padded(slope_tokens(predict->slope)) *
+                                        PREDICT_ROWS;
     double *sums = predict_sums(predict, thread);
     predict->kernel->product(predict->group_blocks + row * KERNEL_GROUP_BYTES, n, x, share,
                              PREDICT_ROWS);

@@ -48,6 +48,12 @@ struct predict {
 void predict_groups(struct predict *predict, const struct gradient_visit *visit);
 bool predict_groups_allocate(struct predict *predict, struct err *err);
 
+/* One group of the inputs of so many tokens, quantized: the bytes that it takes, a multiple of
+ * PREDICT_ALIGNED, and where its parts are in them. */
+enum { PREDICT_ALIGNED = 64 };
+size_t predict_group_bytes(const struct predict *predict, size_t tokens);
+struct activations predict_group_in(const struct predict *predict, void *memory, size_t tokens);
+
 /* Fill and show PREDICT_ROWS rows after another. */
 void predict_bits(struct predict *predict, const struct gradient_visit *visit);
 

@@ -17,8 +17,6 @@
 #include "engine/search/predict_int.h"
 #include "src/base/memory.h"
 
-enum { ALIGNED = 64 };
-
 struct vocab {
     size_t width, groups, rows, places;
     float *x;     /* [places][width] inputs of the head */
@@ -44,35 +42,9 @@ struct piece {
 
 /* ---- making ------------------------------------------------------------------------------ */
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + ALIGNED - 1) / ALIGNED * ALIGNED;
-}
-
 static size_t padded(size_t tokens)
 {
     return (tokens + TOKEN_PAD - 1) / TOKEN_PAD * TOKEN_PAD;
-}
-
-static size_t group_bytes(const struct predict *predict, size_t places)
-{
-    size_t tokens = padded(places);
-    return aligned(tokens * KERNEL_GROUP * sizeof(int16_t)) + 2 * aligned(tokens * sizeof(float)) +
-           aligned(tokens * predict->kernel->table_bytes);
-}
-
-static struct activations carve_group(const struct predict *predict, uint8_t *at, size_t places)
-{
-    size_t tokens = padded(places);
-    struct activations x = {.tokens = places, .groups = 1};
-    x.q = (int16_t *)(void *)at;
-    at += aligned(tokens * KERNEL_GROUP * sizeof(int16_t));
-    x.a = (float *)(void *)at;
-    at += aligned(tokens * sizeof(float));
-    x.total = (int32_t *)(void *)at;
-    at += aligned(tokens * sizeof(int32_t));
-    x.tables = predict->kernel->table_bytes ? at : NULL;
-    return x;
 }
 
 static bool allocate_head(struct predict *predict, struct err *err)
@@ -80,7 +52,7 @@ static bool allocate_head(struct predict *predict, struct err *err)
     struct vocab *vocab = predict->vocab;
     size_t threads = (size_t)predict->options.threads;
     size_t share = threads * padded(vocab->places) * PREDICT_ROWS;
-    size_t bytes = vocab->groups * group_bytes(predict, vocab->places);
+    size_t each = predict_group_bytes(predict, vocab->places), bytes = vocab->groups * each;
     size_t kept = vocab->places * vocab->width;
     size_t shares = predict->options.granularity == GRANULARITY_GROUP ? vocab->groups : 1;
     if (bytes / 4 + kept + share * (shares + 1) > memory_available() / 8)
@@ -91,14 +63,13 @@ static bool allocate_head(struct predict *predict, struct err *err)
     vocab->logits = x_new(share + 1, sizeof *vocab->logits);
     vocab->group_blocks = x_new(threads * PREDICT_ROWS, KERNEL_GROUP_BYTES);
     vocab->quantized = x_new(vocab->groups, sizeof *vocab->quantized);
-    vocab->memory = aligned_alloc(ALIGNED, bytes + ALIGNED);
+    vocab->memory = aligned_alloc(PREDICT_ALIGNED, bytes + PREDICT_ALIGNED);
     if (!vocab->memory)
         return err_set(err, ERR_MEMORY, "no memory for the head's inputs");
     memset(vocab->memory, 0, bytes);
     for (size_t g = 0; g < vocab->groups; g++)
         vocab->quantized[g] =
-            carve_group(predict, (uint8_t *)vocab->memory + g * group_bytes(predict, vocab->places),
-                        vocab->places);
+            predict_group_in(predict, (uint8_t *)vocab->memory + g * each, vocab->places);
     vocab->owners = x_new(vocab->places + 1, sizeof *vocab->owners);
     for (size_t i = 0; i < vocab->places; i++)
         vocab->owners[i] = slope_owner(predict->slope, i);

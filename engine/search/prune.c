@@ -104,12 +104,8 @@ struct prune {
 static bool begin(struct search *search, const struct search_options *options, struct err *err)
 {
     struct prune *prune = x_new(1, sizeof *prune);
-    if (!outlook_init(&prune->outlook, search->model, options, err)) {
-        free(prune);
-        return false;
-    }
     search->plan = prune;
-    return true;
+    return outlook_init(&prune->outlook, search->model, options, err);
 }
 
 static void end(struct search *search)
@@ -161,11 +157,6 @@ static void tried(struct search *search, const struct search_try *tried)
     prune->before = *item_of(&prune->order, &tried->flip);
     prune->newest_before = prune->order.newest;
     prune_tried(&prune->order, &tried->flip, tried->number, tried->fitness, tried->accepted);
-}
-
-static void give_up(struct search *search)
-{
-    (void)search; /* nothing was noted */
 }
 
 static void untry(struct search *search, const struct search_try *tried)
@@ -237,7 +228,6 @@ const struct method method_prune = {
     .free = end,
     .next = next,
     .tried = tried,
-    .give_up = give_up,
     .untry = untry,
     .accepts = accepts,
     .peek = peek,

@@ -63,11 +63,6 @@ static void random_tried(struct search *search, const struct search_try *tried)
     tried_set_add(&plan->tried, &tried->flip);
 }
 
-static void random_give_up(struct search *search)
-{
-    (void)search;
-}
-
 static void random_untry(struct search *search, const struct search_try *tried)
 {
     struct random_plan *plan = search->plan;
@@ -126,7 +121,6 @@ const struct method method_random = {
     .free = random_free,
     .next = random_next,
     .tried = random_tried,
-    .give_up = random_give_up,
     .untry = random_untry,
     .accepts = random_accepts,
     .peek = random_peek,

@@ -85,6 +85,15 @@ struct goal search_goal(const struct search_options *options)
     };
 }
 
+void search_take_goal(struct search_options *options, const struct goal *goal)
+{
+    options->metric = goal->metric;
+    options->control_metric = goal->control_metric;
+    options->fitness = goal->fitness;
+    options->aims = goal->aims;
+    options->control_mix = goal->control_mix;
+}
+
 enum metric search_control_metric(const struct search_options *options)
 {
     return options->control_metric == METRIC_SAME ? options->metric : options->control_metric;
@@ -275,7 +284,8 @@ static void note_tried(struct search *search, const struct search_try *tried)
     search->last_measured = !tried->screened && !tried->stopped;
     search->last_below = model_state(search->model);
     search->last_at = tried->accepted ? search->accepted_count : NOT_ACCEPTED;
-    search->method->tried(search, tried);
+    if (search->method->tried)
+        search->method->tried(search, tried);
 }
 
 enum search_status search_step(struct search *search, struct search_try *out,
@@ -285,7 +295,8 @@ enum search_status search_step(struct search *search, struct search_try *out,
     if (status != SEARCH_TRIED)
         return status;
     if (!trial_candidate(search, out, cancel, err)) {
-        search->method->give_up(search);
+        if (search->method->give_up)
+            search->method->give_up(search);
         search->last_measured = false; /* its gaps may have been written over [G2] */
         return SEARCH_FAILED;
     }
@@ -303,7 +314,8 @@ void search_untry(struct search *search)
     BUG_ON(search->last_at != NOT_ACCEPTED);
     search->tried--;
     search->screened -= search->last.screened;
-    search->method->untry(search, &search->last);
+    if (search->method->untry)
+        search->method->untry(search, &search->last);
     search->last = (struct search_try){0};
     search->last_measured = false;
 }

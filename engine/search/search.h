@@ -142,6 +142,8 @@ struct search;
 
 /* What it is after, as the options say. */
 struct goal search_goal(const struct search_options *options);
+/* The options take it over, but for its penalty. */
+void search_take_goal(struct search_options *options, const struct goal *goal);
 
 /* The metric that controls are measured with, where it is but one. */
 enum metric search_control_metric(const struct search_options *options);

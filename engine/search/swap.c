@@ -23,7 +23,7 @@ struct swap_pace {
 };
 
 struct swap {
-    struct outlook outlook;
+    struct outlook outlook; /* first: outlook_candidates */
     struct pairs pairs;
     struct swap_pace pace, pace_before; /* the step */
     struct flip_bag listed; /* on when the list was made */
@@ -59,12 +59,8 @@ static void note_try(struct swap_pace *pace, bool accepted)
 static bool begin(struct search *search, const struct search_options *options, struct err *err)
 {
     struct swap *swap = x_new(1, sizeof *swap);
-    if (!outlook_init(&swap->outlook, search->model, options, err)) {
-        free(swap);
-        return false;
-    }
     search->plan = swap;
-    return true;
+    return outlook_init(&swap->outlook, search->model, options, err);
 }
 
 static void end(struct search *search)
@@ -176,12 +172,6 @@ static size_t peek(const struct search *search, size_t count, struct flip *out)
     return found;
 }
 
-static uint64_t candidates(const struct search *search)
-{
-    const struct swap *swap = search->plan;
-    return outlook_units(&swap->outlook);
-}
-
 /* Pairs of the list, as many lists as may come. */
 static uint64_t left(const struct search *search)
 {
@@ -224,6 +214,6 @@ const struct method method_swap = {
     .untry = untry,
     .peek = peek,
     .left = left,
-    .candidates = candidates,
+    .candidates = outlook_candidates,
     .resume = resume,
 };

@@ -134,15 +134,6 @@ bool search_objective_read(const struct arguments *arguments, enum aim usual, st
     return true;
 }
 
-static void take_goal(struct search_options *options, const struct goal *goal)
-{
-    options->metric = goal->metric;
-    options->control_metric = goal->control_metric;
-    options->fitness = goal->fitness;
-    options->aims = goal->aims;
-    options->control_mix = goal->control_mix;
-}
-
 static bool read_method(const struct arguments *arguments, struct search_options *options,
                         struct err *err)
 {
@@ -178,7 +169,7 @@ static bool read_words(const struct arguments *arguments, struct search_options 
     struct goal goal = search_goal(options);
     if (!search_objective_read(arguments, aim, &goal, err))
         return false;
-    take_goal(options, &goal);
+    search_take_goal(options, &goal);
     options->projs = search_method_projs(options->method);
     return !projs || search_projs_parse(projs, &options->projs, err);
 }
