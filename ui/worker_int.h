@@ -40,12 +40,15 @@ struct worker_answers {
     struct state_name state;       /* that `now` belongs to */
 };
 
-/* The flip that JOB_TRY or JOB_KEEP measured last; a step makes it none. */
+/* What JOB_TRY or JOB_KEEP measured last, or the last candidate of a session that was opened
+ * again; a step makes it none. */
 struct worker_hand {
-    bool any;
-    struct flip flip;
-    size_t kept_at; /* its place among the accepted flips, SIZE_MAX: not kept */
+    struct flip *flips; /* [count] owned */
+    size_t count;       /* 0: none */
+    size_t kept_at;     /* place of the first among the accepted flips, WORKER_NOT_KEPT */
 };
+
+#define WORKER_NOT_KEPT SIZE_MAX
 
 struct worker {
     /* Under the lock, but for cancel and busy. */
@@ -190,6 +193,8 @@ bool worker_measure(struct worker *worker, uint64_t count, struct err *err);
 /* The numbers of a try; gaps may be NULL and are copied. */
 void worker_emit_tried(struct worker *worker, const struct search_try *tried,
                        double fitness_before, const double *gaps);
+/* Take flips in hand, or (count 0) none; they are copied. */
+void worker_take(struct worker *worker, const struct flip *flips, size_t count, size_t kept_at);
 /* Measure a flip, which is not kept, and tell it. */
 bool worker_try(struct worker *worker, const struct flip *flip, struct err *err);
 /* Tell of the search's passes over all rows. */

@@ -20,8 +20,6 @@
 #include "src/base/file.h"
 #include "ui/worker_int.h"
 
-#define NOT_KEPT SIZE_MAX
-
 /* ---- the patch file --------------------------------------------------------------- */
 
 static size_t accepted_count(const struct worker *worker)
@@ -143,7 +141,7 @@ static enum search_status step(struct worker *worker, struct err *err)
     if (status != SEARCH_TRIED)
         return status;
     note_seconds(worker, clock_seconds() - start);
-    worker->hand.any = false;
+    worker_take(worker, NULL, 0, WORKER_NOT_KEPT);
     bool saved = !tried.accepted || save_or_undo(worker, err);
     bool accepted = tried.accepted && saved;
     tried.accepted = tried.accepted && (saved || worker->behind);
@@ -172,13 +170,24 @@ static const char *run_steps(struct worker *worker, uint64_t count, struct err *
 
 /* ---- by hand -------------------------------------------------------------------------- */
 
+void worker_take(struct worker *worker, const struct flip *flips, size_t count, size_t kept_at)
+{
+    struct flip *old = worker->hand.flips;
+    worker->hand = (struct worker_hand){
+        .flips = count > 0 ? copy_flips(flips, count) : NULL,
+        .count = count,
+        .kept_at = kept_at,
+    };
+    free(old); /* they may have been given again */
+}
+
 bool worker_try(struct worker *worker, const struct flip *flip, struct err *err)
 {
     double *gaps = x_new(worker_searched(worker), sizeof *gaps);
     struct search_try tried = {.flip = *flip};
     bool ok = journal_measure(worker->journal, flip, gaps, &tried.fitness, &worker->cancel, err);
     if (ok) {
-        worker->hand = (struct worker_hand){.any = true, .flip = *flip, .kept_at = NOT_KEPT};
+        worker_take(worker, flip, 1, WORKER_NOT_KEPT);
         worker_emit_tried(worker, &tried, search_fitness(worker->search), gaps);
     }
     free(gaps);
@@ -192,27 +201,41 @@ static bool keep_flip(struct worker *worker, const struct flip *flip, struct err
     if (!journal_keep(worker->journal, flip, &tried, &worker->cancel, err) ||
         !save_or_undo(worker, err))
         return false;
-    worker->hand = (struct worker_hand){
-        .any = true,
-        .flip = *flip,
-        .kept_at = accepted_count(worker) - 1,
-    };
+    worker_take(worker, flip, 1, accepted_count(worker) - 1);
     worker_emit_tried(worker, &tried, before, search_gaps_now(worker->search));
     worker_emit_flips(worker);
     return true;
 }
 
-/* What was tried last by hand is the last candidate, too. */
+static bool keep_several(struct worker *worker, struct err *err)
+{
+    struct worker_hand *hand = &worker->hand;
+    double before = search_fitness(worker->search);
+    if (!journal_keep_all(worker->journal, hand->flips, hand->count, &worker->cancel, err) ||
+        !save_or_undo(worker, err))
+        return false;
+    hand->kept_at = accepted_count(worker) - hand->count;
+    struct search_try tried = {.flip = hand->flips[0],
+                               .flips = hand->flips,
+                               .count = hand->count,
+                               .accepted = true,
+                               .fitness = search_fitness(worker->search)};
+    worker_emit_tried(worker, &tried, before, search_gaps_now(worker->search));
+    worker_emit_flips(worker);
+    return true;
+}
+
+/* What is in the hand is the last candidate, too. */
 static bool accept(struct worker *worker, struct err *err)
 {
     struct search_try tried;
     double before = search_fitness(worker->search);
-    if (worker->hand.any && worker->hand.kept_at != NOT_KEPT)
+    if (worker->hand.count > 0 && worker->hand.kept_at != WORKER_NOT_KEPT)
         return err_set(err, ERR_USAGE, "the last candidate is accepted already");
-    if (worker->hand.any) {
-        struct flip flip = worker->hand.flip;
-        return keep_flip(worker, &flip, err);
-    }
+    if (worker->hand.count > 1)
+        return keep_several(worker, err);
+    if (worker->hand.count == 1)
+        return keep_flip(worker, worker->hand.flips, err);
     if (!journal_accept(worker->journal, &tried, &worker->cancel, err) ||
         !save_or_undo(worker, err))
         return false;
@@ -227,12 +250,13 @@ static bool undo(struct worker *worker, struct err *err)
     size_t count = accepted_count(worker);
     if (count == 0)
         return err_set(err, ERR_USAGE, "nothing to undo: no flip is accepted");
-    if (!save(worker, count - search_newest(worker->search), err))
+    size_t rest = count - search_newest(worker->search);
+    if (!save(worker, rest, err))
         return false;
     if (!journal_undo(worker->journal, err))
         return save_again(worker);
-    if (worker->hand.any && worker->hand.kept_at == count - 1)
-        worker->hand.kept_at = NOT_KEPT;
+    if (worker->hand.count > 0 && worker->hand.kept_at == rest)
+        worker->hand.kept_at = WORKER_NOT_KEPT;
     return true;
 }
 
@@ -246,9 +270,10 @@ static bool undo_and_tell(struct worker *worker, struct err *err)
 
 static bool reject_by_hand(struct worker *worker, struct err *err)
 {
-    if (worker->hand.kept_at == NOT_KEPT)
+    const struct worker_hand *hand = &worker->hand;
+    if (hand->kept_at == WORKER_NOT_KEPT)
         return err_set(err, ERR_USAGE, "the last candidate is not accepted");
-    BUG_ON(worker->hand.kept_at + 1 != accepted_count(worker)); /* a step makes it none */
+    BUG_ON(hand->kept_at + hand->count != accepted_count(worker)); /* a step makes it none */
     return undo_and_tell(worker, err);
 }
 
@@ -257,7 +282,7 @@ static bool reject(struct worker *worker, struct err *err)
     struct search_try tried;
     size_t count = accepted_count(worker);
     double before = search_fitness(worker->search);
-    if (worker->hand.any)
+    if (worker->hand.count > 0)
         return reject_by_hand(worker, err);
     if (!search_can_reject(worker->search, err) ||
         !save(worker, count - search_newest(worker->search), err))
@@ -275,7 +300,7 @@ static bool reject(struct worker *worker, struct err *err)
 static bool redo(struct worker *worker, struct err *err)
 {
     struct err ignored;
-    worker->hand.any = false;
+    worker_take(worker, NULL, 0, WORKER_NOT_KEPT);
     if (!journal_redo(worker->journal, err))
         return false;
     if (!save(worker, accepted_count(worker), err)) {
@@ -301,7 +326,7 @@ static bool go_to(struct worker *worker, const struct job *job, struct err *err)
     int64_t step = (int64_t)job->count, before = session_head(worker->session);
     if (job->text && !session_state(worker->session, job->text, &step, err))
         return false;
-    worker->hand.any = false;
+    worker_take(worker, NULL, 0, WORKER_NOT_KEPT);
     if (!journal_goto(worker->journal, step, err) || !save_or_return(worker, before, err))
         return false;
     worker_emit_flips(worker);
@@ -333,7 +358,7 @@ static const char *open_patch(struct worker *worker, const char *text, struct er
     int64_t before = session_head(worker->session);
     struct journal_imported imported = {0};
     struct patch *patch = patch_read(path, err);
-    worker->hand.any = false;
+    worker_take(worker, NULL, 0, WORKER_NOT_KEPT);
     worker_emit_progress(worker, 0, 0, "measuring the patch");
     bool ok = patch && (journal_import(worker->journal, patch, name, &imported, &worker->cancel,
                                        err) ||

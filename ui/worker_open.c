@@ -260,6 +260,7 @@ void worker_close(struct worker *worker)
     patch_free(worker->patch);
     search_inputs_free(&worker->probes);
     model_free(worker->model);
+    free(worker->hand.flips);
     buf_free(&worker->output);
     buf_free(&worker->starts);
 }

@@ -123,16 +123,15 @@ static bool take_last(void *user, const struct session_event *event)
 }
 
 /* Accepting and rejecting go on with it as with a row that a hand has tried. */
-static void take_in_hand(struct worker *worker, const struct flip *flip)
+static void take_in_hand(struct worker *worker, const struct search_try *tried)
 {
-    size_t count = 0;
-    const struct flip *flips = search_accepted(worker->search, &count);
-    bool kept = count > 0 && flip_equal(&flips[count - 1], flip);
-    worker->hand = (struct worker_hand){
-        .any = true,
-        .flip = *flip,
-        .kept_at = kept ? count - 1 : SIZE_MAX,
-    };
+    size_t accepted = 0, count = tried->count > 1 ? tried->count : 1;
+    const struct flip *on = search_accepted(worker->search, &accepted);
+    const struct flip *flips = count > 1 ? tried->flips : &tried->flip;
+    bool kept = search_newest(worker->search) == count;
+    for (size_t i = 0; kept && i < count; i++)
+        kept = flip_equal(&on[accepted - count + i], &flips[i]);
+    worker_take(worker, flips, count, kept ? accepted - count : WORKER_NOT_KEPT);
 }
 
 void worker_past_last(struct worker *worker)
@@ -148,8 +147,7 @@ void worker_past_last(struct worker *worker)
         bool fits = last.gaps && last.gap_count == worker_searched(worker);
         double before = isfinite(step.fitness) ? step.fitness : 0;
         worker_emit_tried(worker, &last.tried, before, fits ? last.gaps : NULL);
-        if (last.tried.count < 2) /* a hand holds one */
-            take_in_hand(worker, &last.tried.flip);
+        take_in_hand(worker, &last.tried);
     }
     free(last.gaps);
     free(last.flips);

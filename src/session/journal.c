@@ -252,6 +252,14 @@ bool journal_keep(struct journal *journal, const struct flip *flip, struct searc
            add_step(journal, "hand", NULL, err);
 }
 
+bool journal_keep_all(struct journal *journal, const struct flip *flips, size_t count,
+                      cancel_flag *cancel, struct err *err)
+{
+    return journal_prove_model(journal, cancel, err) &&
+           search_keep_all(journal->search, flips, count, cancel, err) &&
+           add_step(journal, "hand", NULL, err);
+}
+
 bool journal_accept(struct journal *journal, struct search_try *out, cancel_flag *cancel,
                     struct err *err)
 {

@@ -57,6 +57,8 @@ bool journal_measure(struct journal *journal, const struct flip *flip, double *g
                      double *fitness, cancel_flag *cancel, struct err *err);
 bool journal_keep(struct journal *journal, const struct flip *flip, struct search_try *out,
                   cancel_flag *cancel, struct err *err);
+bool journal_keep_all(struct journal *journal, const struct flip *flips, size_t count,
+                      cancel_flag *cancel, struct err *err);
 bool journal_accept(struct journal *journal, struct search_try *out, cancel_flag *cancel,
                     struct err *err);
 bool journal_reject(struct journal *journal, struct search_try *out, struct err *err);

@@ -225,6 +225,54 @@ static void worker_start__session_with_a_past__all_is_told_again(void **state)
         event_free(desk.last[i]);
 }
 
+/* A rejected candidate of several flips is kept and taken back by hand as it would have been
+ * before the session was closed: the same flips, fitness and gaps, together. */
+static void job_accept__several_flips_opened_again__as_if_never_closed(void **state)
+{
+    (void)state;
+    struct desk desk, again;
+    struct worker_options options = options_of(at("several.bankai"));
+    options.search.method = SEARCH_GUIDED;
+    options.search.projs = search_all_projs;
+    options.search.together = 8;
+    desk_open(&desk, &options);
+    do {
+        do_job(&desk, (struct job){.type = JOB_STEP, .count = 1});
+    } while (desk.last[EVENT_TRIED]->tried.accepted ||
+             desk.last[EVENT_TRIED]->tried.flip_count < 2);
+    size_t before = flips_now(&desk)->count, several = desk.last[EVENT_TRIED]->tried.flip_count;
+    struct err err = {0};
+    struct session *session = session_open(options.session, SESSION_READ, &err);
+    t_ok(session != NULL && session_copy(session, at("closed.bankai"), &err), &err);
+    session_close(session);
+    do_job(&desk, (struct job){.type = JOB_ACCEPT});
+    options.session = at("closed.bankai");
+    options.output = at("again.json");
+    desk_open(&again, &options);
+    assert_string_equal(try_job(&again, (struct job){.type = JOB_REJECT}),
+                        "the last candidate is not accepted");
+    assert_string_equal(try_job(&again, (struct job){.type = JOB_ACCEPT}), "");
+    const struct event_flips *now = flips_now(&again), *fresh = flips_now(&desk);
+    assert_int_equal(now->count, before + several);
+    assert_int_equal(now->count, fresh->count);
+    for (size_t i = 0; i < now->count; i++)
+        assert_true(flip_equal(&now->flips[i], &fresh->flips[i]));
+    assert_memory_equal(&now->fitness, &fresh->fitness, sizeof now->fitness);
+    assert_memory_equal(now->gaps, fresh->gaps, desk.last[EVENT_OPENED]->opened.target_count *
+                                                    sizeof *now->gaps);
+    assert_int_equal(again.last[EVENT_TRIED]->tried.flip_count, several);
+    assert_string_equal(try_job(&again, (struct job){.type = JOB_ACCEPT}),
+                        "the last candidate is accepted already");
+    desk_close(&again);
+    desk_open(&again, &options); /* kept already: taken back as a whole */
+    assert_string_equal(try_job(&again, (struct job){.type = JOB_REJECT}), "");
+    assert_int_equal(flips_now(&again)->count, before);
+    assert_string_equal(try_job(&again, (struct job){.type = JOB_ACCEPT}), "");
+    assert_int_equal(flips_now(&again)->count, before + several);
+    desk_close(&again);
+    desk_close(&desk);
+}
+
 /* ---- names, notes ------------------------------------------------------------------ */
 
 static void job_rename__a_free_name__goes_on_there(void **state)
@@ -614,6 +662,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(worker_start__session_with_a_past__all_is_told_again),
+        cmocka_unit_test(job_accept__several_flips_opened_again__as_if_never_closed),
         cmocka_unit_test(job_rename__a_free_name__goes_on_there),
         cmocka_unit_test(job_rename__somebody_looks__stays),
         cmocka_unit_test(job_note_and_shell__written_down__not_run),
