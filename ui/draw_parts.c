@@ -109,17 +109,19 @@ void view_key_of(const char *line, struct buf *out)
 }
 
 /* Of a flip of some bits of a group: the bit's column, or how many they are. */
-static void add_bits(struct buf *out, const struct flip *flip)
+static void add_bits(struct buf *out, const struct flip *flip, bool dotted)
 {
     int count = __builtin_popcountll(flip->mask[0]) + __builtin_popcountll(flip->mask[1]);
     int first = flip->mask[0] ? __builtin_ctzll(flip->mask[0])
                               : 64 + (flip->mask[1] ? __builtin_ctzll(flip->mask[1]) : 0);
-    if (count == 1)
-        buf_add_format(out, " bit %d", (int)flip->group * GROUP_WEIGHTS + first);
-    else if (count < GROUP_WEIGHTS)
-        buf_add_format(out, " group %d, %d bits", (int)flip->group, count);
-    else
-        buf_add_format(out, " group %d", (int)flip->group);
+    if (count == 1) {
+        buf_add_format(out, dotted ? ".b%d" : " bit %d",
+                       (int)flip->group * GROUP_WEIGHTS + first);
+        return;
+    }
+    buf_add_format(out, dotted ? ".g%d" : " group %d", (int)flip->group);
+    if (count < GROUP_WEIGHTS)
+        buf_add_format(out, dotted ? "/%d" : ", %d bits", count);
 }
 
 void view_flip_text(struct buf *out, const struct flip *flip)
@@ -128,7 +130,30 @@ void view_flip_text(struct buf *out, const struct flip *flip)
         buf_add_format(out, "L%d ", (int)flip->layer);
     buf_add_format(out, "%s row %" PRIu32, proj_name(flip->proj), flip->row);
     if (flip->group != FLIP_WHOLE_ROW)
-        add_bits(out, flip);
+        add_bits(out, flip, false);
+}
+
+/* "L12.gate.5414", as commands take it, or "L12 gate row 5414". */
+static void add_short(struct buf *out, const struct flip *flip, bool dotted)
+{
+    const char *name = proj_name(flip->proj);
+    if (flip->layer != NO_LAYER)
+        buf_add_format(out, dotted ? "L%d." : "L%d ", (int)flip->layer);
+    buf_add(out, name, strcspn(name, "_"));
+    buf_add_format(out, dotted ? ".%" PRIu32 : " row %" PRIu32, flip->row);
+    if (flip->group != FLIP_WHOLE_ROW)
+        add_bits(out, flip, dotted);
+}
+
+void view_flip_fit(struct buf *out, const struct flip *flip, int columns)
+{
+    size_t start = out->len;
+    view_flip_text(out, flip);
+    for (int dotted = 0; dotted < 2 && out->len - start > (size_t)(columns > 0 ? columns : 0);
+         dotted++) {
+        out->len = start;
+        add_short(out, flip, dotted);
+    }
 }
 
 void view_count_text(struct buf *out, uint64_t count)

@@ -94,7 +94,7 @@ static void draw_line(struct app *app, struct rect area, int row, size_t line, b
     (void)view_cell(app, area, row, 0, 1, style, here ? ">" : " ");
     (void)snprintf(text, sizeof text, "%zu", line + 1);
     (void)view_cell_right(app, area, row, 1, RANK_COLUMNS, here ? style : STYLE_DIM, text);
-    view_flip_text(&name, flip);
+    view_flip_fit(&name, flip, at - 3 - RANK_COLUMNS);
     (void)view_cell(app, area, row, 2 + RANK_COLUMNS, at - 2 - RANK_COLUMNS, style, name.data);
     for (int i = 0; i < shown; i++) {
         cell_text(&known, matrix, flip->row, i, text, sizeof text);

@@ -49,6 +49,9 @@ void hints_draw(struct app *app, struct rect line);
 
 /* "L12 gate_proj row 5414", "embed row 7", with the group or the bit if it is only one. */
 void view_flip_text(struct buf *out, const struct flip *flip);
+/* The same where there are only so many columns: "L12 gate row 5414 group 3", or else
+ * "L12.gate.5414.g3", with "b407" for a bit of the row and "g3/8" for 8 bits of a group. */
+void view_flip_fit(struct buf *out, const struct flip *flip, int columns);
 
 /* Has the text or answer been measured with other flips than those on now? */
 bool view_is_stale(const struct app *app, size_t flip_count);

@@ -14,7 +14,7 @@
 #include "ui/view_int.h"
 
 enum { CARD_ROWS = 3, CURVE_ROWS_MIN = 3, CURVE_ROWS_MAX = 9, LIST_ROWS_MIN = 4, EIGHTHS = 8,
-       VALUE_COLUMN = 29, WIDE_COLUMNS = 60 };
+       NAME_COLUMNS = 22, VALUE_COLUMN = 29, WIDE_COLUMNS = 60 };
 
 /* ---- numbers ----------------------------------------------------------------------- */
 
@@ -202,9 +202,11 @@ static int draw_card(struct app *app, struct rect area, int row, int rows)
         return row + 1;
     }
     buf_add_text(&text, "last  ");
-    view_flip_text(&text, &last->flip);
+    char more[32] = "";
     if (last->flip_count > 1)
-        buf_add_format(&text, " + %zu more", last->flip_count - 1);
+        (void)snprintf(more, sizeof more, " + %zu more", last->flip_count - 1);
+    view_flip_fit(&text, &last->flip, area.columns - 6 - (int)strlen(more));
+    buf_add_text(&text, more);
     (void)view_cell(app, area, row, 0, area.columns, STYLE_TEXT, text.data);
     int used = grid_text_columns(text.data, text.len);
     float scale = scale_of(app, &last->flip);
@@ -280,8 +282,8 @@ static void draw_next(struct app *app, struct rect area, int row, size_t i, bool
     (void)view_cell(app, area, row, 0, 1, style, here ? ">" : " ");
     (void)snprintf(text, sizeof(text), "%zu", i + 1);
     (void)view_cell_right(app, area, row, 1, 3, here ? style : STYLE_DIM, text);
-    view_flip_text(&name, &search->next[i]);
-    (void)view_cell(app, area, row, 6, 22, style, name.data);
+    view_flip_fit(&name, &search->next[i], NAME_COLUMNS);
+    (void)view_cell(app, area, row, 6, NAME_COLUMNS, style, name.data);
     draw_values(app, area, row, i, style);
     if (here && focused)
         grid_cursor(app->grid, area, row, 0);
@@ -377,10 +379,12 @@ static void search_readout(struct app *app, struct buf *out)
     }
     const struct flip *flip = &search->next[search->cursor];
     const char *mark = mark_word(app, flip);
+    char behind[40];
+    int used = snprintf(behind, sizeof behind, "  scale %.4f  %s",
+                        (double)search->next_scales[search->cursor], mark[0] ? mark : "not tried");
     buf_add_format(out, "candidate %zu of %zu shown  ", search->cursor + 1, search->next_count);
-    view_flip_text(out, flip);
-    buf_add_format(out, "  scale %.4f  %s", (double)search->next_scales[search->cursor],
-                   mark[0] ? mark : "not tried");
+    view_flip_fit(out, flip, app->grid->columns - 1 - (int)out->len - used);
+    buf_add_text(out, behind);
 }
 
 const struct view_ops view_search = {

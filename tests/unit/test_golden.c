@@ -183,6 +183,38 @@ static struct ui_fixture *guided(void)
     return fixture;
 }
 
+static struct flip bits_of(struct flip flip, int32_t group, uint64_t low, uint64_t high)
+{
+    flip.group = group;
+    flip.mask[0] = low;
+    flip.mask[1] = high;
+    return flip;
+}
+
+/* Candidates of a group, of some bits of one, of one bit: names as long as they get. */
+static struct ui_fixture *small_flips(void)
+{
+    struct ui_fixture *fixture = guided();
+    struct search_state *search = &fixture->app->search;
+    search->next[0] = bits_of(ui_row(3, PROJ_GATE, 123), 2, UINT64_MAX, UINT64_MAX);
+    search->next[1] = bits_of(ui_row(5, PROJ_GATE, 123), 1, UINT64_MAX, 0);
+    search->next[2] = bits_of(ui_row(5, PROJ_DOWN, 9), 5, 0, 1);
+    search->next[3] = bits_of(ui_row(NO_LAYER, PROJ_EMBED, 511), 1, 0xFF, 0);
+    search->last.flip = search->next[1];
+    search->last.flip_count = 12;
+    return fixture;
+}
+
+static struct ui_fixture *best_small(void)
+{
+    struct ui_fixture *fixture = best();
+    struct promise *list = fixture->app->map.predictions->best;
+    list[0].flip = bits_of(ui_row(3, PROJ_GATE, 123), 1, UINT64_MAX, UINT64_MAX);
+    list[1].flip = bits_of(ui_row(5, PROJ_GATE, 123), 1, UINT64_MAX, 0);
+    list[2].flip = bits_of(ui_row(5, PROJ_DOWN, 9), 5, 0, 1);
+    return fixture;
+}
+
 /* Two are changed, one of them by the other. */
 static struct ui_fixture *settings(void)
 {
@@ -457,11 +489,14 @@ static const struct golden goldens[] = {
     {"zoomed-groups-80x24", 80, 24, groups},
     {"guided-80x24", 80, 24, guided},
     {"guided-120x40", 120, 40, guided},
+    {"small-flips-80x24", 80, 24, small_flips},
     {"settings-80x24", 80, 24, settings},
     {"settings-40x10", 40, 10, settings},
     {"best-80x24", 80, 24, best},
     {"best-120x40", 120, 40, best},
     {"best-40x10", 40, 10, best},
+    {"best-small-80x24", 80, 24, best_small},
+    {"best-small-40x10", 40, 10, best_small},
     {"probes-80x24", 80, 24, probes},
     {"probes-120x40", 120, 40, probes},
     {"probes-60x16", 60, 16, probes},
