@@ -105,8 +105,8 @@ static int run(struct arguments *arguments, struct err *err)
 
 static const struct option_spec options[] = {
     SEARCH_PROBE_OPTIONS,
-    {"output", 'o', "PATCH", "patch file, rewritten at every accepted flip (last.json in the "
-                             "state folder)"},
+    {"output", 'o', "PATCH", "patch file, rewritten at every accepted flip (that of the "
+                             "session, or last.json in the state folder)"},
     {"name", 0, "NAME", "name of the patch (search)"},
     {"session", 's', "FILE", "session to begin, or to go on with where it stopped"},
     {"iters", 0, "N", "candidates to try (200), those of the session's past included"},

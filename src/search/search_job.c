@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/base/clock.h"
 #include "src/base/file.h"
@@ -16,19 +17,37 @@
 
 /* ---- loading ------------------------------------------------------------------------- */
 
-/* Where no output is named: a file of the state folder. */
+/* Where no output is named: that of the session, or a file of the state folder. */
 static bool choose_output(struct search_job *job, struct err *err)
 {
     const struct search_request *request = job->request;
     struct buf path = {0};
-    const char *output = request->output;
-    if (!output && request->state_name) {
-        if (!file_state_path(request->state_name, &path, err))
-            return false;
-        output = path.data;
-    }
-    bool ok = search_output_path(output, &job->output, err);
+    bool ok = true;
+    char *kept = job->session ? session_get(job->session, "output") : NULL;
+    if (request->output || kept)
+        buf_add_text(&path, request->output ? request->output : kept);
+    else if (request->state_name)
+        ok = file_state_path(request->state_name, &path, err);
+    ok = ok && search_output_path(path.data, &job->output, err);
     buf_free(&path);
+    free(kept);
+    return ok;
+}
+
+/* Whoever goes on with the session may do so from another folder. */
+static bool keep_output(struct search_job *job, struct err *err)
+{
+    const char *output = job->request->output;
+    char *here = output && output[0] != '/' ? getcwd(NULL, 0) : NULL;
+    struct buf path = {0};
+    if (!output || !job->session)
+        return true;
+    if (here)
+        buf_add_format(&path, "%s/", here);
+    buf_add_text(&path, output);
+    bool ok = session_put(job->session, "output", path.data, err);
+    buf_free(&path);
+    free(here);
     return ok;
 }
 
@@ -143,6 +162,8 @@ static bool put_names(struct search_job *job, struct err *err)
 
 static bool begin_journal(struct search_job *job, struct err *err)
 {
+    if (!keep_output(job, err))
+        return false;
     if (going_on(job))
         job->journal = journal_resume(job->session, job->model, &job->probes, &job->options,
                                       BANKAI_VERSION, &cli_cancel, err);
@@ -334,10 +355,11 @@ static void tell_interrupted(struct search_job *job)
     else if (job->base && job->now)
         search_job_print_end(job);
     if (job->search && job->patch->flip_count > 0)
-        cli_warn("stopped after %" PRIu64 " candidates; the %zu accepted flips are in %s",
-                 search_tried(job->search), job->patch->flip_count, job->output.data);
+        cli_warn("stopped after %" PRIu64 " candidates; %zu flip%s on, in %s",
+                 search_tried(job->search), job->patch->flip_count,
+                 job->patch->flip_count == 1 ? " is" : "s are", job->output.data);
     else if (job->search)
-        cli_warn("stopped after %" PRIu64 " candidates; nothing was accepted yet",
+        cli_warn("stopped after %" PRIu64 " candidates; no flip is on",
                  search_tried(job->search));
 }
 

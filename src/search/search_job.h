@@ -25,7 +25,7 @@ struct search_request {
     const char *from;     /* patches to begin with, comma-separated, or NULL */
     const char *mode;     /* of all answers, or NULL: as the probe sets say */
     const char *output;   /* patch file, or NULL: state_name in the state folder */
-    const char *state_name; /* NULL: last.json */
+    const char *state_name; /* NULL: last.json; a session that is gone on with has its own */
     const char *name;     /* of the patch, or NULL */
     const char *session;  /* file to begin or to go on with, or NULL; going on, the model
                              and the probes may be NULL and iterations 0: as they were */

@@ -49,12 +49,22 @@ void search_job_show_try(struct search_job *job, const struct search_try *tried,
         cli_print_json(report_tried_json(tried), false);
     else if (tried->accepted)
         print_accepted(job, tried, before, fitness_before);
-    (void)snprintf(note, sizeof note, "%zu accepted, fitness %+.4f", job->patch->flip_count,
-                   search_fitness(job->search));
+    (void)snprintf(note, sizeof note, "%zu flip%s on, fitness %+.4f", job->patch->flip_count,
+                   job->patch->flip_count == 1 ? "" : "s", search_fitness(job->search));
     progress_update(&job->line, search_tried(job->search), note);
 }
 
 /* ---- before and after ------------------------------------------------------------------- */
+
+/* Nobody may have named the patch file this time. */
+static void add_going_on(struct buf *out, const struct search_job *job)
+{
+    size_t flips = job->patch->flip_count;
+    buf_add_format(out, "going on after %" PRIu64 " candidates with %zu flip%s on; patch: ",
+                   job->tried_before, flips, flips == 1 ? "" : "s");
+    text_visible(out, job->output.data, job->output.len);
+    buf_add_text(out, "\n");
+}
 
 void search_job_print_start(const struct search_job *job)
 {
@@ -72,6 +82,8 @@ void search_job_print_start(const struct search_job *job)
     goals_text(&out, &goal);
     if (job->options.price > 0)
         buf_add_format(&out, "each flip that is on takes %g off it\n", job->options.price);
+    if (job->tried_before > 0)
+        add_going_on(&out, job);
     cli_print_text(out.data, out.len);
     buf_free(&out);
 }

@@ -87,11 +87,10 @@ static void show_try(struct seeds_job *job, const struct search *search, uint64_
                      const struct search_try *tried)
 {
     char note[64];
-    size_t accepted = 0;
-    (void)search_accepted(search, &accepted);
     if (job->request->json)
         seeds_print_tried(seed, tried);
-    (void)snprintf(note, sizeof note, "seed %" PRIu64 ", %zu accepted", seed, accepted);
+    (void)snprintf(note, sizeof note, "seed %" PRIu64 ", %zu candidates accepted", seed,
+                   search_levels(search));
     progress_update(&job->line, job->run_count * job->request->options.iterations + tried->number,
                     note);
 }

@@ -3,6 +3,7 @@
  * A search that is stopped, politely or not, keeps every flip it has shown [J1].
  */
 #include <signal.h>
+#include <stdlib.h>
 
 #include "tests/cli/look.h"
 #include "tests/document.h"
@@ -85,7 +86,7 @@ static void search__interrupted__patch_and_last_event(void **state)
     struct run_options options = {.interrupt_after = "\"number\": 30,"};
     struct run *run = run_bankai(&options, LONG_SEARCH, "-o", path, "--json", NULL);
     run_expect_status(run, 130);
-    run_expect_err(run, "accepted flips are in ");
+    run_expect_err(run, " on, in ");
     json_t *error = run_json_error(run);
     assert_string_equal(look_text(error, "code"), "cancelled");
     json_t *events = run_json_lines(run), *done = look_last(events);
@@ -110,11 +111,30 @@ static void search__interrupted_text__says_where_the_patch_is(void **state)
     struct run_options options = {.interrupt_after = "  flip layer ", .interrupt_signal = SIGTERM};
     struct run *run = run_bankai(&options, LONG_SEARCH, "-o", path, NULL);
     run_expect_status(run, 130);
-    run_expect_err(run, "accepted flips are in ");
+    run_expect_err(run, " on, in ");
     run_expect_err(run, path);
     run_expect_err(run, "bankai: interrupted\n");
     run_free(run);
     run_free(run_ok("patch", "verify", path, "nano", NULL));
+}
+
+/* What is pruned has all of its flips on and none accepted: the line counts those on. */
+static void search__line_on_a_terminal__counts_flips_that_are_on(void **state)
+{
+    (void)state;
+    const char *path = run_path("counted.json");
+    run_free(run_ok("search", "nano", "--target", "math", "--method", "random", "--accept", "any",
+                    "--iters", "60", "-o", path, NULL));
+    struct run_options options = {.interrupt_after = " on, fitness", .err_terminal = true};
+    struct run *run = run_bankai(&options, "search", "nano", "--target", "calculus-train",
+                                 "--control", "code", "--method", "prune", "--from", path,
+                                 "--plain-eval", "-o", run_path("left.json"), NULL);
+    const char *at = strstr(run->err.data, " flips on, fitness");
+    assert_non_null(at);
+    while (at[-1] >= '0' && at[-1] <= '9')
+        at--;
+    assert_in_range(atoi(at), 1, 60); /* some may be off when the line is drawn first */
+    run_free(run);
 }
 
 /* Answers come after the search: stopping them does not cost the patch either. */
@@ -159,6 +179,7 @@ int main(void)
         cmocka_unit_test(search__killed_at_any_moment__nothing_shown_is_lost),
         cmocka_unit_test(search__interrupted__patch_and_last_event),
         cmocka_unit_test(search__interrupted_text__says_where_the_patch_is),
+        cmocka_unit_test(search__line_on_a_terminal__counts_flips_that_are_on),
         cmocka_unit_test(search__interrupted_while_answering__patch_is_there),
         cmocka_unit_test(search__disk_full__status_3_and_nothing_shown),
     };

@@ -257,6 +257,42 @@ static void session_list_prune__state_folder__kept_until_pruned(void **state)
     }
 }
 
+static void go_on(const char *session, const char *iterations, const char *patch, const char *said)
+{
+    struct run *run = patch ? run_bankai(NULL, "search", "-s", session, "--iters", iterations,
+                                         "-o", patch, NULL)
+                            : run_bankai(NULL, "search", "-s", session, "--iters", iterations,
+                                         NULL);
+    run_expect_status(run, 0);
+    run_expect_out(run, said);
+    run_free(run);
+}
+
+/* Going on without -o writes where it was written before; last.json is another's. */
+static void search__gone_on_with_without_output__the_patch_it_had(void **state)
+{
+    (void)state;
+    const char *session = run_path("had.bankai"), *last = run_path("state/bankai/last.json");
+    char first[256], second[256];
+    (void)snprintf(first, sizeof first, "%s", run_path("first.json"));
+    (void)snprintf(second, sizeof second, "%s", run_path("second.json"));
+    (void)remove(last);
+    begin_short(session, "12", first);
+    (void)remove(first);
+    char said[512];
+    (void)snprintf(said, sizeof said, "on; patch: %s\n", first);
+    go_on(session, "20", NULL, "going on after 12 candidates with ");
+    assert_true(look_exists(first));
+    go_on(session, "21", NULL, said);
+    go_on(session, "22", second, "going on after 21 candidates with ");
+    (void)remove(first);
+    (void)remove(second);
+    go_on(session, "23", NULL, "going on after 22 candidates with ");
+    assert_true(look_exists(second));
+    assert_false(look_exists(first));
+    assert_false(look_exists(last));
+}
+
 static void session__wrong_use__one_clear_line(void **state)
 {
     (void)state;
@@ -336,6 +372,7 @@ int main(void)
         cmocka_unit_test(search__killed_again_and_again__same_patch_in_the_end),
         cmocka_unit_test(search__gone_on_with_at_its_end__patch_written),
         cmocka_unit_test(search__session_without_origin__begun_by_the_same_command),
+        cmocka_unit_test(search__gone_on_with_without_output__the_patch_it_had),
         cmocka_unit_test(session_replay__after_stops__every_number_as_it_was),
         cmocka_unit_test(session_export_import__lines__same_log_same_patch),
         cmocka_unit_test(open__a_session__as_it_was_left),
