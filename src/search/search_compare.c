@@ -155,17 +155,28 @@ static struct evaluation *answers(struct compare_job *job, const char *what, str
     return result;
 }
 
-static void compare_roles(const struct compare_job *job, const struct evaluation *now,
-                          struct compare_run *run)
+static struct comparison compare_some(const struct compare_job *job, const struct evaluation *now,
+                                      size_t first, size_t count)
 {
-    size_t first = 0;
+    struct probe_set set = {.probes = job->sets.all.probes + first, .count = count};
+    struct evaluation before = evaluation_slice(job->base, first, count);
+    struct evaluation after = evaluation_slice(now, first, count);
+    return compare_all(&set, &before, &after);
+}
+
+static void compare_groups(const struct compare_job *job, const struct evaluation *now,
+                           struct compare_run *run)
+{
+    const struct compare_sets *sets = &job->sets;
+    size_t first = 0, heldout;
     for (int role = 0; role < ROLE_COUNT; role++) {
-        const struct probe_set *set = &job->sets.roles[role];
-        struct evaluation before = evaluation_slice(job->base, first, set->count);
-        struct evaluation after = evaluation_slice(now, first, set->count);
-        run->roles[role] = compare_all(set, &before, &after);
-        first += set->count;
+        run->groups[role] = compare_some(job, now, first, sets->roles[role].count);
+        first += sets->roles[role].count;
     }
+    heldout = first - sets->roles[ROLE_HELDOUT].count;
+    for (size_t i = 0; i < sets->part_count; i++)
+        run->groups[ROLE_COUNT + i] =
+            compare_some(job, now, heldout + sets->parts[i].first, sets->parts[i].count);
 }
 
 static void add_run(struct compare_job *job, const struct compare_run *run)
@@ -187,7 +198,7 @@ static bool one_run(struct compare_job *job, size_t method, size_t seed, struct 
     bool ok = compare_run_one(job, method, &run, &flips, &count, err);
     struct evaluation *now = ok ? answers(job, "answering, patched", err) : NULL;
     if (now) {
-        compare_roles(job, now, &run);
+        compare_groups(job, now, &run);
         for (size_t i = 0; i < count; i++)
             model_flip(job->model, &flips[i]);
         BUG_ON(!state_name_equal(clean, model_state(job->model)));

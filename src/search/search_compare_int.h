@@ -22,6 +22,10 @@ enum compare_role { ROLE_TRAIN, ROLE_CONTROLS, ROLE_VALIDATION, ROLE_HELDOUT, RO
 
 const char *compare_role_name(enum compare_role role); /* "train", ..., "heldout" */
 
+/* Beside the roles are told apart, as if they were more of them: the sets that are held out,
+ * where there are several, and no more than COMPARE_PARTS. */
+enum { COMPARE_PARTS = 16, COMPARE_GROUPS = ROLE_COUNT + COMPARE_PARTS };
+
 /* An enum search_method, or this. */
 enum { COMPARE_TRAIN = SEARCH_METHOD_COUNT, COMPARE_METHODS };
 
@@ -35,6 +39,11 @@ struct compare_sets {
     struct probe_set *validation; /* its own set, or NULL */
     struct probe_set roles[ROLE_COUNT];
     struct probe_set all; /* of all roles, in their order; probes are those of the sets above */
+    struct compare_part {
+        const char *name;    /* a probe's */
+        size_t first, count; /* of the held-out probes */
+    } parts[COMPARE_PARTS];
+    size_t part_count;
 };
 
 /* validation: a set, a number of targets, drawn by the seed, or NULL.  Refused are prompts of
@@ -58,7 +67,7 @@ struct compare_run {
     uint64_t tried, passes; /* train: steps, gradients */
     double cost; /* in evaluations */
     double seconds;
-    struct comparison roles[ROLE_COUNT];
+    struct comparison groups[COMPARE_GROUPS];
 };
 
 /* Over the seeds of one method. */
@@ -68,12 +77,12 @@ struct compare_summary {
         size_t n, right_base;
         struct spread right, fixed, broke, change; /* change: right now - before */
         double p_most; /* the largest of McNemar's p of the runs */
-    } roles[ROLE_COUNT];
+    } groups[COMPARE_GROUPS];
 };
 
 /* Of the runs of this method, at least one. */
 struct compare_summary compare_summarize(const struct compare_run *runs, size_t count,
-                                         int method);
+                                         int method, size_t groups);
 
 /* ---- the job ------------------------------------------------------------------------------- */
 

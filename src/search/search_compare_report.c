@@ -63,7 +63,7 @@ static void print_run_text(const struct compare_run *run)
         buf_add_format(&out, "%8s", "-");
     buf_add_format(&out, " %+9.4f %6zu %7.0f ", run->fitness, run->flips, run->cost);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        buf_add_format(&out, " %zu/%zu", run->roles[shown[i]].fixed, run->roles[shown[i]].broke);
+        buf_add_format(&out, " %zu/%zu", run->groups[shown[i]].fixed, run->groups[shown[i]].broke);
     buf_add_text(&out, "\n");
     cli_print_text(out.data, out.len);
     buf_free(&out);
@@ -109,10 +109,12 @@ static bool was_run(const struct compare_job *job, size_t method)
 
 static struct compare_summary summary_of(const struct compare_job *job, size_t method)
 {
-    return compare_summarize(job->runs, job->run_count, job->methods[method]);
+    return compare_summarize(job->runs, job->run_count, job->methods[method],
+                             ROLE_COUNT + job->sets.part_count);
 }
 
-static void add_role(struct buf *out, const struct compare_job *job, enum compare_role role)
+static void add_group(struct buf *out, const struct compare_job *job, const char *of,
+                      const char *name, size_t group)
 {
     const struct compare_answers *first = NULL;
     for (size_t m = 0; m < job->method_count; m++) {
@@ -121,11 +123,11 @@ static void add_role(struct buf *out, const struct compare_job *job, enum compar
         struct compare_summary summary = summary_of(job, m);
         if (!first)
             buf_add_format(out,
-                           "\n%s: %zu of %zu right before\n"
+                           "\n%s%s: %zu of %zu right before\n"
                            "method       right   fixed   broke   change      95 %% interval"
-                           "  p at most\n", compare_role_name(role),
-                           summary.roles[role].right_base, summary.roles[role].n);
-        first = &summary.roles[role];
+                           "  p at most\n", of, name,
+                           summary.groups[group].right_base, summary.groups[group].n);
+        first = &summary.groups[group];
         add_answers_row(out, compare_method_name(job->methods[m]), first);
     }
 }
@@ -147,7 +149,9 @@ void compare_print_end(const struct compare_job *job)
         }
     for (int role = 0; role < ROLE_COUNT; role++)
         if (job->sets.roles[role].count > 0)
-            add_role(&out, job, (enum compare_role)role);
+            add_group(&out, job, "", compare_role_name((enum compare_role)role), (size_t)role);
+    for (size_t i = 0; i < job->sets.part_count; i++)
+        add_group(&out, job, "heldout ", job->sets.parts[i].name, ROLE_COUNT + i);
     buf_add_text(&out, "\n");
     heldout_looks_text(&out, &job->looks);
     cli_print_text(out.data, out.len);
@@ -158,11 +162,14 @@ void compare_print_end(const struct compare_job *job)
 
 static json_t *run_json(const struct compare_job *job, const struct compare_run *run)
 {
-    json_t *object = json_object(), *totals = json_object();
+    json_t *object = json_object(), *totals = json_object(), *parts = json_object();
     for (int role = 0; role < ROLE_COUNT; role++)
         if (job->sets.roles[role].count > 0)
             (void)json_object_set_new(totals, compare_role_name((enum compare_role)role),
-                                      report_comparison_json(&run->roles[role]));
+                                      report_comparison_json(&run->groups[role]));
+    for (size_t i = 0; i < job->sets.part_count; i++)
+        (void)json_object_set_new(parts, job->sets.parts[i].name,
+                                  report_comparison_json(&run->groups[ROLE_COUNT + i]));
     (void)json_object_set_new(object, "method", json_string(compare_method_name(run->method)));
     (void)json_object_set_new(object, "seed",
                               run->draws ? json_integer((json_int_t)run->seed) : json_null());
@@ -173,6 +180,7 @@ static json_t *run_json(const struct compare_job *job, const struct compare_run 
     (void)json_object_set_new(object, "cost", json_real(run->cost));
     (void)json_object_set_new(object, "seconds", json_real(run->seconds));
     (void)json_object_set_new(object, "totals", totals);
+    (void)json_object_set_new(object, "heldout_sets", parts);
     return object;
 }
 
@@ -206,11 +214,14 @@ static json_t *answers_json(const struct compare_answers *answers)
 static json_t *summary_json(const struct compare_job *job, size_t method)
 {
     struct compare_summary summary = summary_of(job, method);
-    json_t *object = json_object(), *sets = json_object();
+    json_t *object = json_object(), *sets = json_object(), *parts = json_object();
     for (int role = 0; role < ROLE_COUNT; role++)
         if (job->sets.roles[role].count > 0)
             (void)json_object_set_new(sets, compare_role_name((enum compare_role)role),
-                                      answers_json(&summary.roles[role]));
+                                      answers_json(&summary.groups[role]));
+    for (size_t i = 0; i < job->sets.part_count; i++)
+        (void)json_object_set_new(parts, job->sets.parts[i].name,
+                                  answers_json(&summary.groups[ROLE_COUNT + i]));
     (void)json_object_set_new(object, "method",
                               json_string(compare_method_name(job->methods[method])));
     (void)json_object_set_new(object, "fitness", report_spread_json(&summary.fitness));
@@ -220,6 +231,7 @@ static json_t *summary_json(const struct compare_job *job, size_t method)
     (void)json_object_set_new(object, "cost", report_spread_json(&summary.cost));
     (void)json_object_set_new(object, "seconds", report_spread_json(&summary.seconds));
     (void)json_object_set_new(object, "sets", sets);
+    (void)json_object_set_new(object, "heldout_sets", parts);
     return object;
 }
 

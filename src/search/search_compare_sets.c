@@ -92,6 +92,25 @@ static void join(struct compare_sets *sets)
         add_all(&sets->all, &sets->roles[role]);
 }
 
+/* The held-out probes are set after set. */
+static void find_parts(struct compare_sets *sets)
+{
+    const struct probe_set *heldout = &sets->roles[ROLE_HELDOUT];
+    struct compare_part *part = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < heldout->count; i++) {
+        const char *name = heldout->probes[i].set;
+        if (i == 0 || strcmp(name, heldout->probes[i - 1].set) != 0) {
+            if (++count > COMPARE_PARTS)
+                return;
+            part = &sets->parts[count - 1];
+            *part = (struct compare_part){.name = name, .first = i};
+        }
+        part->count++;
+    }
+    sets->part_count = count > 1 ? count : 0;
+}
+
 bool compare_sets_load(struct compare_sets *sets, const struct search_request *request,
                        const char *validation, struct err *err)
 {
@@ -107,6 +126,7 @@ bool compare_sets_load(struct compare_sets *sets, const struct search_request *r
     if (sets->validation)
         add_all(&sets->roles[ROLE_VALIDATION], sets->validation);
     add_all(&sets->roles[ROLE_HELDOUT], sets->inputs.heldout);
+    find_parts(sets);
     join(sets);
     return true;
 }

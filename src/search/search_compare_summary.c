@@ -24,62 +24,62 @@ bool compare_method_parse(const char *name, int *method)
     return ok || strcmp(name, "train") == 0;
 }
 
-typedef double number_of(const struct compare_run *run, enum compare_role role);
+typedef double number_of(const struct compare_run *run, size_t group);
 
-static double fitness_of(const struct compare_run *run, enum compare_role role)
+static double fitness_of(const struct compare_run *run, size_t group)
 {
-    (void)role;
+    (void)group;
     return run->fitness;
 }
 
-static double flips_of(const struct compare_run *run, enum compare_role role)
+static double flips_of(const struct compare_run *run, size_t group)
 {
-    (void)role;
+    (void)group;
     return (double)run->flips;
 }
 
-static double tried_of(const struct compare_run *run, enum compare_role role)
+static double tried_of(const struct compare_run *run, size_t group)
 {
-    (void)role;
+    (void)group;
     return (double)run->tried;
 }
 
-static double passes_of(const struct compare_run *run, enum compare_role role)
+static double passes_of(const struct compare_run *run, size_t group)
 {
-    (void)role;
+    (void)group;
     return (double)run->passes;
 }
 
-static double cost_of(const struct compare_run *run, enum compare_role role)
+static double cost_of(const struct compare_run *run, size_t group)
 {
-    (void)role;
+    (void)group;
     return run->cost;
 }
 
-static double seconds_of(const struct compare_run *run, enum compare_role role)
+static double seconds_of(const struct compare_run *run, size_t group)
 {
-    (void)role;
+    (void)group;
     return run->seconds;
 }
 
-static double right_of(const struct compare_run *run, enum compare_role role)
+static double right_of(const struct compare_run *run, size_t group)
 {
-    return (double)comparison_right_now(&run->roles[role]);
+    return (double)comparison_right_now(&run->groups[group]);
 }
 
-static double fixed_of(const struct compare_run *run, enum compare_role role)
+static double fixed_of(const struct compare_run *run, size_t group)
 {
-    return (double)run->roles[role].fixed;
+    return (double)run->groups[group].fixed;
 }
 
-static double broke_of(const struct compare_run *run, enum compare_role role)
+static double broke_of(const struct compare_run *run, size_t group)
 {
-    return (double)run->roles[role].broke;
+    return (double)run->groups[group].broke;
 }
 
-static double change_of(const struct compare_run *run, enum compare_role role)
+static double change_of(const struct compare_run *run, size_t group)
 {
-    return fixed_of(run, role) - broke_of(run, role);
+    return fixed_of(run, group) - broke_of(run, group);
 }
 
 struct runs {
@@ -87,34 +87,34 @@ struct runs {
     size_t count;
 };
 
-static struct spread spread_of(const struct runs *runs, number_of *number, enum compare_role role)
+static struct spread spread_of(const struct runs *runs, number_of *number, size_t group)
 {
     double *values = x_new(runs->count, sizeof *values);
     for (size_t i = 0; i < runs->count; i++)
-        values[i] = number(runs->of[i], role);
+        values[i] = number(runs->of[i], group);
     struct spread spread = statistics_spread(values, runs->count);
     free(values);
     return spread;
 }
 
-static struct compare_answers answers_of(const struct runs *runs, enum compare_role role)
+static struct compare_answers answers_of(const struct runs *runs, size_t group)
 {
-    const struct comparison *first = &runs->of[0]->roles[role];
+    const struct comparison *first = &runs->of[0]->groups[group];
     struct compare_answers answers = {
         .n = first->n,
         .right_base = comparison_right_base(first),
-        .right = spread_of(runs, right_of, role),
-        .fixed = spread_of(runs, fixed_of, role),
-        .broke = spread_of(runs, broke_of, role),
-        .change = spread_of(runs, change_of, role),
+        .right = spread_of(runs, right_of, group),
+        .fixed = spread_of(runs, fixed_of, group),
+        .broke = spread_of(runs, broke_of, group),
+        .change = spread_of(runs, change_of, group),
     };
     for (size_t i = 0; i < runs->count; i++)
-        answers.p_most = fmax(answers.p_most, runs->of[i]->roles[role].mcnemar_p);
+        answers.p_most = fmax(answers.p_most, runs->of[i]->groups[group].mcnemar_p);
     return answers;
 }
 
 struct compare_summary compare_summarize(const struct compare_run *runs, size_t count,
-                                         int method)
+                                         int method, size_t groups)
 {
     struct runs own = {x_new(count + 1, sizeof(const struct compare_run *)), 0};
     for (size_t i = 0; i < count; i++)
@@ -129,8 +129,8 @@ struct compare_summary compare_summarize(const struct compare_run *runs, size_t 
         .cost = spread_of(&own, cost_of, ROLE_TRAIN),
         .seconds = spread_of(&own, seconds_of, ROLE_TRAIN),
     };
-    for (int role = 0; role < ROLE_COUNT; role++)
-        summary.roles[role] = answers_of(&own, (enum compare_role)role);
+    for (size_t group = 0; group < groups; group++)
+        summary.groups[group] = answers_of(&own, group);
     free(own.of);
     return summary;
 }

@@ -2,15 +2,17 @@
 """What training flips does to prompts it never saw, as a table.
 
     LEARN=second_deriv SEEDS=5 NULL=20 python3 tests/bench/search.py BANKAI OUT [MODEL...]
+    LEARN=integral PATCHES=large BLIND= python3 tests/bench/search.py BANKAI OUT [MODEL...]
 
 For each model (nano where none is given) and family of LEARN (all three): 5,000 generated
 targets of the family, the model's own answers to other families as controls (1,000 of what
 is near, 150 of the rest), once for a small patch and once, with the nearest family as a
 target, too, for a large one; then greedy answers to 500
 held-out prompts of the family and to held-out prompts of all other families ("general"),
-none of which a search saw.  Each of that with SEEDS seeds (1), and beside it the blind
-null (the same steps and checks with units drawn at random, --rank random) and, with
-NULL=N, N patches of as many random flips.
+none of which a search saw.  Each of that with SEEDS seeds (1), and beside it, for the
+PATCHES named in BLIND (both), the blind null (the same steps and checks with units drawn at
+random, --rank random) and, with NULL=N, N patches of as many random flips as the first
+seed's.
 
 OUT keeps targets, patches and the last line of JSON of each run; what is there already is
 not run again.  The last output is a Markdown table (also in OUT/table.md): means, with more
@@ -35,9 +37,12 @@ NEIGHBOUR = {"second_deriv": "poly_deriv", "poly_deriv": "second_deriv", "integr
 METHODS = {
     "small": (["--rank", "guarded", "--unit", "16", "--batch", "256", "--bytes", "1120",
                "--steps", "60"], False),
-    "large": (["--rank", "snr", "--batch", "128", "--bytes", "15000", "--steps", "40"], True),
+    "large": (["--rank", "snr", "--batch", "192", "--flips-max", "200", "--bytes", "15900",
+               "--steps", "100"], True),
 }
-BLIND = ["--rank", "random"]
+PATCHES = os.environ.get("PATCHES", "small,large").split(",")
+BLIND = os.environ.get("BLIND", "small,large").split(",")
+RANDOM_UNITS = ["--rank", "random"]
 FIRST_SEED = 42  # what train takes where none is given
 # Two-sided 95 % quantiles of Student's t by degrees of freedom.
 STUDENT = [math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
@@ -186,8 +191,8 @@ general, gain | median seed | random flips: held-out | general |
 def plan():
     """(family, neighbour, method, blind?)"""
     for family in WANTED:
-        for method in METHODS:
-            for blind in (False, True):
+        for method in PATCHES:
+            for blind in (False, True) if method in BLIND else (False,):
                 neighbour = NEIGHBOUR[family] if METHODS[method][1] else None
                 yield family, neighbour, method, blind
 
@@ -202,10 +207,10 @@ def run_all(bankai, model, number, out, seeds):
             name = (f"{number}-{family}-{method}{'-with' if neighbour else ''}"
                     f"{'-blind' if blind else ''}{'' if seed == FIRST_SEED else f'-{seed}'}")
             words = (arguments(bankai, out, family, neighbour) + METHODS[method][0] +
-                     (BLIND if blind else []) + ["--seed", str(seed)])
+                     (RANDOM_UNITS if blind else []) + ["--seed", str(seed)])
             runs.append(train(bankai, model, out, name, words))
-            runs[-1]["random"] = {} if blind else random_flips(bankai, model, out, name, words,
-                                                               seed)
+            runs[-1]["random"] = ({} if blind or seed != FIRST_SEED else
+                                  random_flips(bankai, model, out, name, words, seed))
             print(f"{model}: {label}, seed {seed}: {report(runs[-1], family)}", flush=True)
         yield label, runs, family
 

@@ -150,7 +150,7 @@ static void compare__text__tables_of_a_hundred_columns(void **state)
                              "--budget", "2", "--objective", "focal:1,logprob:0.1", NULL);
     assert_non_null(strstr(run->out.data, "train 5, controls"));
     assert_non_null(strstr(run->out.data, "\nvalidation: "));
-    assert_null(strstr(run->out.data, "\nheldout: "));
+    assert_null(strstr(run->out.data, "\nheldout"));
     assert_non_null(strstr(run->out.data, "signal, not a result: focal:1,logprob:0.1\n"));
     for (const char *line = run->out.data; *line; line += strcspn(line, "\n") + 1)
         assert_in_range(strcspn(line, "\n"), 0, 100);
@@ -166,6 +166,35 @@ static void compare__text__tables_of_a_hundred_columns(void **state)
     run = run_ok(SMALL, "--compare", "greedy", "--budget", "0.01s", "--json", NULL);
     json_t *lines = run_json_lines(run);
     assert_true(look_real(look_last(lines), "budget_seconds") == 0.01);
+    json_decref(lines);
+    run_free(run);
+}
+
+/* Of each set what a search alone says of it; together they are all that is held out. */
+static void compare__held_out_sets__told_apart(void **state)
+{
+    (void)state;
+    static const char *const counts[] = {"n", "right_base", "right_now", "fixed", "broke"};
+    struct run *run = run_ok(SMALL, "--heldout", "knowledge,calculus-heldout", "--method", "random",
+                             "--objective", "margin", "--iters", "30", "-o", run_path("p.json"),
+                             "--json", NULL);
+    json_t *alone = run_json_lines(run);
+    run_free(run);
+    run = run_ok(SMALL, "--heldout", "knowledge,calculus-heldout", "--compare", "random",
+                 "--budget", "30", "--json", NULL);
+    json_t *lines = run_json_lines(run), *one = json_array_get(lines, 0);
+    json_t *sets = look(one, "heldout_sets", JSON_OBJECT);
+    json_t *all = look(look(one, "totals", JSON_OBJECT), "heldout", JSON_OBJECT);
+    json_t *expected = look(look_last(alone), "totals", JSON_OBJECT);
+    json_t *a = look(sets, "knowledge", JSON_OBJECT);
+    json_t *b = look(sets, "calculus-heldout", JSON_OBJECT);
+    assert_true(json_equal(a, look(expected, "knowledge", JSON_OBJECT)));
+    assert_true(json_equal(b, look(expected, "calculus-heldout", JSON_OBJECT)));
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        assert_int_equal(look_int(a, counts[i]) + look_int(b, counts[i]),
+                         look_int(all, counts[i]));
+    assert_true(look_int(b, "fixed") + look_int(b, "broke") > 0);
+    json_decref(alone);
     json_decref(lines);
     run_free(run);
 }
@@ -218,6 +247,7 @@ int main(void)
         cmocka_unit_test(compare__train__as_a_training_alone_judged_as_the_others),
         cmocka_unit_test(compare__self_labelled_controls__are_right_before),
         cmocka_unit_test(compare__text__tables_of_a_hundred_columns),
+        cmocka_unit_test(compare__held_out_sets__told_apart),
         cmocka_unit_test(compare__train__without_time__keeps_nothing),
         cmocka_unit_test(compare__bad_words__refused),
     };
