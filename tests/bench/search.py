@@ -21,11 +21,12 @@ with the median gain.
 """
 
 import json
-import math
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from spread import mcnemar, median, spread
 
 FAMILIES = ["arithmetic", "code", "english", "exp_deriv", "facts", "integral", "poly_deriv",
             "prime", "second_deriv", "trig"]
@@ -44,8 +45,6 @@ PATCHES = os.environ.get("PATCHES", "small,large").split(",")
 BLIND = os.environ.get("BLIND", "small,large").split(",")
 RANDOM_UNITS = ["--rank", "random"]
 FIRST_SEED = 42  # what train takes where none is given
-# Two-sided 95 % quantiles of Student's t by degrees of freedom.
-STUDENT = [math.nan, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 
 
 def probes(bankai, out, family, count, seed, split):
@@ -105,12 +104,6 @@ def random_flips(bankai, model, out, name, words, seed):
     return answered["null"]["sets"]
 
 
-def mcnemar(fixed, broke):
-    """Exact, two-sided."""
-    n, least = fixed + broke, min(fixed, broke)
-    return min(1.0, 2 * sum(math.comb(n, i) for i in range(least + 1)) / 2 ** n)
-
-
 def row(label, total):
     n = total["n"]
     return (f"{label:8} {n:4} {100 * total['right_base'] / n:6.1f} -> "
@@ -148,18 +141,9 @@ def report(done, family):
             f"      {row('general', rest)}")
 
 
-def spread(values, form="+.1f"):
-    """Mean, and half of its 95 % interval where there are several."""
-    n, mean = len(values), sum(values) / len(values)
-    if n < 2 or n > len(STUDENT):
-        return format(mean, form)
-    sd = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1))
-    return f"{mean:{form}} ± {STUDENT[n - 1] * sd / math.sqrt(n):{form.lstrip('+')}}"
-
-
 def median_total(runs, family, own):
-    totals = sorted((t for t in (total_of(d, family, own) for d in runs) if t), key=gain)
-    return totals[len(totals) // 2] if totals else None
+    totals = [t for t in (total_of(d, family, own) for d in runs) if t]
+    return median(totals, gain) if totals else None
 
 
 def answers(runs, family, own):
