@@ -40,7 +40,16 @@ static void make_pending(struct probe *probe, const char *set)
 
 static bool is_number(const char *text)
 {
+    text += *text == '-';
     return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static bool number_fits(const char *text, struct err *err)
+{
+    int64_t count = 0;
+    return (num_parse_int(text, &count) && count >= 1 && count <= LINES_MAX) ||
+           err_set(err, ERR_USAGE, "self:%.40s: expected 1 to %d prompts, a set or a file", text,
+                   LINES_MAX);
 }
 
 static bool ends_with(const char *text, const char *ending)
@@ -122,11 +131,14 @@ static struct probe_set *load_own(const char *item, struct err *err)
     const char *name = item + strlen(prefix);
     struct buf mixed = {0};
     if (*name == '\0') {
-        (void)err_set(err, ERR_USAGE, "self: names no prompts, expected a set, a file or a number");
+        (void)err_set(err, ERR_USAGE,
+                      "self: names no prompts, expected such as self:300, a set or a file");
         return NULL;
     }
     if (is_text_file(name))
         return load_lines(name, item, err);
+    if (is_number(name) && !number_fits(name, err))
+        return NULL;
     buf_add_format(&mixed, "%s%s", is_number(name) ? "gen:mixed:" : "", name);
     struct probe_set *set = probe_set_load(mixed.data, err);
     buf_free(&mixed);

@@ -159,9 +159,19 @@ static bool finish(struct train_job *job, struct err *err)
                            train_patch_write_front(job, err));
 }
 
+/* Without targets set apart no step gains anything that the front could weigh. */
+static bool front_fits(const struct train_job *job, size_t apart, struct err *err)
+{
+    return !job->request->front || apart > 0 ||
+           err_set(err, ERR_USAGE, "--front weighs steps by what targets set apart gain, found "
+                                   "none of these, expected --validation of 1 or more");
+}
+
 static bool run_all(struct train_job *job, struct err *err)
 {
-    if (!train_saved_open(job, err) || !train_job_load(job, err) || !prepare(job, err))
+    if (!train_saved_open(job, err) || !front_fits(job, job->now.options.validation, err) ||
+        !train_job_load(job, err) || !prepare(job, err) ||
+        !front_fits(job, train_validation_count(job->train), err))
         return false;
     if (!job->request->json)
         train_print_start(job);

@@ -122,6 +122,15 @@ static void labels__where_they_cannot_be__refused(void **state)
                 "--control", "self:9", "--control-metric", "token_gap", NULL);
     run_refused("usage", "can be labelled by the model itself, not targets", "search", "nano",
                 "--target", "self:9", NULL);
+    static const char *const none[][2] = {
+        {"self:0", "self:0: expected 1 to 1000000 prompts, a set or a file"},
+        {"math,self:-3", "self:-3: expected 1 to 1000000 prompts, a set or a file"},
+        {"self:1000001", "self:1000001: expected 1 to 1000000 prompts, a set or a file"},
+        {"self:", "self: names no prompts, expected such as self:300, a set or a file"},
+    };
+    for (size_t i = 0; i < countof(none); i++)
+        run_refused("usage", none[i][1], "search", "nano", TARGETS, MARGIN, "--control",
+                    none[i][0], NULL);
     run_refused("usage", "not held-out probes", "search", "nano", TARGETS, "--heldout", "self:9",
                 NULL);
     run_refused("usage", "not those of an audit", "audit", "nano", "--probes", "math",

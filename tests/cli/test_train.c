@@ -127,6 +127,15 @@ static void train__bad_calls__one_line(void **state)
                 "nano", "--targets", targets, "--null", "3", "-o", run_path("x.json"), NULL);
     run_refused("usage", "is given twice", "train", "nano", "--targets", targets, "--heldout",
                 targets, "-o", run_path("x.json"), NULL);
+    run_refused("usage", "--front weighs steps by what targets set apart gain, found none of "
+                "these, expected --validation of 1 or more", "train", "nano", "--targets", targets,
+                "-o", run_path("x.json"), "--front", run_path("front"), "--validation", "0", NULL);
+    const char *none = run_write_text("none.jsonl",
+                                      "{\"prompt\": \"a is\", \"correct\": \" b\"}\n"
+                                      "{\"prompt\": \"c is\", \"correct\": \" d\"}\n");
+    run_refused("usage", "--front weighs steps by", "train", "nano", "--targets", none, "-o",
+                run_path("x.json"), "--front", run_path("front"), NULL); /* a fifth of two */
+    assert_false(look_exists(run_path("front")));
     const char *bad = run_write("bad.jsonl", "{\"prompt\": \"a\", \"correct\": \"b\"}\n{]\n", 35);
     run_refused("format", "is not valid JSON", "train", "nano", "--targets", bad, "-o",
                 run_path("x.json"), NULL);

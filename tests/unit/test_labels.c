@@ -122,11 +122,12 @@ static void labels_load__bad_specs__refused(void **state)
     static const struct {
         const char *spec, *message;
     } rows[] = {
-        {"self:", "self: names no prompts, expected a set, a file or a number"},
-        {"math,self:", "self: names no prompts, expected a set, a file or a number"},
-        {"self:0", "the number of probes is '0', expected a whole number from 1 to 1000000"},
-        {"self:99999999999999999999", "the number of probes is '99999999999999999999', expected"},
-        {"self:-5", "there is no built-in probe set '-5'"},
+        {"self:", "self: names no prompts, expected such as self:300, a set or a file"},
+        {"math,self:", "self: names no prompts, expected such as self:300, a set or a file"},
+        {"self:0", "self:0: expected 1 to 1000000 prompts, a set or a file"},
+        {"self:99999999999999999999", "self:99999999999999999999: expected 1 to"},
+        {"self:-5", "self:-5: expected 1 to 1000000 prompts, a set or a file"},
+        {"self:1e3", "there is no built-in probe set '1e3'"},
         {"self:self:math", "there is no built-in probe set 'self:math'"},
         {"self:maths", "there is no built-in probe set 'maths'"},
         {"self:gen:maths", "there is no family 'maths'"},
