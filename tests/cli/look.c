@@ -55,6 +55,29 @@ json_t *look_last(const json_t *array)
     return json_array_get(array, json_array_size(array) - 1);
 }
 
+json_t *look_end(struct run *run)
+{
+    json_t *lines = run_json_lines(run);
+    json_t *end = json_incref(look_last(lines));
+    json_decref(lines);
+    run_free(run);
+    return end;
+}
+
+const char *look_targets(const char *name, unsigned first, unsigned last)
+{
+    struct buf text = {0};
+    for (unsigned a = first; a <= last; a++)
+        for (unsigned n = 3; n < 9; n++)
+            buf_add_format(&text,
+                           "{\"prompt\": \"The second derivative of %ux^%u is\", \"correct\": "
+                           "\" %ux^%u\", \"category\": \"power\"}\n",
+                           a, n, a * n * (n - 1), n - 2);
+    const char *path = run_write(name, text.data, text.len);
+    buf_free(&text);
+    return path;
+}
+
 const char *look_sha256(const char *path)
 {
     static char hex[65];

@@ -20,15 +20,6 @@ static const char *kept_path(const char *name)
     return path;
 }
 
-/* The last line of a search, an object. */
-static json_t *end_of(const struct run *run)
-{
-    json_t *lines = run_json_lines(run);
-    json_t *end = json_incref(look_last(lines));
-    json_decref(lines);
-    return end;
-}
-
 static void guided__stopped_and_resumed__as_never_stopped(void **state)
 {
     (void)state;
@@ -43,7 +34,7 @@ static void guided__stopped_and_resumed__as_never_stopped(void **state)
     struct run *all = run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                              "--method", "guided", "--granularity", "group", "--objective",
                              "margin", "--iters", "15", "-o", whole, "--json", NULL);
-    json_t *a = end_of(rest), *b = end_of(all);
+    json_t *a = look_end(rest), *b = look_end(all);
     assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
     assert_true(json_equal(json_object_get(a, "fitness"), json_object_get(b, "fitness")));
     assert_true(json_array_size(json_object_get(b, "flips")) >= 3);
@@ -52,8 +43,6 @@ static void guided__stopped_and_resumed__as_never_stopped(void **state)
     json_decref(a);
     json_decref(b);
     run_free(first);
-    run_free(rest);
-    run_free(all);
 }
 
 static void greedy__by_attribution__stopped_and_resumed(void **state)
@@ -69,14 +58,12 @@ static void greedy__by_attribution__stopped_and_resumed(void **state)
     struct run *all = run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                              "--order", "attribution", "--iters", "20", "-o", whole, "--json",
                              NULL);
-    json_t *a = end_of(rest), *b = end_of(all);
+    json_t *a = look_end(rest), *b = look_end(all);
     assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
     assert_true(json_array_size(json_object_get(b, "flips")) >= 5);
     json_decref(a);
     json_decref(b);
     run_free(first);
-    run_free(rest);
-    run_free(all);
     run_refused("usage", "is decided by the session", "search", "-s", session, "--order", "scale",
                 NULL);
     run_refused("usage", "method guided has no --order", "search", "nano", "--target", "math",
@@ -104,7 +91,7 @@ static void guided__a_mix_stopped_and_resumed__as_never_stopped(void **state)
     struct run *all = run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                              "--method", "guided", "--objective", mix, "--control-metric", calm,
                              "--price", "0.001", "--iters", "11", "-o", whole, "--json", NULL);
-    json_t *a = end_of(rest), *b = end_of(all);
+    json_t *a = look_end(rest), *b = look_end(all);
     assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
     assert_true(json_equal(json_object_get(a, "fitness"), json_object_get(b, "fitness")));
     assert_true(json_array_size(json_object_get(b, "flips")) >= 2);
@@ -112,8 +99,6 @@ static void guided__a_mix_stopped_and_resumed__as_never_stopped(void **state)
     json_decref(a);
     json_decref(b);
     run_free(first);
-    run_free(rest);
-    run_free(all);
 }
 
 /* Begun, gone on with, checked and run again; the same as in one piece. */
@@ -133,7 +118,7 @@ static void in_parts(const char *method, const char *option, const char *value, 
     struct run *all = run_ok("search", "nano", "--target", FEW_TARGETS, "--control", FEW_CONTROLS,
                              "--method", method, option, value, "--iters", "24", "-o", whole,
                              "--json", NULL);
-    json_t *a = end_of(rest), *b = end_of(all);
+    json_t *a = look_end(rest), *b = look_end(all);
     assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
     assert_true(json_equal(json_object_get(a, "fitness"), json_object_get(b, "fitness")));
     struct run *log = run_ok("session", "log", session, "--json", NULL);
@@ -145,8 +130,6 @@ static void in_parts(const char *method, const char *option, const char *value, 
     run_free(run_ok("session", "replay", session, NULL));
     json_decref(a);
     json_decref(b);
-    run_free(rest);
-    run_free(all);
 }
 
 static void methods__in_parts__as_in_one_piece(void **state)
@@ -169,12 +152,10 @@ static void guided__few_candidates__more_than_greedy_of_many(void **state)
     struct run *greedy = run_ok("search", "nano", "--target", "calculus-heldout", "--control",
                                 "math", "--seed", "6", "--iters", "60", "-o", path, "--json",
                                 NULL);
-    json_t *few = end_of(guided), *many = end_of(greedy);
+    json_t *few = look_end(guided), *many = look_end(greedy);
     assert_true(look_real(few, "fitness") > look_real(many, "fitness"));
     json_decref(few);
     json_decref(many);
-    run_free(guided);
-    run_free(greedy);
 }
 
 static void guided__bad_words__refused(void **state)

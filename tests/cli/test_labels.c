@@ -9,15 +9,6 @@
 #define TARGETS "--target", "gen:second_deriv:6:3"
 #define MARGIN "--objective", "margin"
 
-static json_t *last_of(struct run *run)
-{
-    json_t *lines = run_json_lines(run);
-    json_t *last = json_incref(look_last(lines));
-    json_decref(lines);
-    run_free(run);
-    return last;
-}
-
 static int64_t count_of(const json_t *done, const char *set, const char *what)
 {
     return look_int(look(look(done, "totals", JSON_OBJECT), set, JSON_OBJECT), what);
@@ -29,7 +20,7 @@ static void search__self_labelled__right_before_and_told(void **state)
     const char *prompts = run_write_text("mine.txt", "3 + 4 =\nThe capital of Italy is\n");
     struct buf controls = {0};
     buf_add_format(&controls, "math,self:12,self:%s", prompts);
-    json_t *done = last_of(run_ok("search", "nano", TARGETS, MARGIN, "--control", controls.data,
+    json_t *done = look_end(run_ok("search", "nano", TARGETS, MARGIN, "--control", controls.data,
                                   "--iters", "3", "-o", run_path("a.json"), "--json", NULL));
     int64_t labelled = look_int(look(done, "labels", JSON_OBJECT), "labelled");
     int64_t own = count_of(done, "self:12", "n");
@@ -54,9 +45,9 @@ static void search__session__keeps_the_labels(void **state)
     const char *whole = run_path("whole.json");
     run_free(run_ok("search", "nano", TARGETS, MARGIN, "--method", "guided", "--control",
                     "self:9", "--iters", "2", "-s", session, "-o", parts, NULL));
-    json_t *on = last_of(run_ok("search", "-s", session, "--iters", "5", "-o", parts, "--json",
+    json_t *on = look_end(run_ok("search", "-s", session, "--iters", "5", "-o", parts, "--json",
                                 NULL));
-    json_t *once = last_of(run_ok("search", "nano", TARGETS, MARGIN, "--method", "guided",
+    json_t *once = look_end(run_ok("search", "nano", TARGETS, MARGIN, "--method", "guided",
                                   "--control", "self:9", "--iters", "5", "-o", whole, "--json",
                                   NULL));
     assert_null(json_object_get(on, "labels"));

@@ -19,16 +19,6 @@ static const char *kept_path(const char *name)
     return path;
 }
 
-/* The last line of a search, an object. */
-static json_t *end_of(struct run *run)
-{
-    json_t *lines = run_json_lines(run);
-    json_t *end = json_incref(look_last(lines));
-    json_decref(lines);
-    run_free(run);
-    return end;
-}
-
 static size_t flips_of(const json_t *end)
 {
     return json_array_size(json_object_get(end, "flips"));
@@ -56,9 +46,9 @@ static void in_parts(const char *method, const char *from)
     struct run *first = run_ok("search", "nano", "--objective", "gap", "--target", "knowledge",
                                "--control", "code", "--method", method, "--from", from, "--iters",
                                "5", "-s", session, "-o", parts, "--json", NULL);
-    json_t *a = end_of(run_ok("search", "-s", session, "--iters", "11", "-o", parts, "--threads",
+    json_t *a = look_end(run_ok("search", "-s", session, "--iters", "11", "-o", parts, "--threads",
                               "1", "--json", NULL));
-    json_t *b = end_of(run_ok("search", "nano", "--objective", "gap", "--target", "knowledge",
+    json_t *b = look_end(run_ok("search", "nano", "--objective", "gap", "--target", "knowledge",
                               "--control", "code", "--method", method, "--from", from, "--iters",
                               "11", "-o", whole, "--json", NULL));
     assert_true(json_equal(json_object_get(a, "flips"), json_object_get(b, "flips")));
@@ -148,7 +138,7 @@ static void evolve__killed_again_and_again__same_patch_in_the_end(void **state)
 
 static double fitness_of(const char *patch)
 {
-    json_t *end = end_of(run_ok("search", "nano", "--objective", "gap", "--target", "knowledge",
+    json_t *end = look_end(run_ok("search", "nano", "--objective", "gap", "--target", "knowledge",
                                 "--control", "code", "--method", "prune", "--from", patch,
                                 "--iters", "1", "-o", run_path("f.json"), "--json", NULL));
     double fitness = look_real(end, "fitness");
@@ -163,7 +153,7 @@ static void prune__to_its_end__fewer_flips_and_no_less_fitness(void **state)
     struct run *run = run_ok("search", "nano", "--objective", "gap", "--target", "knowledge",
                              "--control", "code", "--method", "prune", "--from", patch, "-o",
                              pruned, "--json", NULL);
-    json_t *end = end_of(run);
+    json_t *end = look_end(run);
     assert_true(look_real(end, "fitness") >= fitness_of(patch));
     json_int_t tried = json_integer_value(json_object_get(end, "evaluations"));
     assert_true(tried >= (json_int_t)flips_of(end));
@@ -206,7 +196,7 @@ static void joint__two_sets__a_front_beside_what_is_stacked(void **state)
     (void)state;
     struct buf both = {0};
     buf_add_format(&both, "%s,%s", kept_path("a.json"), kept_path("b.json"));
-    json_t *end = end_of(run_ok("search", "nano", "--objective", "gap", "--target",
+    json_t *end = look_end(run_ok("search", "nano", "--objective", "gap", "--target",
                                 "math,knowledge", "--control", "code", "--method", "joint",
                                 "--iters", "16", "--stack", both.data, "--compare-stacking", "-o",
                                 kept_path("j.json"), "--json", NULL));
@@ -241,9 +231,9 @@ static void joint__resumed_at_its_end__the_same_front(void **state)
     run_expect_out(run, "Pareto front of all that was tried");
     run_expect_out(run, "(the patch)");
     run_free(run);
-    json_t *a = end_of(run_ok("search", "-s", session, "--iters", "12", "-o", path, "--json",
+    json_t *a = look_end(run_ok("search", "-s", session, "--iters", "12", "-o", path, "--json",
                               NULL));
-    json_t *b = end_of(run_ok("search", "nano", "--objective", "gap", "--target",
+    json_t *b = look_end(run_ok("search", "nano", "--objective", "gap", "--target",
                               "math,knowledge", "--method", "joint", "--iters", "12", "-o", path,
                               "--json", NULL));
     assert_true(json_equal(json_object_get(a, "front"), json_object_get(b, "front")));

@@ -7,32 +7,15 @@
 #include "tests/cli/run.h"
 #include "tests/t.h"
 
-#define SMALL "--batch", "16", "--batch-controls", "8", "--flips", "8", "--flips-max", "20"
-
-/* Targets as JSON lines: the second derivatives of a x^n. */
-static const char *write_targets(const char *name, unsigned first, unsigned last)
-{
-    struct buf text = {0};
-    for (unsigned a = first; a <= last; a++)
-        for (unsigned n = 3; n < 9; n++)
-            buf_add_format(&text,
-                           "{\"prompt\": \"The second derivative of %ux^%u is\", \"correct\": "
-                           "\" %ux^%u\", \"category\": \"power\"}\n",
-                           a, n, a * n * (n - 1), n - 2);
-    const char *path = run_write(name, text.data, text.len);
-    buf_free(&text);
-    return path;
-}
-
 static void train__a_few_steps__patch_and_numbers_agree(void **state)
 {
     (void)state;
     struct err err;
     const char *patch_path = run_path("train.json");
-    const char *targets = write_targets("targets.jsonl", 2, 8);
-    const char *heldout = write_targets("unseen.jsonl", 9, 9);
+    const char *targets = look_targets("targets.jsonl", 2, 8);
+    const char *heldout = look_targets("unseen.jsonl", 9, 9);
     struct run *run = run_ok("train", "nano", "--targets", targets, "--controls", "knowledge",
-                             "--heldout", heldout, "--steps", "3", SMALL, "-o", patch_path,
+                             "--heldout", heldout, "--steps", "3", LOOK_SMALL, "-o", patch_path,
                              "--json", NULL);
     json_t *last = NULL;
     int64_t kept = 0, steps = 0;
@@ -77,10 +60,10 @@ static json_t *right_under(json_t *sets, const char *kind)
 static void train__end__null_models_and_neutral_text_are_those_of_eval(void **state)
 {
     (void)state;
-    const char *patch = run_path("judged.json"), *heldout = write_targets("judge.jsonl", 9, 9);
-    struct run *run = run_ok("train", "nano", "--targets", write_targets("learn.jsonl", 2, 6),
-                             "--heldout", heldout, "--steps", "2", SMALL, "-o", patch, "--seed",
-                             "5", "--null", "3", "--json", NULL);
+    const char *patch = run_path("judged.json"), *heldout = look_targets("judge.jsonl", 9, 9);
+    struct run *run = run_ok("train", "nano", "--targets", look_targets("learn.jsonl", 2, 6),
+                             "--heldout", heldout, "--steps", "2", LOOK_SMALL, "-o", patch,
+                             "--seed", "5", "--null", "3", "--json", NULL);
     json_t *events = run_json_lines(run), *done = look_last(events);
     struct run *eval = run_ok("eval", "nano", "--heldout", heldout, "--patch", patch, "--null",
                               "3", "--seed", "5", "--json", NULL);
@@ -95,8 +78,8 @@ static void train__end__null_models_and_neutral_text_are_those_of_eval(void **st
     json_decref(events);
     run_free(eval);
     run_free(run);
-    run = run_ok("train", "nano", "--targets", write_targets("learn.jsonl", 2, 6), "--steps", "2",
-                 SMALL, "-o", patch, NULL);
+    run = run_ok("train", "nano", "--targets", look_targets("learn.jsonl", 2, 6), "--steps", "2",
+                 LOOK_SMALL, "-o", patch, NULL);
     run_expect_out(run, "mean KL(base || patched) "); /* also without held-out probes */
     run_free(run);
 }
@@ -104,11 +87,11 @@ static void train__end__null_models_and_neutral_text_are_those_of_eval(void **st
 static void train__same_seed__same_patch(void **state)
 {
     (void)state;
-    const char *targets = write_targets("again.jsonl", 2, 6);
+    const char *targets = look_targets("again.jsonl", 2, 6);
     const char *one = run_path("one.json"), *three = run_path("three.json");
-    run_free(run_ok("train", "nano", "--targets", targets, "--steps", "2", SMALL, "--threads",
+    run_free(run_ok("train", "nano", "--targets", targets, "--steps", "2", LOOK_SMALL, "--threads",
                     "1", "-o", one, NULL));
-    run_free(run_ok("train", "nano", "--targets", targets, "--steps", "2", SMALL, "--threads",
+    run_free(run_ok("train", "nano", "--targets", targets, "--steps", "2", LOOK_SMALL, "--threads",
                     "3", "-o", three, NULL));
     look_same_files(one, three);
 }
@@ -116,7 +99,7 @@ static void train__same_seed__same_patch(void **state)
 static void train__bad_calls__one_line(void **state)
 {
     (void)state;
-    const char *targets = write_targets("few.jsonl", 2, 3);
+    const char *targets = look_targets("few.jsonl", 2, 3);
     run_refused("usage", "no --targets given", "train", "nano", "-o", run_path("x.json"), NULL);
     run_refused("usage", "no -o PATCH given", "train", "nano", "--targets", targets, NULL);
     run_refused("usage", "--rank: 'best' is unknown", "train", "nano", "--targets", targets, "-o",

@@ -11,21 +11,7 @@
 #include "tests/cli/run.h"
 #include "tests/t.h"
 
-#define SMALL "--batch", "12", "--batch-controls", "6", "--flips", "8", "--flips-max", "20", \
-              "--validation", "6", "--threads", "1"
-
-static const char *write_targets(const char *name, unsigned first, unsigned last)
-{
-    struct buf text = {0};
-    for (unsigned a = first; a <= last; a++)
-        for (unsigned n = 3; n < 9; n++)
-            buf_add_format(&text,
-                           "{\"prompt\": \"The second derivative of %ux^%u is\", \"correct\": "
-                           "\" %ux^%u\"}\n", a, n, a * n * (n - 1), n - 2);
-    const char *path = run_write(name, text.data, text.len);
-    buf_free(&text);
-    return path;
-}
+#define SMALL LOOK_SMALL, "--validation", "6", "--threads", "1"
 
 /* The model that all of this is done on: random weights, small. */
 static const char *model(void)
@@ -52,7 +38,7 @@ static const char *whole_patch(const char *targets)
 static void train__killed_after_every_step__same_patch_in_the_end(void **state)
 {
     (void)state;
-    const char *targets = write_targets("targets.jsonl", 2, 6);
+    const char *targets = look_targets("targets.jsonl", 2, 6);
     const char *session = run_path("killed.train"), *patch = run_path("killed.json");
     size_t kills = 0;
     for (int step = 1;; step++) {
@@ -81,7 +67,7 @@ static void train__killed_after_every_step__same_patch_in_the_end(void **state)
 static void train__gone_on_with_more_steps__as_if_asked_for_at_once(void **state)
 {
     (void)state;
-    const char *targets = write_targets("targets.jsonl", 2, 6);
+    const char *targets = look_targets("targets.jsonl", 2, 6);
     const char *session = run_path("more.train"), *patch = run_path("more.json");
     run_free(run_ok(TRAIN(targets), "--steps", "2", "-s", session, "-o", patch, NULL));
     struct run *run = run_ok("train", "--resume", session, "--steps", "6", NULL);
@@ -114,7 +100,7 @@ static void train__gone_on_with_more_steps__as_if_asked_for_at_once(void **state
 static void train__front__a_patch_for_each_point(void **state)
 {
     (void)state;
-    const char *targets = write_targets("targets.jsonl", 2, 6);
+    const char *targets = look_targets("targets.jsonl", 2, 6);
     const char *session = run_path("front.train"), *folder = run_path("front");
     struct run *run = run_ok(TRAIN(targets), "--neighbours", "math", "--steps", "4", "-s", session,
                              "--front", folder, "-o", run_path("front.xor"), "--json", NULL);
@@ -170,7 +156,7 @@ static void train__patch__says_what_it_was_made_of_and_does(void **state)
 static void search__method_train__as_train(void **state)
 {
     (void)state;
-    const char *targets = write_targets("targets.jsonl", 2, 6);
+    const char *targets = look_targets("targets.jsonl", 2, 6);
     const char *a = run_path("a.xor"), *b = run_path("b.xor");
     run_free(run_ok("train", model(), "--targets", targets, "--controls", "math", "--minibatch",
                     "12", "--steps", "2", "--name", "x", "-o", a, NULL));
@@ -186,7 +172,7 @@ static void search__method_train__as_train(void **state)
 static void train__trim__to_its_bytes(void **state)
 {
     (void)state;
-    const char *targets = write_targets("targets.jsonl", 2, 6);
+    const char *targets = look_targets("targets.jsonl", 2, 6);
     const char *out = run_path("trimmed.xor");
     struct err err;
     struct run *run = run_ok("train", model(), "--trim", whole_patch(targets), "--targets",
@@ -216,7 +202,7 @@ static void train__byte_budget__kept_by_the_patch(void **state)
     (void)state;
     const char *out = run_path("budget.xor");
     struct err err;
-    struct run *run = run_ok(TRAIN(write_targets("targets.jsonl", 2, 6)), "--bytes", "60",
+    struct run *run = run_ok(TRAIN(look_targets("targets.jsonl", 2, 6)), "--bytes", "60",
                              "--steps", "30", "-o", out, "--json", NULL);
     json_t *lines = run_json_lines(run), *done = look_last(lines);
     struct patch *patch = patch_read(out, &err);
@@ -233,7 +219,7 @@ static void train__byte_budget__kept_by_the_patch(void **state)
 static void train__bad_sessions_and_options__one_line(void **state)
 {
     (void)state;
-    const char *targets = write_targets("targets.jsonl", 2, 6);
+    const char *targets = look_targets("targets.jsonl", 2, 6);
     const char *session = run_path("bad.train"), *out = run_path("x.json");
     const char *other = run_write_text("text.train", "bnktrain and no more, but long enough for a "
                                                      "checksum to be looked for at its very end");
