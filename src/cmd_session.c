@@ -90,6 +90,8 @@ const struct command command_session = {
                "from and what it holds, log prints its events in order.  verify checks the file.\n"
                "diff tells two states apart: flips, gaps, and answers where both are stored.  A\n"
                "state is a step, base (step 0), head, a name, or head~3: the third above it.\n"
+               "Of a training's session (train -s) there are show (model, options, steps, gains\n"
+               "and the front), log and verify; train --resume FILE --point N writes its patches.\n"
                "name lists the named states, or names one: the head, or STEP.\n"
                "replay measures every candidate again, in order, on the model, and stops at the\n"
                "first number that is not the stored one: exit status 1.\n"

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/search/train_file.h"
 #include "src/base/file.h"
 #include "src/session/session.h"
 #include "ui/command_int.h"
@@ -95,7 +96,10 @@ static bool may_resume(struct app *app, const char *path)
 {
     struct err err = {0};
     struct session *session = session_open(path, SESSION_READ, &err);
-    if (!session)
+    if (!session && train_file_is(path)) /* short enough for 80 columns */
+        app_complain(app, "a training's session; its patch: bankai train --resume FILE --point N "
+                          "-o PATCH");
+    else if (!session)
         app_complain(app, "%s: %s", path, err.message);
     else if (session_is_new(session))
         app_complain(app, "%s: nothing is in the session yet", path);

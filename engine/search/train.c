@@ -287,21 +287,23 @@ size_t train_flips_at(const struct train *train, uint64_t step, struct flip **ou
 /* ---- the end -------------------------------------------------------------------------------- */
 
 /* Not even one unit more goes into the patch. */
-static bool is_full(const struct train *train)
+static bool is_full(const struct train *train, uint64_t units)
 {
-    double bytes = train->step > 0 ? train->past[train->step - 1].step.bytes : 0;
+    const struct train_step *last = train->step > 0 ? &train->past[train->step - 1].step : NULL;
+    uint64_t on = last ? last->flips : 0;
+    double more = units_bytes_of(units, on + 1) - units_bytes_of(units, on);
     return train->options.bytes_max > 0 &&
-           bytes + units_next_bytes(train->units) > train->options.bytes_max;
+           (last ? last->bytes : 0) + more > train->options.bytes_max;
 }
 
-static enum train_stop stop_of(const struct train *train)
+enum train_stop train_stop_of(const struct train *train, uint64_t units)
 {
     const struct train_options *options = &train->options;
     if (train->step > 0 && train->past[train->step - 1].step.undone)
         return TRAIN_STOP_BROKEN;
-    if (is_full(train))
+    if (is_full(train, units))
         return TRAIN_STOP_BYTES;
-    if (options->patience > 0 && train->judge &&
+    if (options->patience > 0 && train->validation.count > 0 &&
         train->step - train->best_step >= options->patience)
         return TRAIN_STOP_STALLED;
     return train->step >= options->steps ? TRAIN_STOP_STEPS : TRAIN_STOP_NONE;
@@ -309,7 +311,7 @@ static enum train_stop stop_of(const struct train *train)
 
 bool train_is_finished(struct train *train)
 {
-    train->stop = stop_of(train);
+    train->stop = train_stop_of(train, train_units(train));
     return train->stop != TRAIN_STOP_NONE;
 }
 

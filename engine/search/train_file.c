@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/search/train_file_int.h"
 #include "src/base/file.h"
@@ -196,6 +198,17 @@ struct train_file *train_file_parse(const void *bytes, size_t len, const char *n
     return file_of(copy, name, err);
 }
 
+bool train_file_is(const char *path)
+{
+    char bytes[TRAIN_MAGIC_BYTES] = "";
+    struct stat status;
+    FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "rb") : NULL;
+    bool whole = file && fread(bytes, 1, sizeof bytes, file) == sizeof bytes;
+    if (file)
+        (void)fclose(file);
+    return whole && memcmp(bytes, train_magic, TRAIN_MAGIC_BYTES) == 0;
+}
+
 struct train_file *train_file_read(const char *path, struct err *err)
 {
     struct buf bytes = {0};
@@ -213,6 +226,19 @@ const char *train_file_settings(const struct train_file *file)
 struct train_options *train_file_options(struct train_file *file)
 {
     return &file->saved->options;
+}
+
+struct train_file_facts train_file_facts(const struct train_file *file)
+{
+    const struct train *train = file->saved;
+    return (struct train_file_facts){
+        .model_sha256 = file->hashes[0],
+        .targets = train->target_deck.count + train->validation.count +
+                   train->neighbour_deck.count + train->neighbours.count,
+        .controls = train_file_controls(file),
+        .units = file->units,
+        .stop = train_stop_of(train, file->units),
+    };
 }
 
 const struct train *train_file_saved(const struct train_file *file)

@@ -27,6 +27,9 @@ struct train_file;
 bool train_save(const struct train *train, const char *settings, const char *path,
                 struct err *err);
 
+/* Does the file begin as one does?  Not where it cannot be read. */
+bool train_file_is(const char *path);
+
 struct train_file *train_file_read(const char *path, struct err *err);
 /* The same of bytes in memory (copied); name is for messages. */
 struct train_file *train_file_parse(const void *bytes, size_t len, const char *name,
@@ -39,6 +42,16 @@ struct train_options *train_file_options(struct train_file *file);
 /* What was saved, to be asked what was done (train_steps, train_step_at, ..._before, ..._count,
  * train_controls_judged); NULL once gone on with. */
 const struct train *train_file_saved(const struct train_file *file);
+
+struct train_file_facts {
+    const char *model_sha256;    /* valid as long as the file */
+    size_t targets, controls;    /* all of them; neighbours are targets, too */
+    uint64_t units;              /* of the model */
+    enum train_stop stop;        /* the limit that is reached: going on needs another */
+};
+
+/* Of a file that was not gone on with. */
+struct train_file_facts train_file_facts(const struct train_file *file);
 
 /* Go on with the same model (without flips), targets and controls; others are refused.  Once
  * for each file.  NULL leaves the model without flips. */

@@ -81,5 +81,7 @@ size_t train_within_budget(struct train *train, size_t count);
 
 /* Is there nothing more to do?  Sets train->stop. */
 bool train_is_finished(struct train *train);
+/* The limit that is reached, of a model of so many units. */
+enum train_stop train_stop_of(const struct train *train, uint64_t units);
 
 #endif

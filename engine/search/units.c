@@ -231,19 +231,20 @@ float *units_numbers(struct units *units, uint32_t **taken)
 
 double units_bytes(const struct units *units)
 {
-    return units_bytes_of(units, units->on);
+    return units_bytes_of(units->count, units->on);
 }
 
 double units_next_bytes(const struct units *units)
 {
-    return units_bytes_of(units, units->on + 1) - units_bytes_of(units, units->on);
+    return units_bytes_of(units->count, units->on + 1) -
+           units_bytes_of(units->count, units->on);
 }
 
 /* log2 of n choose k, by Stirling's formula. */
-double units_bytes_of(const struct units *units, uint64_t on)
+double units_bytes_of(uint64_t count, uint64_t on)
 {
-    double n = (double)units->count, k = (double)on;
-    if (on == 0 || on >= units->count)
+    double n = (double)count, k = (double)on;
+    if (on == 0 || on >= count)
         return 0;
     double nats = n * math_log(n) - k * math_log(k) - (n - k) * math_log(n - k) +
                   0.5 * math_log(n / (6.283185307179586 * k * (n - k)));

@@ -92,9 +92,10 @@ size_t units_flips(const struct units *units, struct flip **out);
 size_t units_flips_of(const struct units *units, const uint64_t *numbers, size_t count,
                       struct flip **out);
 uint64_t units_on(const struct units *units);
-/* log2 of the number of sets of as many units, in bytes: what a patch needs at least. */
+/* log2 of the number of sets of as many units, in bytes: what a patch needs at least; of
+ * `on` units of `count`. */
 double units_bytes(const struct units *units);
-double units_bytes_of(const struct units *units, uint64_t on);
+double units_bytes_of(uint64_t count, uint64_t on);
 /* What one unit more adds to it now. */
 double units_next_bytes(const struct units *units);
 

@@ -82,6 +82,11 @@ bool train_patch_write_front(struct train_job *job, struct err *err);
 
 /* Steps done and which of them are of the front; the caller frees both. */
 size_t train_steps_of(const struct train_job *job, struct train_step **steps, bool **front);
+/* "8 bits", "a row" */
+void train_add_unit(struct buf *out, uint32_t chunk);
+/* A table of them, and all of them. */
+void train_add_front(const struct train_job *job, struct buf *out);
+json_t *train_front_json(const struct train_job *job);
 json_t *train_step_json(const struct train_job *job, const struct train_step *step);
 void train_print_start(const struct train_job *job);
 void train_print_step(const struct train_job *job, const struct train_step *step);

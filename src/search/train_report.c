@@ -34,7 +34,7 @@ static void set(json_t *object, const char *key, json_t *value)
 
 /* ---- the start ---------------------------------------------------------------------- */
 
-static void add_units(struct buf *out, uint32_t chunk)
+void train_add_unit(struct buf *out, uint32_t chunk)
 {
     if (chunk == UNITS_ROWS)
         buf_add_text(out, "a row");
@@ -54,7 +54,7 @@ void train_print_start(const struct train_job *job)
     buf_add_format(&out, "%zu controls (%zu judged); %" PRIu64 " units of ",
                    job->controls ? job->controls->count : 0, train_controls_judged(job->train),
                    train_units(job->train));
-    add_units(&out, options->chunk);
+    train_add_unit(&out, options->chunk);
     buf_add_format(&out, ", ranked by %s, objective %s, seed %" PRIu64 "\n",
                    ranking_name(options->ranking), item_objective_name(options->objective),
                    options->seed);
@@ -126,7 +126,7 @@ static void add_point(const struct train_job *job, const struct train_step *step
 }
 
 /* All of a few points; of many a few, from the first to the last. */
-static void add_front(const struct train_job *job, struct buf *out)
+void train_add_front(const struct train_job *job, struct buf *out)
 {
     struct train_step *steps = NULL;
     bool *front = NULL;
@@ -148,7 +148,7 @@ static void add_front(const struct train_job *job, struct buf *out)
     free(front);
 }
 
-static json_t *front_json(const struct train_job *job)
+json_t *train_front_json(const struct train_job *job)
 {
     struct train_step *steps = NULL;
     bool *front = NULL;
@@ -212,7 +212,7 @@ void train_print_end(const struct train_job *job)
                        units_on_now(job), patch_packed_bytes(job->patch).flips);
         text_visible(&out, job->output.data, job->output.len);
         buf_add_text(&out, "\n");
-        add_front(job, &out);
+        train_add_front(job, &out);
     }
     train_add_judged(job, &out);
     print(&out);
@@ -253,7 +253,7 @@ void train_print_end_json(const struct train_job *job)
     set(object, "ended_by", train_stop(job->train) == TRAIN_STOP_NONE
                                 ? json_null()
                                 : json_string(train_stop_name(train_stop(job->train))));
-    set(object, "front", front_json(job));
+    set(object, "front", train_front_json(job));
     train_set_judged(job, object);
     cli_print_json(object, false);
 }

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/search/train_file.h"
 #include "src/base/num.h"
 #include "src/session/session_int.h"
 
@@ -252,8 +253,12 @@ struct session *session_open(const char *path, enum session_mode mode, struct er
     session->path = x_copy(path, strlen(path));
     session->mode = mode;
     session->lock_fd = session->counter_fd = -1;
-    if (open_all(session, err))
+    bool other = train_file_is(path);
+    if (!other && open_all(session, err))
         return session;
+    if (other)
+        (void)err_set(err, ERR_FORMAT, "is the session of a training, not of a search; its patch: "
+                                       "bankai train --resume FILE --point N -o PATCH");
     (void)err_file(err, path);
     session_close(session);
     return NULL;

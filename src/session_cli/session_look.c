@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/search/train_file.h"
 #include "src/base/json.h"
 #include "src/base/text.h"
 #include "src/report/report.h"
+#include "src/search/train_look.h"
 #include "src/session/session.h"
 #include "src/session_cli/session_actions.h"
 
@@ -23,6 +25,7 @@ static struct session *open_to_look(const struct session_request *request, struc
 static void show_json(struct session *session, const struct session_origin *origin)
 {
     json_t *object = json_object();
+    (void)json_object_set_new(object, "kind", json_string("search"));
     (void)json_object_set_new(object, "program_version", json_string(origin->program_version));
     (void)json_object_set_new(object, "model",
                               json_text(origin->model_path, strlen(origin->model_path)));
@@ -78,6 +81,8 @@ static void show_text(struct session *session, const struct session_origin *orig
 
 int session_show(const struct session_request *request, struct err *err)
 {
+    if (train_file_is(request->path))
+        return train_look_show(request->path, request->json, err);
     struct session *session = open_to_look(request, err);
     const struct session_origin *origin = session ? session_origin(session, err) : NULL;
     if (origin && request->json)
@@ -164,6 +169,8 @@ static bool log_event(void *user, const struct session_event *event)
 
 int session_log(const struct session_request *request, struct err *err)
 {
+    if (train_file_is(request->path))
+        return train_look_log(request->path, request->json, err);
     struct session *session = open_to_look(request, err);
     struct session_request copy = *request;
     bool ok = session && session_each_event(session, 1, log_event, &copy, err);
@@ -175,6 +182,8 @@ int session_log(const struct session_request *request, struct err *err)
 
 int session_check(const struct session_request *request, struct err *err)
 {
+    if (train_file_is(request->path))
+        return train_look_check(request->path, request->json, err);
     struct buf reasons = {0};
     struct session *session = open_to_look(request, err);
     bool whole = session && session_verify(session, &reasons, err);
