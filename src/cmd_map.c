@@ -54,16 +54,18 @@ static bool read_words(const struct arguments *arguments, struct flip_map_option
 static bool read_numbers(const struct arguments *arguments, struct flip_map_options *options,
                          struct err *err)
 {
-    int64_t top = 0, exact = 0, seed = 0;
+    int64_t top = 0, exact = 0, seed = 0, keep = -1;
     if (!arguments_int(arguments, "top", 0, 1000000, 20, &top, err) ||
         !arguments_int(arguments, "exact", 0, 1000000, 0, &exact, err) ||
         !arguments_int(arguments, "seed", 0, INT64_MAX, 42, &seed, err) ||
+        !arguments_int(arguments, "keep", 0, INT32_MAX, -1, &keep, err) ||
         !arguments_double(arguments, "penalty", 0, 1e6, 2, &options->penalty, err))
         return false;
     options->top = (size_t)top;
     options->exact = (size_t)exact;
     options->seed = (uint64_t)seed;
     options->units.threads = arguments_threads(arguments);
+    options->units.keep_bytes = keep < 0 ? GRADIENT_KEEP_DEFAULT : (uint64_t)keep << 20;
     return true;
 }
 
@@ -289,6 +291,8 @@ static const struct option_spec options[] = {
     {"proj", 0, "LIST", "of q, k, v, o, gate, up, down, embed, head (the first seven), or all"},
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},
     {"seed", 0, "N", "of the units that --exact draws (42)"},
+    {"keep", 0, "MIB", "memory for what the way forward leaves to the way back (half of what is "
+                       "free, where it pays)"},
     {"csv", 0, NULL, "print the best as CSV"},
     {"output", 'o', "FILE", "write all units (of bits the best) to a file"},
     {"format", 0, "F", "of -o: csv, json or binary (by its end: .json, .map, else csv)"},

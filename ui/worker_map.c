@@ -144,6 +144,7 @@ static bool rank_all(struct ranking *ranking, struct err *err)
         .projs = (1u << PROJ_COUNT) - 1,
         .granularity = ranking->out->granularity,
         .threads = worker->options.search.threads,
+        .keep_bytes = worker->options.search.keep_bytes,
     };
     (void)predict_units(worker->model, &options, &ranking->total);
     bool ok = search_predict(worker->search, &options, take_rows, ranking, &worker->cancel, err);

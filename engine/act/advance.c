@@ -66,6 +66,8 @@ static struct layer_trace make_trace(struct batch *batch, uint32_t layer, size_t
 {
     const struct model_shape *shape = &batch->model->shape;
     const struct kept_layer *kept = &batch->kept[layer];
+    if (!kept->detail)
+        return (struct layer_trace){.products = products_slice(batch, &kept->products, first)};
     *h = activations_slice(&kept->h, first, batch->work.n);
     return (struct layer_trace){
         .middle = kept->middle + first * shape->width,
@@ -93,7 +95,7 @@ bool advance(struct batch *batch, uint32_t layer, const uint32_t *worlds, size_t
         struct activations h;
         struct layer_trace trace = {0};
         (void)block_fill(batch, layer, false, worlds, count, first);
-        if (keeps)
+        if (worlds[0] == 0)
             trace = make_trace(batch, layer, first, &h);
         if (last ? !layer_rest(work, layer, &trace, err) : !layer_forward(work, layer, &trace, err))
             return false;

@@ -10,6 +10,8 @@
 #include "src/base/memory.h"
 #include "src/base/num.h"
 
+enum { WORTH_THREADS = 1 << 18 }; /* bytes */
+
 /* ---- memory ------------------------------------------------------------------- */
 
 uint64_t batch_keep_default(void)
@@ -116,6 +118,7 @@ void batch_free(struct batch *batch)
         free(batch->worlds[i].memory);
     free(batch->kept);
     free(batch->kept_memory);
+    free(batch->products_memory);
     free(batch->names);
     work_close(&batch->work);
     pack_free(&batch->packed);
@@ -204,6 +207,16 @@ static size_t stream_bytes(const struct batch *batch)
     return batch->packed.tokens * batch->model->shape.width * sizeof(float);
 }
 
+/* By all threads: memory that is new costs more to write to than to copy. */
+static void keep_stream(struct batch *batch, uint32_t layer)
+{
+    size_t width = batch->model->shape.width;
+    float *to = batch->kept[layer].x;
+#pragma omp parallel for num_threads(batch->work.threads) if (stream_bytes(batch) > WORTH_THREADS)
+    for (size_t t = 0; t < batch->packed.tokens; t++)
+        memcpy(to + t * width, batch->worlds[0].x + t * width, width * sizeof *to);
+}
+
 /* The world's residual stream at the input of a layer, without any candidate. */
 static void load_stream(struct batch *batch, struct world *world, uint32_t layer)
 {
@@ -232,7 +245,7 @@ bool batch_run(struct batch *batch, cancel_flag *cancel, struct err *err)
     batch->names[PART_EMBED] = model->part_states[PART_EMBED];
     for (; layer < layers; layer++) {
         if (batch->kept[layer].x)
-            memcpy(batch->kept[layer].x, batch->worlds[0].x, stream_bytes(batch));
+            keep_stream(batch, layer);
         if (!advance(batch, layer, &base, 1, err))
             return false;
         batch->names[PART_LAYER + layer] = model->part_states[PART_LAYER + layer];

@@ -46,6 +46,8 @@ struct kept_layer {
     float *mixed;  /* [rows][heads][head_dim] attention's output */
     float *middle; /* [rows][width] residual stream after attention */
     struct activations h; /* [rows] quantized input of down */
+    /* keep_products: [tokens] instead of lanes, all NULL where the budget does not allow it */
+    struct products products;
 };
 
 struct world {
@@ -66,7 +68,8 @@ struct batch {
     struct packed packed;
     struct kept_layer *kept; /* [layers] */
     void *kept_memory;
-    uint64_t kept_bytes;
+    void *products_memory;
+    uint64_t kept_bytes; /* of both */
     struct world worlds[1 + WORLDS_MAX];
     size_t world_bytes; /* of each */
     size_t world_count; /* that have memory */
@@ -83,6 +86,12 @@ size_t row_slot(const struct batch *batch, uint32_t layer, size_t row);
 
 /* engine/act/keep.c: what is kept within a budget; or the inputs of all layers. */
 bool keep_allocate(struct batch *batch, uint64_t budget, bool inputs, struct err *err);
+/* Beside the inputs, before the first run: what matrices gave in as many layers as fit the
+ * budget, perhaps none.  Never in the last layer, where tokens that are not wanted stop. */
+void keep_products(struct batch *batch, uint64_t budget);
+/* From that token on. */
+struct products products_slice(const struct batch *batch, const struct products *of,
+                               size_t first);
 
 /* engine/act/advance.c: some worlds through one layer. */
 

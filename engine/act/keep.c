@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What is kept between evaluations, within a budget.  First the input of every
+ * What is kept between evaluations, or for the way back, within a budget.  First the input of every
  * layer (or of every second, third, ...): it saves the layers below a flip.  Then
  * the inside of layers, from the last one down: it saves up to three quarters of the
  * flip's own layer, which counts most where little is left above it.
@@ -89,4 +89,60 @@ bool keep_allocate(struct batch *batch, uint64_t budget, bool inputs, struct err
         return false;
     carve_plan(batch, plan, &carver);
     return true;
+}
+
+/* ---- for the way back ------------------------------------------------------------- */
+
+static struct products carve_products(const struct batch *batch, struct carver *carver)
+{
+    const struct model_shape *shape = &batch->model->shape;
+    size_t f = sizeof(float), n = batch->packed.tokens;
+    return (struct products){
+        .q = carve(carver, f, n, shape->heads, shape->head_dim),
+        .k = carve(carver, f, n, shape->kv_heads, shape->head_dim),
+        .v = carve(carver, f, n, shape->kv_heads, shape->head_dim),
+        .o = carve(carver, f, n, shape->width, 1),
+        .gate = carve(carver, f, n, shape->ffn, 1),
+        .up = carve(carver, f, n, shape->ffn, 1),
+    };
+}
+
+/* All matrices but down have about as many columns, so that a byte saves as much wherever it
+ * is. */
+void keep_products(struct batch *batch, uint64_t budget)
+{
+    uint32_t layers = batch->model->shape.layers, count = 0;
+    struct carver one = {0}, all = {0};
+    struct err ignored;
+    (void)carve_products(batch, &one);
+    while (!one.overflow && count + 1 < layers && one.used <= budget - all.used) {
+        (void)carve_products(batch, &all);
+        count++;
+    }
+    uint64_t bytes = all.used;
+    if (count > 0)
+        batch->products_memory = carve_allocate(&all, 0, "a gradient", &ignored);
+    if (!batch->products_memory)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        batch->kept[layers - 2 - i].products = carve_products(batch, &all);
+    batch->kept_bytes += bytes;
+}
+
+struct products products_slice(const struct batch *batch, const struct products *of,
+                               size_t first)
+{
+    const struct model_shape *shape = &batch->model->shape;
+    size_t q_dim = (size_t)shape->heads * shape->head_dim;
+    size_t kv_dim = (size_t)shape->kv_heads * shape->head_dim;
+    if (!of->q)
+        return *of;
+    return (struct products){
+        .q = of->q + first * q_dim,
+        .k = of->k + first * kv_dim,
+        .v = of->v + first * kv_dim,
+        .o = of->o + first * shape->width,
+        .gate = of->gate + first * shape->ffn,
+        .up = of->up + first * shape->ffn,
+    };
 }

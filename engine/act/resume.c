@@ -178,7 +178,7 @@ static bool own_queries(struct own *own, struct err *err)
         !layer_queries(work, own->layer, kv_head * shared, shared, err))
         return false;
     load_mixed(own);
-    return layer_attend(work, kv_head, 1, err) && layer_output(work, own->layer, err) &&
+    return layer_attend(work, kv_head, 1, err) && layer_output(work, own->layer, NULL, err) &&
            layer_mlp(work, own->layer, NULL, err);
 }
 

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A layer's inside, computed again from its input: to the bit what the forward pass had, but
- * for outputs of down, a quarter of the work: these are the difference of two streams that
- * were kept, which rounds to the streams' last bits.
+ * A layer's inside from its input: to the bit what the forward pass had, but for outputs of
+ * down, a quarter of the work: these are the difference of two streams that were kept, which
+ * rounds to the streams' last bits.  Outputs of the other matrices are those that the forward
+ * pass kept, or computed again.
  */
 #include <string.h>
 
 #include "engine/backward/backward_int.h"
 
-static void copy_rows(float *to, const float *from, size_t first, size_t n, size_t columns)
+/* The block's rows to those of all tokens. */
+static void copy_rows(const struct gradient *gradient, float *to, const float *from, size_t first,
+                      size_t columns)
 {
-    memcpy(to + first * columns, from, n * columns * sizeof *to);
+    to += first * columns;
+#pragma omp parallel for num_threads(gradient->threads)
+    for (size_t t = 0; t < gradient->batch->work.n; t++)
+        memcpy(to + t * columns, from + t * columns, columns * sizeof *to);
 }
 
 static void norm_and_turn_head(struct gradient *gradient, const float *raw, const float *gain,
@@ -35,17 +41,29 @@ static void turn_token(struct gradient *gradient, uint32_t layer, size_t slot)
     size_t dim = shape->head_dim;
     for (size_t h = 0; h < shape->heads; h++) {
         size_t place = (slot * shape->heads + h) * dim;
-        norm_and_turn_head(gradient, in->q + place, weights->q_norm, slot, in->q_normed + place,
+        norm_and_turn_head(gradient, in->y.q + place, weights->q_norm, slot, in->q_normed + place,
                            in->q_turned + place);
     }
     for (size_t h = 0; h < shape->kv_heads; h++) {
         size_t place = (slot * shape->kv_heads + h) * dim;
         size_t kept = (h * gradient->tokens + slot) * dim;
-        norm_and_turn_head(gradient, in->k + place, weights->k_norm, slot, in->k_normed + place,
+        norm_and_turn_head(gradient, in->y.k + place, weights->k_norm, slot, in->k_normed + place,
                            in->k_turned + place);
         memcpy(kv->k + kept, in->k_turned + place, dim * sizeof(float));
-        memcpy(kv->v + kept, in->v + place, dim * sizeof(float));
+        memcpy(kv->v + kept, in->y.v + place, dim * sizeof(float));
     }
+}
+
+/* Normed x is multiplied by so many matrices of the layer, unless that was kept. */
+static bool norm_and_multiply(struct gradient *gradient, uint32_t layer, bool ffn,
+                              const struct output *outputs, size_t count, struct err *err)
+{
+    struct work *work = &gradient->batch->work;
+    if (!gradient->batch->kept[layer].products.q)
+        return layer_norm_quantize(work, layer, ffn, err) &&
+               multiply(work, &work->quantized, outputs, count, err);
+    layer_norm(work, layer, ffn);
+    return true;
 }
 
 static bool queries_keys_values(struct gradient *gradient, uint32_t layer, size_t first,
@@ -54,17 +72,16 @@ static bool queries_keys_values(struct gradient *gradient, uint32_t layer, size_
     struct work *work = &gradient->batch->work;
     const struct model_shape *shape = &work->model->shape;
     struct inside *in = &gradient->in;
+    struct products block = products_slice(gradient->batch, &in->y, first);
     size_t q_dim = (size_t)shape->heads * shape->head_dim;
-    size_t kv_dim = (size_t)shape->kv_heads * shape->head_dim;
     struct output outputs[3] = {
-        output_all(work, (int32_t)layer, PROJ_Q, in->q + first * q_dim),
-        output_all(work, (int32_t)layer, PROJ_K, in->k + first * kv_dim),
-        output_all(work, (int32_t)layer, PROJ_V, in->v + first * kv_dim),
+        output_all(work, (int32_t)layer, PROJ_Q, block.q),
+        output_all(work, (int32_t)layer, PROJ_K, block.k),
+        output_all(work, (int32_t)layer, PROJ_V, block.v),
     };
-    if (!layer_norm_quantize(work, layer, false, err) ||
-        !multiply(work, &work->quantized, outputs, 3, err))
+    if (!norm_and_multiply(gradient, layer, false, outputs, 3, err))
         return false;
-    copy_rows(in->normed, work->normed, first, work->n, shape->width);
+    copy_rows(gradient, in->normed, work->normed, first, shape->width);
 #pragma omp parallel for num_threads(gradient->threads)
     for (size_t t = 0; t < work->n; t++)
         turn_token(gradient, layer, first + t);
@@ -72,8 +89,8 @@ static bool queries_keys_values(struct gradient *gradient, uint32_t layer, size_
     return true;
 }
 
-/* SwiGLU with 1 for up is silu. */
-static void keep_silu(struct gradient *gradient, size_t first)
+/* h; and silu, which is SwiGLU with 1 for up. */
+static void swiglu_again(struct gradient *gradient, size_t first)
 {
     const struct work *work = &gradient->batch->work;
     size_t ffn = work->model->shape.ffn;
@@ -83,7 +100,9 @@ static void keep_silu(struct gradient *gradient, size_t first)
         float *silu = in->silu + t * ffn;
         for (size_t i = 0; i < ffn; i++)
             silu[i] = 1;
-        work->kernel->swiglu(in->gate + t * ffn, silu, ffn, silu);
+        work->kernel->swiglu(in->y.gate + t * ffn, silu, ffn, silu);
+        work->kernel->swiglu(in->y.gate + t * ffn, in->y.up + t * ffn, ffn,
+                             in->h + t * ffn);
     }
 }
 
@@ -98,23 +117,51 @@ static void subtract_streams(const struct gradient *gradient, const float *after
             in->down[i] = after[i] - in->middle[i];
 }
 
-static bool mlp_again(struct gradient *gradient, uint32_t layer, size_t first, struct err *err)
+/* In the last layer there is no stream behind. */
+static bool down_again(struct gradient *gradient, uint32_t layer, size_t first, struct err *err)
 {
     struct work *work = &gradient->batch->work;
     const struct model_shape *shape = &work->model->shape;
     struct inside *in = &gradient->in;
-    bool last = layer + 1 == shape->layers;
-    if (last ? !layer_mlp(work, layer, NULL, err) : !layer_hidden(work, layer, err))
+    struct place place = {(int32_t)layer, "down"};
+    struct output output = output_all(work, (int32_t)layer, PROJ_DOWN,
+                                      in->down + first * shape->width);
+    if (layer + 1 == shape->layers)
+        return quantize_lanes(work, in->h + first * shape->ffn, shape->ffn,
+                              quantized_view(work, shape->ffn), &place, err) &&
+               multiply(work, &work->quantized, &output, 1, err);
+    subtract_streams(gradient, gradient->batch->kept[layer + 1].x, first);
+    return true;
+}
+
+static bool mlp_again(struct gradient *gradient, uint32_t layer, size_t first, struct err *err)
+{
+    struct work *work = &gradient->batch->work;
+    struct inside *in = &gradient->in;
+    struct products block = products_slice(gradient->batch, &in->y, first);
+    struct output outputs[2] = {
+        output_all(work, (int32_t)layer, PROJ_GATE, block.gate),
+        output_all(work, (int32_t)layer, PROJ_UP, block.up),
+    };
+    if (!norm_and_multiply(gradient, layer, true, outputs, 2, err))
         return false;
-    copy_rows(in->ffn_normed, work->normed, first, work->n, shape->width);
-    copy_rows(in->gate, work->gate, first, work->n, shape->ffn);
-    copy_rows(in->up, work->up, first, work->n, shape->ffn);
-    copy_rows(in->h, work->h, first, work->n, shape->ffn);
-    if (last)
-        copy_rows(in->down, work->out, first, work->n, shape->width);
-    else
-        subtract_streams(gradient, gradient->batch->kept[layer + 1].x, first);
-    keep_silu(gradient, first);
+    copy_rows(gradient, in->ffn_normed, work->normed, first, work->model->shape.width);
+    swiglu_again(gradient, first);
+    return down_again(gradient, layer, first, err);
+}
+
+/* From mixed to the stream. */
+static bool output_again(struct gradient *gradient, uint32_t layer, size_t first,
+                         struct err *err)
+{
+    struct work *work = &gradient->batch->work;
+    size_t width = work->model->shape.width;
+    float *o = gradient->in.y.o + first * width;
+    if (!gradient->batch->kept[layer].products.o)
+        return layer_output(work, layer, o, err);
+#pragma omp parallel for num_threads(gradient->threads)
+    for (size_t t = 0; t < work->n; t++)
+        work->kernel->add(work->x + t * width, o + t * width, width);
     return true;
 }
 
@@ -126,11 +173,10 @@ static bool attention_and_mlp(struct gradient *gradient, uint32_t layer, size_t 
     struct inside *in = &gradient->in;
     if (!layer_attend(work, 0, shape->kv_heads, err))
         return false;
-    copy_rows(in->mixed, work->mixed, first, work->n, (size_t)shape->heads * shape->head_dim);
-    if (!layer_output(work, layer, err))
+    copy_rows(gradient, in->mixed, work->mixed, first, (size_t)shape->heads * shape->head_dim);
+    if (!output_again(gradient, layer, first, err))
         return false;
-    copy_rows(in->o, work->out, first, work->n, shape->width);
-    copy_rows(in->middle, work->x, first, work->n, shape->width);
+    copy_rows(gradient, in->middle, work->x, first, shape->width);
     return mlp_again(gradient, layer, first, err);
 }
 
@@ -139,7 +185,9 @@ bool compute_again(struct gradient *gradient, uint32_t layer, struct err *err)
     static const uint32_t base = 0;
     struct batch *batch = gradient->batch;
     struct world *world = &batch->worlds[0];
-    gradient->in.x = batch->kept[layer].x;
+    const struct kept_layer *kept = &batch->kept[layer];
+    gradient->in.x = kept->x;
+    gradient->in.y = kept->products.q ? kept->products : gradient->own;
     batch->kv[0] = (struct kv){world->k, world->v};
     memcpy(world->x, gradient->in.x,
            gradient->tokens * batch->model->shape.width * sizeof *world->x);

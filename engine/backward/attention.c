@@ -98,7 +98,7 @@ static void kv_head_back(struct gradient *gradient, size_t kv_head)
                 .d_mixed = out->mixed + place,
                 .d_query = out->q + place,
                 .keys = in->k_turned + kv_head * dim,
-                .values = in->v + kv_head * dim,
+                .values = in->y.v + kv_head * dim,
                 .d_keys = out->k + kv_head * dim,
                 .d_values = out->v + kv_head * dim,
                 .path = packed->paths[t],
@@ -161,10 +161,10 @@ void head_norms_back(struct gradient *gradient, uint32_t layer)
 #pragma omp parallel for num_threads(gradient->threads)
     for (size_t t = 0; t < gradient->tokens; t++) {
         for (size_t i = t * heads * dim; i < (t + 1) * heads * dim; i += dim)
-            rms_norm_back(gradient->in.q + i, weights->q_norm, gradient->out.q + i, dim,
+            rms_norm_back(gradient->in.y.q + i, weights->q_norm, gradient->out.q + i, dim,
                           model->eps, false, gradient->out.q + i);
         for (size_t i = t * kv_heads * dim; i < (t + 1) * kv_heads * dim; i += dim)
-            rms_norm_back(gradient->in.k + i, weights->k_norm, gradient->out.k + i, dim,
+            rms_norm_back(gradient->in.y.k + i, weights->k_norm, gradient->out.k + i, dim,
                           model->eps, false, gradient->out.k + i);
     }
 }

@@ -3,10 +3,11 @@
  * engine/backward/backward_int.h - the inside of struct gradient.
  *
  *   gradient.c   the whole pass: forward, head, layers, embedding
- *   again.c      a layer's inside, computed again from its input
+ *   again.c      a layer's inside from its input: kept, or computed again
  *   layer.c      a layer backwards
  *   attention.c  attention, RoPE and q/k norm backwards
  *   step.c       products, norms and SwiGLU backwards
+ *   worth.c      whether keeping pays
  *
  * All arrays of a layer hold all tokens of the batch: [tokens][...].
  */
@@ -20,14 +21,13 @@
 struct inside {
     const float *x;                /* [width] its input, kept by the batch */
     float *normed;                 /* [width] input of q, k, v */
-    float *q, *k, *v;              /* [heads][dim], [kv_heads][dim] outputs of the matrices */
+    struct products y;             /* what the matrices gave: kept by the batch, or own */
     float *q_normed, *k_normed;    /* after RMSNorm, before RoPE */
     float *q_turned, *k_turned;    /* after RoPE */
     float *mixed;                  /* [heads][dim] input of o */
-    float *o;                      /* [width] output of o */
     float *middle;                 /* [width] stream after attention */
     float *ffn_normed;             /* [width] input of gate and up */
-    float *gate, *up, *silu, *h;   /* [ffn] */
+    float *silu, *h;               /* [ffn] */
     float *down;                   /* [width] output of down, nearly (again.c) */
 };
 
@@ -48,6 +48,7 @@ struct gradient {
     int threads;
     size_t tokens;
     struct inside in;
+    struct products own; /* of a layer of which they were not kept */
     struct outside out;
     float *logits, *seeds, *head_negated; /* [BLOCK_TOKENS][vocab] */
     float *head_input;     /* [BLOCK_TOKENS][width] */
@@ -57,6 +58,10 @@ struct gradient {
     void *memory;
     size_t memory_bytes;
 };
+
+/* worth.c: of matrices with so many columns, where memory takes so long to be had. */
+bool worth_keeping(uint32_t columns, double seconds_a_page);
+double memory_seconds_a_page(void);
 
 /* again.c: fills gradient->in.  Destroys the batch's residual stream, which every run
  * loads anew. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/backward/backward_int.h"
+#include "src/base/memory.h"
 #include "src/base/num.h"
 
 /* ---- memory ------------------------------------------------------------------------ */
@@ -22,11 +23,12 @@ static void carve_inside(struct gradient *gradient, struct carver *carver)
 {
     const struct model_shape *shape = &gradient->batch->model->shape;
     struct inside *in = &gradient->in;
+    struct products *own = &gradient->own;
     size_t f = sizeof(float), n = gradient->tokens, dim = shape->head_dim;
-    float **const of_width[] = {&in->normed, &in->o, &in->middle, &in->ffn_normed, &in->down};
-    float **const of_heads[] = {&in->q, &in->q_normed, &in->q_turned, &in->mixed};
-    float **const of_kv_heads[] = {&in->k, &in->k_normed, &in->k_turned, &in->v};
-    float **const of_ffn[] = {&in->gate, &in->up, &in->silu, &in->h};
+    float **const of_width[] = {&in->normed, &own->o, &in->middle, &in->ffn_normed, &in->down};
+    float **const of_heads[] = {&own->q, &in->q_normed, &in->q_turned, &in->mixed};
+    float **const of_kv_heads[] = {&own->k, &in->k_normed, &in->k_turned, &own->v};
+    float **const of_ffn[] = {&own->gate, &own->up, &in->silu, &in->h};
     for (size_t i = 0; i < countof(of_width); i++)
         *of_width[i] = carve(carver, f, n, shape->width, 1);
     for (size_t i = 0; i < countof(of_heads); i++)
@@ -103,17 +105,36 @@ static bool allocate(struct gradient *gradient, struct err *err)
     return true;
 }
 
+/* Half of what is left beside the memory that is not optional, none of which was written to
+ * so far; the other half is for those who look at gradients. */
+static uint64_t keep_budget(const struct gradient *gradient, uint64_t wanted)
+{
+    uint64_t available = memory_available(), needed = gradient_bytes(gradient);
+    uint64_t spare = available > needed ? (available - needed) / 2 : 0;
+    return wanted < spare ? wanted : spare;
+}
+
+static bool should_keep(const struct gradient *gradient, uint64_t wanted)
+{
+    uint32_t width = gradient->batch->model->shape.width;
+    return wanted != GRADIENT_KEEP_DEFAULT ||
+           (worth_keeping(width, 0) && worth_keeping(width, memory_seconds_a_page()));
+}
+
 struct gradient *gradient_new(struct model *model, const struct sequence *sequences, size_t count,
-                              int threads, struct err *err)
+                              const struct gradient_options *options, struct err *err)
 {
     struct gradient *gradient = x_new(1, sizeof *gradient);
-    struct batch_options options = {.threads = threads, .keep_inputs = true};
-    gradient->batch = batch_new(model, sequences, count, &options, err);
+    struct batch_options of_batch = {.threads = options->threads, .keep_inputs = true};
+    gradient->batch = batch_new(model, sequences, count, &of_batch, err);
     if (gradient->batch) {
         gradient->tokens = gradient->batch->packed.tokens;
         gradient->threads = gradient->batch->work.threads;
-        if (allocate(gradient, err))
+        if (allocate(gradient, err)) {
+            if (should_keep(gradient, options->keep_bytes))
+                keep_products(gradient->batch, keep_budget(gradient, options->keep_bytes));
             return gradient;
+        }
     }
     gradient_free(gradient);
     return NULL;

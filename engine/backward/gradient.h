@@ -13,7 +13,7 @@
  * probe), so that a sum over an owner's tokens is what the owner's own objective says:
  * one pass over the sum of all objectives predicts each of them apart.
  *
- * [G1] the same bits come out for every thread count and CPU level.
+ * [G1] the same bits come out for every thread count and CPU level, and whatever was kept.
  * [G2] the model is not touched; flips that are on it count.
  */
 #ifndef ENGINE_BACKWARD_GRADIENT_H
@@ -23,11 +23,22 @@
 
 struct gradient;
 
+#define GRADIENT_KEEP_DEFAULT UINT64_MAX /* as much as the machine can spare, where it pays */
+
+struct gradient_options {
+    int threads;         /* 0: as many as the machine has */
+    uint64_t keep_bytes; /* for what the way forward leaves to the way back, at most and no
+                          * more than half of what is free; 0: nothing */
+};
+
 /* Sequences are borrowed for the call only, the model as long as the gradient lives.
  * Memory: the residual stream before every layer, 4 x tokens x width x layers bytes, and
- * the inside of one layer; refused if the machine does not have it. */
+ * the inside of one layer; refused if the machine does not have it.  Beside that, of as many
+ * layers as keep_bytes allows, what their matrices gave, 4 x tokens x rows bytes each: nearly
+ * three quarters of an evaluation that need not be computed again.  A gradient that only
+ * measures has no use for them. */
 struct gradient *gradient_new(struct model *model, const struct sequence *sequences, size_t count,
-                              int threads, struct err *err);
+                              const struct gradient_options *options, struct err *err);
 
 size_t gradient_tokens(const struct gradient *gradient);
 size_t gradient_rows(const struct gradient *gradient); /* places whose logits are wanted */

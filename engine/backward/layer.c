@@ -47,9 +47,10 @@ static void show_gate(struct gradient *gradient, int32_t layer, const struct gra
 #pragma omp parallel for num_threads(gradient->threads)
     for (size_t t = 0; t < gradient->tokens; t++)
         for (size_t i = t * ffn; i < (t + 1) * ffn; i++)
-            gradient->out.negated[i] = -gradient->out.h[i] * in->gate[i] * in->up[i];
+            gradient->out.negated[i] = -gradient->out.h[i] * in->y.gate[i] * in->y.up[i];
     show(gradient, layer, PROJ_GATE,
-         (struct shown){in->ffn_normed, in->gate, gradient->out.gate, gradient->out.negated}, job);
+         (struct shown){in->ffn_normed, in->y.gate, gradient->out.gate, gradient->out.negated},
+         job);
 }
 
 /* out.normed = transposed matrix times dy, or that added to it. */
@@ -85,7 +86,7 @@ static bool mlp_back(struct gradient *gradient, uint32_t layer, const struct gra
     if (!product_back(gradient, l, PROJ_DOWN, out->x, gradient->tokens, out->h, err))
         return false;
     swiglu_back(gradient);
-    show_linear(gradient, l, PROJ_UP, in->ffn_normed, in->up, out->up, job);
+    show_linear(gradient, l, PROJ_UP, in->ffn_normed, in->y.up, out->up, job);
     show_gate(gradient, l, job);
     if (!through(gradient, l, PROJ_GATE, out->gate, false, err) ||
         !through(gradient, l, PROJ_UP, out->up, true, err))
@@ -108,9 +109,9 @@ static void heads_back(struct gradient *gradient, uint32_t layer, const struct g
     negate_change(gradient, in->q_normed, out->q, q_dim, q_negated);
     negate_change(gradient, in->k_normed, out->k, kv_dim, k_negated);
     head_norms_back(gradient, layer);
-    show(gradient, l, PROJ_Q, (struct shown){in->normed, in->q, out->q, q_negated}, job);
-    show(gradient, l, PROJ_K, (struct shown){in->normed, in->k, out->k, k_negated}, job);
-    show_linear(gradient, l, PROJ_V, in->normed, in->v, out->v, job);
+    show(gradient, l, PROJ_Q, (struct shown){in->normed, in->y.q, out->q, q_negated}, job);
+    show(gradient, l, PROJ_K, (struct shown){in->normed, in->y.k, out->k, k_negated}, job);
+    show_linear(gradient, l, PROJ_V, in->normed, in->y.v, out->v, job);
 }
 
 static bool attention_part_back(struct gradient *gradient, uint32_t layer,
@@ -119,7 +120,7 @@ static bool attention_part_back(struct gradient *gradient, uint32_t layer,
     const struct inside *in = &gradient->in;
     struct outside *out = &gradient->out;
     int32_t l = (int32_t)layer;
-    show_linear(gradient, l, PROJ_O, in->mixed, in->o, out->x, job);
+    show_linear(gradient, l, PROJ_O, in->mixed, in->y.o, out->x, job);
     if (!product_back(gradient, l, PROJ_O, out->x, gradient->tokens, out->mixed, err))
         return false;
     attention_back(gradient);

@@ -91,10 +91,10 @@ static void swiglu_token_back(const struct gradient *gradient, size_t place, siz
     const struct inside *in = &gradient->in;
     const struct outside *out = &gradient->out;
     for (size_t i = place; i < place + ffn; i++) {
-        float gate = in->gate[i], silu = in->silu[i];
+        float gate = in->y.gate[i], silu = in->silu[i];
         float s = gate == 0.0f ? 0.5f : silu / gate;
         out->up[i] = out->h[i] * silu;
-        out->gate[i] = out->h[i] * in->up[i] * (s + silu * (1.0f - s));
+        out->gate[i] = out->h[i] * in->y.up[i] * (s + silu * (1.0f - s));
     }
 }
 

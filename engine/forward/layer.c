@@ -26,25 +26,31 @@ static bool worth_threads(const struct work *work, size_t floats_per_lane)
 
 /* ---- parts ------------------------------------------------------------------ */
 
-bool layer_norm_quantize(struct work *work, uint32_t layer, bool ffn, struct err *err)
+void layer_norm(struct work *work, uint32_t layer, bool ffn)
 {
     size_t width = work->model->shape.width;
     const struct layer *weights = &work->model->layers[layer];
     const float *gain = ffn ? weights->ffn_norm : weights->attn_norm;
-    struct place place = {(int32_t)layer, ffn ? "gate, up" : "q, k, v"};
 #pragma omp parallel for num_threads(work->threads) if (worth_threads(work, width))
     for (size_t t = 0; t < work->n; t++)
         work->kernel->rms_norm(work->x + t * width, gain, width, work->model->eps,
                                work->normed + t * width);
+}
+
+bool layer_norm_quantize(struct work *work, uint32_t layer, bool ffn, struct err *err)
+{
+    size_t width = work->model->shape.width;
+    struct place place = {(int32_t)layer, ffn ? "gate, up" : "q, k, v"};
+    layer_norm(work, layer, ffn);
     return quantize_lanes(work, work->normed, width, quantized_view(work, width), &place, err);
 }
 
-static void add_to_stream(struct work *work)
+static void add_to_stream(struct work *work, const float *out)
 {
     size_t width = work->model->shape.width;
 #pragma omp parallel for num_threads(work->threads) if (worth_threads(work, width))
     for (size_t t = 0; t < work->n; t++)
-        work->kernel->add(work->x + t * width, work->out + t * width, width);
+        work->kernel->add(work->x + t * width, out + t * width, width);
 }
 
 /* RMSNorm and RoPE of one head at one lane's position. */
@@ -126,8 +132,15 @@ bool layer_keys(struct work *work, uint32_t layer, uint32_t first, uint32_t coun
     return true;
 }
 
+static void leave(float *to, const float *from, size_t t, size_t columns)
+{
+    if (to)
+        memcpy(to + t * columns, from + t * columns, columns * sizeof *to);
+}
+
 /* All three products of the attention's input in one go. */
-static bool queries_keys_values(struct work *work, uint32_t layer, struct err *err)
+static bool queries_keys_values(struct work *work, uint32_t layer,
+                                const struct layer_trace *trace, struct err *err)
 {
     const struct model_shape *shape = &work->model->shape;
     struct output outputs[3] = {
@@ -135,11 +148,16 @@ static bool queries_keys_values(struct work *work, uint32_t layer, struct err *e
         output_all(work, (int32_t)layer, PROJ_K, work->k),
         output_all(work, (int32_t)layer, PROJ_V, work->v),
     };
+    const struct products to = trace ? trace->products : (struct products){0};
     size_t q_dim = (size_t)shape->heads * shape->head_dim;
+    size_t kv_dim = (size_t)shape->kv_heads * shape->head_dim;
     if (!multiply(work, &work->quantized, outputs, 3, err))
         return false;
 #pragma omp parallel for num_threads(work->threads) if (worth_threads(work, q_dim))
     for (size_t t = 0; t < work->n; t++) {
+        leave(to.q, work->q, t, q_dim);
+        leave(to.k, work->k, t, kv_dim);
+        leave(to.v, work->v, t, kv_dim);
         turn_queries(work, layer, 0, shape->heads, t);
         store_keys_values(work, layer, 0, shape->kv_heads, t);
     }
@@ -186,16 +204,16 @@ bool layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count, str
     return !work_cancelled(work, err);
 }
 
-bool layer_output(struct work *work, uint32_t layer, struct err *err)
+bool layer_output(struct work *work, uint32_t layer, float *o, struct err *err)
 {
     const struct model_shape *shape = &work->model->shape;
     size_t q_dim = (size_t)shape->heads * shape->head_dim;
     struct place place = {(int32_t)layer, "o"};
-    struct output output = output_all(work, (int32_t)layer, PROJ_O, work->out);
+    struct output output = output_all(work, (int32_t)layer, PROJ_O, o ? o : work->out);
     if (!quantize_lanes(work, work->mixed, q_dim, quantized_view(work, q_dim), &place, err) ||
         !multiply(work, &work->quantized, &output, 1, err))
         return false;
-    add_to_stream(work);
+    add_to_stream(work, output.y);
     return true;
 }
 
@@ -204,23 +222,27 @@ bool layer_down(struct work *work, uint32_t layer, const struct activations *h, 
     struct output output = output_all(work, (int32_t)layer, PROJ_DOWN, work->out);
     if (!multiply(work, h, &output, 1, err))
         return false;
-    add_to_stream(work);
+    add_to_stream(work, work->out);
     return true;
 }
 
-bool layer_hidden(struct work *work, uint32_t layer, struct err *err)
+/* gate, up and h of x. */
+static bool hidden(struct work *work, uint32_t layer, const struct layer_trace *trace,
+                   struct err *err)
 {
     size_t ffn = work->model->shape.ffn;
+    float *gate = trace && trace->products.gate ? trace->products.gate : work->gate;
+    float *up = trace && trace->products.up ? trace->products.up : work->up;
     struct output outputs[2] = {
-        output_all(work, (int32_t)layer, PROJ_GATE, work->gate),
-        output_all(work, (int32_t)layer, PROJ_UP, work->up),
+        output_all(work, (int32_t)layer, PROJ_GATE, gate),
+        output_all(work, (int32_t)layer, PROJ_UP, up),
     };
     if (!layer_norm_quantize(work, layer, true, err) ||
         !multiply(work, &work->quantized, outputs, 2, err))
         return false;
 #pragma omp parallel for num_threads(work->threads) if (worth_threads(work, ffn))
     for (size_t t = 0; t < work->n; t++)
-        work->kernel->swiglu(work->gate + t * ffn, work->up + t * ffn, ffn, work->h + t * ffn);
+        work->kernel->swiglu(gate + t * ffn, up + t * ffn, ffn, work->h + t * ffn);
     return true;
 }
 
@@ -229,7 +251,7 @@ bool layer_mlp(struct work *work, uint32_t layer, const struct layer_trace *trac
 {
     size_t ffn = work->model->shape.ffn;
     struct place place = {(int32_t)layer, "down"};
-    if (!layer_hidden(work, layer, err))
+    if (!hidden(work, layer, trace, err))
         return false;
     struct activations *h = trace && trace->h ? trace->h : quantized_view(work, ffn);
     return quantize_lanes(work, work->h, ffn, h, &place, err) && layer_down(work, layer, h, err);
@@ -245,7 +267,7 @@ static bool after_attention(struct work *work, uint32_t layer, const struct laye
     size_t q_dim = (size_t)shape->heads * shape->head_dim;
     if (trace && trace->mixed)
         memcpy(trace->mixed, work->mixed, work->n * q_dim * sizeof *trace->mixed);
-    if (!layer_output(work, layer, err))
+    if (!layer_output(work, layer, trace ? trace->products.o : NULL, err))
         return false;
     if (trace && trace->middle)
         memcpy(trace->middle, work->x, work->n * shape->width * sizeof *trace->middle);
@@ -255,7 +277,8 @@ static bool after_attention(struct work *work, uint32_t layer, const struct laye
 bool layer_forward(struct work *work, uint32_t layer, const struct layer_trace *trace,
                    struct err *err)
 {
-    if (!layer_norm_quantize(work, layer, false, err) || !queries_keys_values(work, layer, err))
+    if (!layer_norm_quantize(work, layer, false, err) ||
+        !queries_keys_values(work, layer, trace, err))
         return false;
     return layer_attend(work, 0, work->model->shape.kv_heads, err) &&
            after_attention(work, layer, trace, err);

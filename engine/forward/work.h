@@ -163,12 +163,22 @@ void virtual_row(const struct model *model, const struct flip *flip, uint8_t *bl
 
 /* ---- a layer: engine/forward/layer.c ----------------------------------------- */
 
+/* What matrices of a layer gave, before norm, RoPE and SwiGLU; all of it or all NULL.  Not
+ * down: that is the difference of two streams. */
+struct products {
+    float *q;         /* [lane][heads][head_dim] */
+    float *k, *v;     /* [lane][kv_heads][head_dim] */
+    float *o;         /* [lane][width] */
+    float *gate, *up; /* [lane][ffn] */
+};
+
 /* What a layer can leave behind for later resuming; each may be NULL.  Rows are
  * those of the block's lanes. */
 struct layer_trace {
     float *middle; /* [lane][width] x after attention */
     float *mixed;  /* [lane][heads][head_dim] */
     struct activations *h; /* quantized input of down, in place */
+    struct products products; /* of layer_forward */
 };
 
 /* x to the x of the next layer, for all lanes of the block. */
@@ -184,16 +194,15 @@ bool layer_rest(struct work *work, uint32_t layer, const struct layer_trace *tra
 
 /* The parts, for resuming in the middle of a layer.  Heads first to first + count - 1
  * of the queries, or K and V of as many KV heads, from work->normed quantized. */
+void layer_norm(struct work *work, uint32_t layer, bool ffn);
 bool layer_norm_quantize(struct work *work, uint32_t layer, bool ffn, struct err *err);
 bool layer_queries(struct work *work, uint32_t layer, uint32_t first, uint32_t count,
                    struct err *err);
 bool layer_keys(struct work *work, uint32_t layer, uint32_t first, uint32_t count,
                 struct err *err);
 bool layer_attend(struct work *work, uint32_t first_kv_head, uint32_t count, struct err *err);
-/* o of work->mixed, added to x. */
-bool layer_output(struct work *work, uint32_t layer, struct err *err);
-/* gate, up and h of x. */
-bool layer_hidden(struct work *work, uint32_t layer, struct err *err);
+/* o of work->mixed, added to x; left at o unless that is NULL. */
+bool layer_output(struct work *work, uint32_t layer, float *o, struct err *err);
 /* The MLP of x, added to x. */
 bool layer_mlp(struct work *work, uint32_t layer, const struct layer_trace *trace,
                struct err *err);

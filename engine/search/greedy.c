@@ -133,7 +133,8 @@ static bool predict_all(struct search *search, struct best *best, cancel_flag *c
 {
     const struct greedy *greedy = search->plan;
     struct predict_options options = {greedy->layers, greedy->layer_count, search->options.projs,
-                                      GRANULARITY_ROW, search->options.threads};
+                                      GRANULARITY_ROW, search->options.threads,
+                                      search->options.keep_bytes};
     struct judge judge = search_judge_of(search);
     struct predict *predict =
         predict_new(search->model, search->targets, search->controls, &options, err);

@@ -117,7 +117,8 @@ static bool make_list(struct search *search, struct guided *guided, const double
 {
     struct judge judge = search_judge_of(search);
     struct predict_options options = {guided->layers, guided->layer_count, search->options.projs,
-                                      guided->granularity, search->options.threads};
+                                      guided->granularity, search->options.threads,
+                                      search->options.keep_bytes};
     guided->has_list = false;
     if (!guided->predict)
         guided->predict =

@@ -138,7 +138,8 @@ struct minibatch *minibatch_new(struct model *model, const struct items *targets
                                     : &controls->items[control_index[i - target_count]];
         sequences[i] = item_sequence(items[i], (uint32_t)i);
     }
-    minibatch->gradient = gradient_new(model, sequences, count, options->threads, err);
+    const struct gradient_options of_pass = {options->threads, options->keep_bytes};
+    minibatch->gradient = gradient_new(model, sequences, count, &of_pass, err);
     free(sequences);
     if (minibatch->gradient) {
         minibatch->rows = gradient_rows(minibatch->gradient);

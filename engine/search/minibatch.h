@@ -33,6 +33,7 @@ struct minibatch_options {
     double control_weight;
     int threads; /* 0: as many as the machine has */
     enum item_objective objective;
+    uint64_t keep_bytes; /* as in gradient.h: 0 where no gradient is taken */
 };
 
 struct objective {

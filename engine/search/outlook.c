@@ -202,7 +202,8 @@ static bool run_pass(struct search *search, struct pass *pass, const double *gap
     judge.weights = pass->question->weights;
     const struct predict_options options = {outlook->layers, outlook->layer_count,
                                             outlook->projs, pass->granularity,
-                                            search->options.threads};
+                                            search->options.threads,
+                                            search->options.keep_bytes};
     (void)predict_units(search->model, &options, &pass->matrices);
     if (!*predict)
         *predict = predict_new(search->model, search->targets, search->controls, &options, err);

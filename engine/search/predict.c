@@ -134,8 +134,9 @@ struct predict *predict_new(struct model *model, struct measure *targets,
     if (predict->options.threads <= 0)
         predict->options.threads = omp_get_max_threads();
     predict->kernel = kernel_pick(err);
+    const struct gradient_options of_pass = {predict->options.threads, options->keep_bytes};
     if (predict->kernel)
-        predict->slope = slope_new(model, measures, 2, predict->options.threads, err);
+        predict->slope = slope_new(model, measures, 2, &of_pass, err);
     if (predict->slope && allocate(predict, err))
         return predict;
     predict_free(predict);

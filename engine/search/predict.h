@@ -55,6 +55,7 @@ struct predict_options {
                      * stands for it, and it is PROJ_EMBED */
     enum granularity granularity;
     int threads;
+    uint64_t keep_bytes; /* as in gradient.h */
 };
 
 /* Projections as they are shown: where head and embedding are the same matrix, PROJ_EMBED

@@ -62,7 +62,8 @@ static bool sweep(struct search *search, struct refine *refine, struct wanted *w
         wanted->chunk == GROUP_WEIGHTS ? GRANULARITY_GROUP : GRANULARITY_BIT;
     struct predict **predict = &refine->predict[granularity];
     struct predict_options options = {&refine->layer, 1, search->options.projs, granularity,
-                                      search->options.threads};
+                                      search->options.threads,
+                                      search->options.keep_bytes};
     struct judge judge = search_judge_of(search);
     refine->layer = wanted->row->layer;
     if (!*predict)

@@ -91,7 +91,8 @@ struct search_options {
     struct mix control_mix;
     uint64_t seed;
     int threads;
-    uint64_t keep_bytes; /* of evaluations, to shorten the next; SEARCH_KEEP_DEFAULT */
+    /* SEARCH_KEEP_DEFAULT; of evaluations, to shorten the next, and as much of a backward pass */
+    uint64_t keep_bytes;
     /* Of one method or few: setting.h */
     int order;         /* enum search_order, of greedy */
     int accept;        /* enum search_accept, of random */
@@ -104,7 +105,7 @@ struct search_options {
 
 enum { SEARCH_TOGETHER_MAX = 512, SEARCH_TOGETHER_DEFAULT = 1 };
 
-#define SEARCH_KEEP_DEFAULT UINT64_MAX /* as much as the machine can spare */
+#define SEARCH_KEEP_DEFAULT GRADIENT_KEEP_DEFAULT /* as much as the machine can spare */
 
 /* All layers; of models with more than 8 layers 1 to 4 and the penultimate.
  * out has room for the model's layers; returns how many. */

@@ -97,11 +97,12 @@ static struct sequence *join_sequences(const struct slope_part *parts, size_t co
 }
 
 static bool make(struct slope *slope, const struct slope_part *parts, size_t count,
-                 struct err *err)
+                 uint64_t keep_bytes, struct err *err)
 {
+    const struct gradient_options options = {slope->threads, keep_bytes};
     size_t total = 0, sequence = 0;
     struct sequence *all = join_sequences(parts, count, &total);
-    slope->gradient = gradient_new(slope->model, all, total, slope->threads, err);
+    slope->gradient = gradient_new(slope->model, all, total, &options, err);
     free(all);
     if (!slope->gradient)
         return false;
@@ -131,14 +132,14 @@ static size_t take_parts(const struct measure *const *measures, size_t count,
 }
 
 struct slope *slope_new(struct model *model, const struct measure *const *measures, size_t count,
-                        int threads, struct err *err)
+                        const struct gradient_options *options, struct err *err)
 {
     struct slope *slope = x_new(1, sizeof *slope);
     struct slope_part *parts = NULL;
     size_t part_count = take_parts(measures, count, &parts);
     slope->model = model;
-    slope->threads = threads > 0 ? threads : omp_get_max_threads();
-    bool ok = make(slope, parts, part_count, err);
+    slope->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
+    bool ok = make(slope, parts, part_count, options->keep_bytes, err);
     for (size_t p = 0; p < part_count; p++)
         measure_plan_free(parts[p].plan);
     free(parts);

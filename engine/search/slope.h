@@ -27,7 +27,7 @@ struct slope;
  * once for each of its metrics (the values of measure_run_parts).  Measures and model
  * are borrowed as long as the slope lives; with kl their base is set already. */
 struct slope *slope_new(struct model *model, const struct measure *const *measures, size_t count,
-                        int threads, struct err *err);
+                        const struct gradient_options *options, struct err *err);
 
 size_t slope_owners(const struct slope *slope);
 size_t slope_tokens(const struct slope *slope);

@@ -89,7 +89,7 @@ static bool check_model(const struct train *train, struct err *err)
 struct minibatch_options train_batch_options(const struct train *train)
 {
     return (struct minibatch_options){train->options.control_weight, train->options.threads,
-                                      train->options.objective};
+                                      train->options.objective, 0};
 }
 
 /* ---- making -------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ static bool guard_once(struct train *train, struct deck *deck, struct rng *rng,
                        cancel_flag *cancel, struct err *err)
 {
     struct minibatch_options options = train_batch_options(train);
+    options.keep_bytes = GRADIENT_KEEP_DEFAULT;
     size_t count = GUARD_CONTROLS;
     const size_t *index = deck_deal(deck, &count, rng);
     struct minibatch *minibatch =

@@ -24,9 +24,11 @@ static size_t *deal_targets(struct train *train, size_t *count)
     return index;
 }
 
-static struct minibatch *next_minibatch(struct train *train, struct err *err)
+static struct minibatch *next_minibatch(struct train *train, uint64_t keep_bytes,
+                                        struct err *err)
 {
     struct minibatch_options options = train_batch_options(train);
+    options.keep_bytes = keep_bytes;
     size_t targets = 0, controls = train->base ? train->options.batch_controls : 0;
     size_t *target_index = deal_targets(train, &targets);
     const size_t *control_index = deck_deal(&train->control_deck, &controls, &train->rng);
@@ -40,7 +42,7 @@ static struct minibatch *next_minibatch(struct train *train, struct err *err)
 bool train_take_gradient(struct train *train, cancel_flag *cancel, struct err *err)
 {
     struct objective ignored;
-    struct minibatch *minibatch = next_minibatch(train, err);
+    struct minibatch *minibatch = next_minibatch(train, GRADIENT_KEEP_DEFAULT, err);
     bool ok = minibatch && minibatch_gradient(minibatch, &ignored, units_visit, train->units,
                                               cancel, err);
     if (ok) {
@@ -75,7 +77,7 @@ struct check {
 
 static struct check check_begin(struct train *train, cancel_flag *cancel, struct err *err)
 {
-    struct check check = {.minibatch = next_minibatch(train, err)};
+    struct check check = {.minibatch = next_minibatch(train, 0, err)};
     if (!check.minibatch || !minibatch_measure(check.minibatch, &check.before, cancel, err))
         return check;
     train_count_measured(train, check.minibatch);

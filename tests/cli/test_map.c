@@ -80,6 +80,22 @@ static void map__groups_and_scales__csv_text_and_file(void **state)
     run_free(run);
 }
 
+/* 1 MiB is room for one of nano's layers here, 100 for all. */
+static void map__whatever_is_kept__same_numbers(void **state)
+{
+    (void)state;
+    struct run *first = run_ok("map", "nano", "--probes", "math", "--csv", "--keep", "0", NULL);
+    static const char *const rooms[] = {"1", "100"};
+    assert_int_equal(count_lines(first->out.data), 21);
+    for (size_t i = 0; i < countof(rooms); i++) {
+        struct run *run = run_ok("map", "nano", "--probes", "math", "--csv", "--keep", rooms[i],
+                                 "--threads", "1", NULL);
+        assert_string_equal(run->out.data, first->out.data);
+        run_free(run);
+    }
+    run_free(first);
+}
+
 /* Whatever is asked: the best and statistics, never all. */
 static void map__bits__best_statistics_and_measured(void **state)
 {
@@ -286,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map__nano_measured__ranks_agree),
         cmocka_unit_test(map__groups_and_scales__csv_text_and_file),
+        cmocka_unit_test(map__whatever_is_kept__same_numbers),
         cmocka_unit_test(map__bits__best_statistics_and_measured),
         cmocka_unit_test(map__all_nine_matrices__ranked_in_one_go),
         cmocka_unit_test(map__mixes__predicted_as_measured),

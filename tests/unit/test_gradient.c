@@ -14,6 +14,10 @@
 
 enum { SEQUENCES = 5, LENGTH = 9, WANTED = 5, LAYERS_MAX = 8 };
 
+enum { KEEP_ALL = INT32_MAX }; /* more than there is, but not the default, which asks the clock */
+
+static const struct gradient_options usual = {2, KEEP_ALL};
+
 static const struct tiny shapes[] = {
     {.layers = 3, .width = 128, .ffn = 256, .heads = 4, .kv_heads = 2, .head_dim = 64,
      .vocab = 260, .seed = 3, .tied = true},
@@ -111,10 +115,10 @@ static void set_up(struct fixture *fixture, struct model *model, uint64_t seed)
 }
 
 static void open_gradient(struct fixture *fixture, const struct sequence *sequences, size_t count,
-                          int threads)
+                          struct gradient_options options)
 {
     struct err err;
-    fixture->gradient = gradient_new(fixture->model, sequences, count, threads, &err);
+    fixture->gradient = gradient_new(fixture->model, sequences, count, &options, &err);
     t_ok(fixture->gradient != NULL, &err);
     fixture->answer_of = x_new(gradient_rows(fixture->gradient), sizeof(int32_t));
     for (size_t i = 0; i < count; i++)
@@ -248,7 +252,7 @@ static void gradient__small_models__is_what_differences_say(void **state)
     for (size_t i = 0; i < countof(shapes); i++) {
         struct fixture fixture;
         set_up(&fixture, simple_model(&shapes[i]), i);
-        open_gradient(&fixture, fixture.sequences, SEQUENCES, 2);
+        open_gradient(&fixture, fixture.sequences, SEQUENCES, usual);
         run(&fixture);
         check_all(&fixture, 6, i);
         close_gradient(&fixture);
@@ -261,7 +265,7 @@ static void gradient__nano__is_what_differences_say(void **state)
     (void)state;
     struct fixture fixture;
     set_up(&fixture, simple_nano(), 17);
-    open_gradient(&fixture, fixture.sequences, SEQUENCES, 2);
+    open_gradient(&fixture, fixture.sequences, SEQUENCES, usual);
     run(&fixture);
     check_all(&fixture, 1, 17);
     close_gradient(&fixture);
@@ -291,11 +295,12 @@ static void gradient__any_number_of_threads__same_bits(void **state)
     for (size_t i = 0; i < countof(shapes); i++) {
         struct fixture one, more;
         set_up(&one, simple_model(&shapes[i]), i);
-        open_gradient(&one, one.sequences, SEQUENCES, 1);
+        open_gradient(&one, one.sequences, SEQUENCES, (struct gradient_options){1, 0});
         run(&one);
         for (int threads = 2; threads <= 5; threads += 3) {
             set_up(&more, one.model, i);
-            open_gradient(&more, more.sequences, SEQUENCES, threads);
+            open_gradient(&more, more.sequences, SEQUENCES,
+                          (struct gradient_options){threads, KEEP_ALL});
             run(&more);
             check_same(&one, &more);
             close_gradient(&more);
@@ -305,17 +310,72 @@ static void gradient__any_number_of_threads__same_bits(void **state)
     }
 }
 
+/* What matrices of a layer give, in bytes: q, k, v, o, gate and up of every token. */
+static uint64_t bytes_of_layer(const struct fixture *fixture)
+{
+    const struct model_shape *shape = model_shape(fixture->model);
+    uint64_t q = shape->heads * shape->head_dim, kv = shape->kv_heads * shape->head_dim;
+    return (q + 2 * kv + shape->width + 2 * shape->ffn) * sizeof(float) *
+           gradient_tokens(fixture->gradient);
+}
+
+/* Of no layer, one, all but the last, which never is; flips below and in kept layers. */
+static void gradient__any_part_of_it_kept__same_bits(void **state)
+{
+    (void)state;
+    static const struct flip flips[] = {{0, PROJ_K, 3, FLIP_WHOLE_ROW, {0, 0}},
+                                        {1, PROJ_UP, 11, FLIP_WHOLE_ROW, {0, 0}}};
+    for (size_t i = 0; i < countof(shapes); i++) {
+        struct fixture none, some;
+        set_up(&none, simple_model(&shapes[i]), i);
+        open_gradient(&none, none.sequences, SEQUENCES, (struct gradient_options){2, 0});
+        uint64_t all = shapes[i].layers - 1, least = gradient_bytes(none.gradient);
+        uint64_t one = bytes_of_layer(&none), budgets[] = {one - 1, one + one / 2, KEEP_ALL};
+        const uint64_t layers[] = {0, all < 1 ? all : 1, all};
+        run(&none);
+        for (size_t b = 0; b < countof(budgets); b++) {
+            set_up(&some, none.model, i);
+            open_gradient(&some, some.sequences, SEQUENCES,
+                          (struct gradient_options){2, budgets[b]});
+            assert_int_equal(gradient_bytes(some.gradient) - least, layers[b] * one);
+            for (size_t f = 0; f <= 2 * countof(flips); f++) { /* on, then off again */
+                run(&some);
+                if (f % 4 == 0)
+                    check_same(&none, &some);
+                if (f < 2 * countof(flips) && shapes[i].layers > 1)
+                    model_flip(some.model, &flips[f % countof(flips)]);
+            }
+            close_gradient(&some);
+        }
+        close_gradient(&none);
+        model_free(none.model);
+    }
+}
+
+/* 4,096 columns are 10.5 microseconds of computing a page of outputs, of which half counts. */
+static void worth_keeping__slow_memory_or_narrow_matrices__does_not_pay(void **state)
+{
+    (void)state;
+    assert_true(worth_keeping(4096, 5.2e-6));
+    assert_false(worth_keeping(4096, 5.3e-6));
+    assert_true(worth_keeping(2048, 2.6e-6));
+    assert_false(worth_keeping(2048, 2.7e-6));
+    assert_true(worth_keeping(1024, 0));
+    assert_false(worth_keeping(1023, 0));
+    assert_true(memory_seconds_a_page() > 0);
+}
+
 static void gradient__after_a_flip__is_that_of_the_flipped_model(void **state)
 {
     (void)state;
     struct fixture before, after;
     set_up(&before, simple_model(&shapes[0]), 1);
-    open_gradient(&before, before.sequences, SEQUENCES, 2);
+    open_gradient(&before, before.sequences, SEQUENCES, usual);
     run(&before);
     model_flip(before.model, &(struct flip){2, PROJ_UP, 11, FLIP_WHOLE_ROW, {0, 0}});
     run(&before);
     set_up(&after, before.model, 1);
-    open_gradient(&after, after.sequences, SEQUENCES, 2);
+    open_gradient(&after, after.sequences, SEQUENCES, usual);
     run(&after);
     check_same(&before, &after);
     close_gradient(&before);
@@ -340,10 +400,10 @@ static void gradient__owner_beside_others__is_what_it_is_alone(void **state)
     (void)state;
     struct fixture all, alone;
     set_up(&all, simple_model(&shapes[0]), 2);
-    open_gradient(&all, all.sequences, SEQUENCES, 2);
+    open_gradient(&all, all.sequences, SEQUENCES, usual);
     run(&all);
     set_up(&alone, all.model, 2);
-    open_gradient(&alone, alone.sequences + 3, 1, 2);
+    open_gradient(&alone, alone.sequences + 3, 1, usual);
     for (size_t k = alone.sequences[3].wanted; k < alone.sequences[3].count; k++)
         alone.answer_of[gradient_row(alone.gradient, 0, k)] = alone.answers[3][k];
     run(&alone);
@@ -363,6 +423,8 @@ int main(void)
         cmocka_unit_test(gradient__small_models__is_what_differences_say),
         cmocka_unit_test(gradient__nano__is_what_differences_say),
         cmocka_unit_test(gradient__any_number_of_threads__same_bits),
+        cmocka_unit_test(gradient__any_part_of_it_kept__same_bits),
+        cmocka_unit_test(worth_keeping__slow_memory_or_narrow_matrices__does_not_pay),
         cmocka_unit_test(gradient__after_a_flip__is_that_of_the_flipped_model),
         cmocka_unit_test(gradient__owner_beside_others__is_what_it_is_alone),
     };

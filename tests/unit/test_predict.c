@@ -50,7 +50,7 @@ static void slope__every_metric__what_single_bits_do(void **state)
         for (uint32_t row = 0; row < 12; row++) /* away from kl's base */
             model_flip(model, &(struct flip){0, PROJ_UP, row, FLIP_WHOLE_ROW, {0, 0}});
         const struct measure *measures[] = {measure};
-        struct slope *slope = slope_new(model, measures, 1, 2, &err);
+        struct slope *slope = slope_new(model, measures, 1, &(struct gradient_options){2, 0}, &err);
         t_ok(slope != NULL, &err);
         assert_int_equal(slope_owners(slope), PREDICT_PROBES);
         struct predict_shown all = {0};
@@ -171,12 +171,13 @@ static void predict__rows_and_groups__as_computed_slowly(void **state)
         struct judge judge = goal_judge(&goal, before, PREDICT_PROBES, PREDICT_PROBES);
         struct predict_shown all = {0};
         const struct measure *measures[] = {targets, controls};
-        struct slope *slope = slope_new(model, measures, 2, 1, &err);
+        struct slope *slope = slope_new(model, measures, 2, &(struct gradient_options){1, 0}, &err);
         t_ok(slope && slope_run(slope, predict_fixture_keep, &all, NULL, &err), &err);
         struct checked checked = {&all, &judge, now, 0, run % 2 == 1};
         struct predict_options options = {
             layers, 2, (1u << PROJ_LAYER_COUNT) - 1,
-            checked.by_group ? GRANULARITY_GROUP : GRANULARITY_ROW, 2};
+            checked.by_group ? GRANULARITY_GROUP : GRANULARITY_ROW, 2,
+            1 << 30};
         struct predict *predict = predict_new(model, targets, controls, &options, &err);
         t_ok(predict != NULL, &err);
         t_ok(predict_run(predict, &judge, now, check_matrix, &checked, NULL, &err), &err);
@@ -222,7 +223,8 @@ static void predict__any_threads__same_bits(void **state)
         uint64_t hashes[3] = {0};
         for (int threads = 1; threads <= 3; threads++) {
             struct predict_options options = {layers, 1, 1u << PROJ_GATE | 1u << PROJ_K,
-                                              (enum granularity)g, threads};
+                                              (enum granularity)g, threads,
+                                              1 << 30};
             struct predict *predict = predict_new(model, targets, controls, &options, &err);
             t_ok(predict != NULL, &err);
             cancel_flag cancel = true;

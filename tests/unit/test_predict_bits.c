@@ -124,7 +124,8 @@ static void run_predict(struct model *model, struct measure *targets,
 {
     struct err err;
     static const int32_t layers[] = {0, 1};
-    struct predict_options options = {layers, 2, (1u << PROJ_LAYER_COUNT) - 1, granularity, 2};
+    struct predict_options options = {layers, 2, (1u << PROJ_LAYER_COUNT) - 1, granularity, 2,
+                                      1 << 30};
     struct predict *predict = predict_new(model, targets, controls, &options, &err);
     t_ok(predict != NULL, &err);
     t_ok(predict_run(predict, judge, now, visit, user, NULL, &err), &err);
@@ -149,7 +150,7 @@ static void predict__bits__by_formula_by_groups_and_measured(void **state)
     struct judge judge = goal_judge(&goal, now, PREDICT_PROBES, 0);
     struct predict_shown all = {0};
     const struct measure *measures[] = {targets};
-    struct slope *slope = slope_new(model, measures, 1, 1, &err);
+    struct slope *slope = slope_new(model, measures, 1, &(struct gradient_options){1, 0}, &err);
     t_ok(slope && slope_run(slope, predict_fixture_keep, &all, NULL, &err), &err);
     struct bits_checked checked = {.all = &all, .slopes = slopes, .model = model,
                                    .targets = targets,
@@ -198,7 +199,7 @@ static void predict__bits_with_controls__weighted_by_slope(void **state)
     }
     struct predict_shown all = {0};
     const struct measure *measures[] = {targets, controls};
-    struct slope *slope = slope_new(model, measures, 2, 1, &err);
+    struct slope *slope = slope_new(model, measures, 2, &(struct gradient_options){1, 0}, &err);
     t_ok(slope && slope_run(slope, predict_fixture_keep, &all, NULL, &err), &err);
     struct bits_checked checked = {.all = &all, .slopes = slopes,
                                    .groups = x_new(1 << 16, sizeof(double))};

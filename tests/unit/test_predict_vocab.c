@@ -90,7 +90,8 @@ static void take(void *user, const struct predicted *predicted)
 static void predict_all(struct scene *scene, enum proj proj, enum granularity granularity)
 {
     struct err err;
-    struct predict_options options = {NULL, 0, 1u << proj, granularity, 2};
+    struct predict_options options = {NULL, 0, 1u << proj, granularity, 2,
+                                      1 << 30};
     scene->judge = (struct judge){.before = scene->now, .target_count = PROBES, .mean = 1,
                                   .target = {1, HUGE_VAL, 0}};
     free(scene->change);
@@ -327,7 +328,8 @@ static void predict__all_nine_any_threads__same_bits(void **state)
         uint64_t hashes[2] = {0};
         for (int threads = 1; threads <= 2; threads++) {
             struct predict_options options = {layers, 2, (1u << PROJ_COUNT) - 1,
-                                              (enum granularity)g, 2 * threads - 1};
+                                              (enum granularity)g, 2 * threads - 1,
+                                              1 << 30};
             struct predict *predict =
                 predict_new(scene.model, scene.targets, scene.none, &options, &err);
             t_ok(predict != NULL, &err);

@@ -147,7 +147,7 @@ static void predict_here(struct model *model, struct search *search, struct prom
 {
     struct err err;
     static const int32_t layers[] = {0, 1};
-    struct predict_options options = {layers, 2, 1u << PROJ_UP, GRANULARITY_ROW, 1};
+    struct predict_options options = {layers, 2, 1u << PROJ_UP, GRANULARITY_ROW, 1, 0};
     struct measure_options measured = {.metric = METRIC_SEQ_LOGPROB, .threads = 1};
     const struct probe *list[PROBES];
     for (size_t i = 0; i < PROBES; i++)
