@@ -206,7 +206,7 @@ static void joint__two_sets__a_front_beside_what_is_stacked(void **state)
     assert_int_equal(json_array_size(domains), 2);
     assert_string_equal(json_string_value(json_array_get(domains, 0)), "math");
     assert_string_equal(json_string_value(json_array_get(domains, 1)), "knowledge");
-    assert_true(json_array_size(front) >= 1);
+    assert_true(json_array_size(front) >= 2); /* 3: what helps one harms the other */
     for (size_t i = 0; i < json_array_size(front); i++)
         for (size_t k = 0; k < json_array_size(front); k++)
             assert_true(i == k || below_somewhere(json_array_get(front, i),

@@ -15,6 +15,7 @@ static void check_tail(const struct map_file *file, const struct buf *bytes)
     map_file_tail(&tail, file->map);
     size_t end = bytes->len - MAP_END_BYTES;
     BUG_ON(tail.len > end);
+    BUG_ON(memcmp(bytes->data + end - tail.len, tail.data, tail.len) != 0);
     buf_free(&tail);
 }
 

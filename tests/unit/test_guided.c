@@ -8,29 +8,11 @@
 #include "engine/search/guided.h"
 #include "engine/search/search.h"
 #include "tests/simple.h"
+#include "tests/six_probes.h"
 #include "tests/t.h"
 #include "tests/tiny.h"
 
-enum { STEPS = 30, TARGETS = 4, CONTROLS = 2, PROBES = TARGETS + CONTROLS, FLIPS_MAX = 64 };
-
-static struct probe probes[PROBES];
-static struct probe_set targets, controls;
-
-static int make_probes(void **state)
-{
-    (void)state;
-    static const char *const texts[PROBES][3] = {
-        {"ab", "c", "d"},   {"xy z", "1", "2"}, {"hello", " w", " v"},
-        {"3+4=", "7", "8"}, {"the", " a", " b"}, {"q", "u", "r"},
-    };
-    for (size_t i = 0; i < PROBES; i++) {
-        probes[i] = simple_probe(texts[i][0], texts[i][1], texts[i][2]);
-        probes[i].name = probes[i].prompt;
-    }
-    targets = simple_set(probes, TARGETS);
-    controls = simple_set(probes + TARGETS, CONTROLS);
-    return 0;
-}
+enum { STEPS = 30, FLIPS_MAX = 64 };
 
 static struct search_options guided_options(enum granularity granularity, enum metric metric)
 {
@@ -429,5 +411,5 @@ int main(void)
         cmocka_unit_test(guided_pace__together__by_hand),
         cmocka_unit_test(search_step__together__no_batch_of_what_multiplies),
     };
-    return cmocka_run_group_tests_name("guided", tests, make_probes, NULL);
+    return cmocka_run_group_tests_name("guided", tests, six_probes_make, NULL);
 }

@@ -10,10 +10,9 @@
 #include "src/session/journal.h"
 #include "tests/session_fixture.h"
 #include "tests/simple.h"
+#include "tests/six_probes.h"
 #include "tests/t.h"
 #include "tests/tiny.h"
-
-enum { TARGETS = 4, CONTROLS = 2, PROBES = TARGETS + CONTROLS };
 
 static char folder[64];
 
@@ -30,15 +29,9 @@ struct desk {
 
 static void desk_probes(struct desk *desk)
 {
-    static const char *const texts[PROBES][3] = {
-        {"ab", "c", "d"},   {"xy z", "1", "2"}, {"hello", " w", " v"},
-        {"3+4=", "7", "8"}, {"the", " a", " b"}, {"q", "u", "r"},
-    };
-    for (size_t i = 0; i < PROBES; i++) {
-        desk->probes[i] = simple_probe(texts[i][0], texts[i][1], texts[i][2]);
-        desk->probes[i].name = desk->probes[i].prompt;
+    six_probes_fill(desk->probes);
+    for (size_t i = 0; i < PROBES; i++)
         desk->probes[i].set = (char *)(uintptr_t)(i < TARGETS ? "targets" : "controls");
-    }
     desk->targets = simple_set(desk->probes, TARGETS);
     desk->controls = simple_set(desk->probes + TARGETS, CONTROLS);
     desk->heldout = (struct probe_set){0};

@@ -10,29 +10,19 @@
 #include "engine/search/joint.h"
 #include "engine/search/starts.h"
 #include "tests/simple.h"
+#include "tests/six_probes.h"
 #include "tests/t.h"
 #include "tests/tiny.h"
 
-enum { STEPS = 104, TARGETS = 4, CONTROLS = 2, PROBES = TARGETS + CONTROLS, FLIPS_MAX = 64 };
+enum { STEPS = 104, FLIPS_MAX = 64 };
 
 static char sets[3][9] = {"first", "second", "controls"};
-static struct probe probes[PROBES];
-static struct probe_set targets, controls;
 
 static int make_probes(void **state)
 {
-    (void)state;
-    static const char *const texts[PROBES][3] = {
-        {"ab", "c", "d"},   {"xy z", "1", "2"}, {"hello", " w", " v"},
-        {"3+4=", "7", "8"}, {"the", " a", " b"}, {"q", "u", "r"},
-    };
-    for (size_t i = 0; i < PROBES; i++) {
-        probes[i] = simple_probe(texts[i][0], texts[i][1], texts[i][2]);
-        probes[i].name = probes[i].prompt;
+    (void)six_probes_make(state);
+    for (size_t i = 0; i < PROBES; i++)
         probes[i].set = sets[i / 2];
-    }
-    targets = simple_set(probes, TARGETS);
-    controls = simple_set(probes + TARGETS, CONTROLS);
     return 0;
 }
 

@@ -9,29 +9,11 @@
 
 #include "engine/search/search.h"
 #include "tests/simple.h"
+#include "tests/six_probes.h"
 #include "tests/t.h"
 #include "tests/tiny.h"
 
-enum { STEPS = 24, TARGETS = 4, CONTROLS = 2, PROBES = TARGETS + CONTROLS };
-
-static struct probe probes[PROBES];
-static struct probe_set targets, controls;
-
-static int make_probes(void **state)
-{
-    (void)state;
-    static const char *const texts[PROBES][3] = {
-        {"ab", "c", "d"},   {"xy z", "1", "2"}, {"hello", " w", " v"},
-        {"3+4=", "7", "8"}, {"the", " a", " b"}, {"q", "u", "r"},
-    };
-    for (size_t i = 0; i < PROBES; i++) {
-        probes[i] = simple_probe(texts[i][0], texts[i][1], texts[i][2]);
-        probes[i].name = probes[i].prompt;
-    }
-    targets = simple_set(probes, TARGETS);
-    controls = simple_set(probes + TARGETS, CONTROLS);
-    return 0;
-}
+enum { STEPS = 24 };
 
 /* ---- what a session writes down ---------------------------------------------------------- */
 
@@ -458,5 +440,5 @@ int main(void)
         cmocka_unit_test(methods__a_hand_between_steps__gaps_are_those_of_the_model),
         cmocka_unit_test(methods__first_step__its_pass_is_watched),
     };
-    return cmocka_run_group_tests_name("search_methods", tests, make_probes, NULL);
+    return cmocka_run_group_tests_name("search_methods", tests, six_probes_make, NULL);
 }
