@@ -6,11 +6,10 @@ Guided groups by margin on calculus-train, embedded model, with few labelled con
 with hundreds that the model labelled itself; greedy answers before and after on prompts
 no search saw.
 """
-import json
-import os
-import subprocess
 import sys
 import tempfile
+
+from runs import JUDGED, events, head, judged, row
 
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "build/bankai"
 CANDIDATES = sys.argv[2] if len(sys.argv) > 2 else "300"
@@ -30,33 +29,18 @@ RUNS = [
 
 
 def search(options, folder):
-    command = [PROGRAM, "search", "nano", "--target", "calculus-train", *options,
-               "--heldout", "calculus-heldout,nano-heldout", "--method", "guided",
-               "--granularity", "group", "--objective", "margin", "--iters", CANDIDATES,
-               "-o", os.path.join(folder, "patch.json"), "--json"]
-    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE,
-                           stderr=subprocess.DEVNULL,
-                           env=dict(os.environ, XDG_STATE_HOME=folder)).stdout
-    return json.loads(lines.splitlines()[-1])
-
-
-def answers(total):
-    p = total["mcnemar_p"]
-    shown = f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"
-    return (f"{total['right_base']} -> {total['right_now']} "
-            f"(+{total['fixed']} -{total['broke']}, p {shown})")
+    return events(PROGRAM, folder, "search", "nano", "--target", "calculus-train", *options,
+                  "--heldout", "calculus-heldout,nano-heldout", "--method", "guided",
+                  "--granularity", "group", "--objective", "margin", "--iters", CANDIDATES,
+                  "-o", "patch.json")[-1]
 
 
 def main():
-    head = ["controls", "fitness", "flips", "train 60", "held-out 30", "nano-heldout 500"]
-    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+    head(["controls", "fitness", "flips", *JUDGED])
     for name, options in RUNS:
         with tempfile.TemporaryDirectory() as folder:
             done = search(options, folder)
-        row = [name, f"{done['fitness']:.3f}", str(len(done["flips"]))]
-        row += [answers(done["totals"][name]) for name in
-                ("calculus-train", "calculus-heldout", "nano-heldout")]
-        print("| " + " | ".join(row) + " |", flush=True)
+        row([name, f"{done['fitness']:.3f}", str(len(done["flips"])), *judged(done)])
 
 
 main()

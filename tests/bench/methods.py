@@ -5,11 +5,10 @@
 Fitness after so many measured candidates (of greedy: drawn, the screened ones included),
 and greedy answers before and after on sets the search saw and did not see.
 """
-import json
-import os
-import subprocess
 import sys
 import tempfile
+
+from runs import JUDGED, events, head, judged, row
 
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "build/bankai"
 CANDIDATES = int(sys.argv[2]) if len(sys.argv) > 2 else 300
@@ -45,37 +44,22 @@ RUNS = [
 
 def search(options, folder):
     """Fitness at the marks and the final object."""
-    command = [PROGRAM, "search", "nano", *PROBES, *options, "--iters", str(CANDIDATES),
-               "-o", os.path.join(folder, "patch.json"), "--json"]
-    environment = dict(os.environ, XDG_STATE_HOME=folder)
-    lines = subprocess.run(command, check=False, stdout=subprocess.PIPE,
-                           stderr=subprocess.DEVNULL, env=environment).stdout
     fitness, at = 0, {}
-    for event in map(json.loads, lines.splitlines()):
-        if event["event"] == "done":
-            return at, event
+    *tried, done = events(PROGRAM, folder, "search", "nano", *PROBES, *options, "--iters",
+                          str(CANDIDATES), "-o", "patch.json")
+    for event in tried:
         fitness = event["fitness"] if event["accepted"] else fitness
         at[event["number"]] = fitness
-    raise SystemExit(f"{' '.join(command)}: did not end")
-
-
-def answers(total):
-    p = total["mcnemar_p"]
-    shown = f"{p:.3f}" if p >= 0.001 else f"{p:.0e}"
-    return (f"{total['right_base']} -> {total['right_now']} "
-            f"(+{total['fixed']} -{total['broke']}, p {shown})")
+    return at, done
 
 
 def main():
-    head = ["search", *map(str, MARKS), "flips", "train 60", "held-out 30", "nano-heldout 500"]
-    print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+    head(["search", *map(str, MARKS), "flips", *JUDGED])
     for name, options in RUNS:
         with tempfile.TemporaryDirectory() as folder:
             at, done = search(options, folder)
-        totals = [answers(done["totals"][name]) for name in
-                  ("calculus-train", "calculus-heldout", "nano-heldout")]
-        row = [name, *(f"{at[mark]:.3f}" for mark in MARKS), str(len(done["flips"])), *totals]
-        print("| " + " | ".join(row) + " |", flush=True)
+        row([name, *(f"{at[mark]:.3f}" for mark in MARKS), str(len(done["flips"])),
+             *judged(done)])
 
 
 main()
