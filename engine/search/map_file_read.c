@@ -191,7 +191,8 @@ static bool read_matrix(struct reader *reader, struct flip_map_matrix *matrix)
     matrix->layer = (int32_t)layer;
     matrix->proj = (enum proj)proj;
     matrix->per_row = get_u32(reader);
-    (void)get_u32(reader);
+    if (get_u32(reader) != 0)
+        return refuse(reader, "a reserved field is not 0");
     matrix->units = get_u64(reader);
     matrix->positive = get_u64(reader);
     matrix->least = get_f64(reader);
