@@ -342,7 +342,8 @@ size_t batch_worlds(const struct batch *batch);
 /* Bring everything up to the model as it is. */
 bool batch_run(struct batch *batch, cancel_flag *cancel, struct err *err);
 
-/* batch_run, and count candidates, each the model with one flip on it. */
+/* Count candidates, each the model with one flip on it.  Of the model itself only what they
+ * need is computed: its own logits want a batch_run. */
 bool batch_try(struct batch *batch, const struct flip *flips, size_t count, cancel_flag *cancel,
                struct err *err);
 

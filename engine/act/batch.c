@@ -226,13 +226,14 @@ static void load_stream(struct batch *batch, struct world *world, uint32_t layer
         embed_all(batch, world);
 }
 
-bool batch_run(struct batch *batch, cancel_flag *cancel, struct err *err)
+/* The layers below that one, and what is kept of its input. */
+static bool run_until(struct batch *batch, uint32_t until, cancel_flag *cancel, struct err *err)
 {
     const struct model *model = batch->model;
-    uint32_t layers = model->shape.layers, stale = first_stale(batch);
+    uint32_t stale = first_stale(batch);
     if (!model_unchanged(model, err))
         return false;
-    if (stale == layers)
+    if (stale >= until)
         return true;
     uint32_t layer = nearest_input(batch, stale), base = 0;
     bool kept = layer > 0 || (stale > 0 && batch->kept[0].x);
@@ -243,7 +244,7 @@ bool batch_run(struct batch *batch, cancel_flag *cancel, struct err *err)
     else
         embed_all(batch, &batch->worlds[0]);
     batch->names[PART_EMBED] = model->part_states[PART_EMBED];
-    for (; layer < layers; layer++) {
+    for (; layer < until; layer++) {
         if (batch->kept[layer].x)
             keep_stream(batch, layer);
         if (!advance(batch, layer, &base, 1, err))
@@ -251,7 +252,14 @@ bool batch_run(struct batch *batch, cancel_flag *cancel, struct err *err)
         batch->names[PART_LAYER + layer] = model->part_states[PART_LAYER + layer];
         batch->computed = layer + 1;
     }
+    if (until < model->shape.layers && batch->kept[until].x)
+        keep_stream(batch, until);
     return true;
+}
+
+bool batch_run(struct batch *batch, cancel_flag *cancel, struct err *err)
+{
+    return run_until(batch, batch->model->shape.layers, cancel, err);
 }
 
 /* ---- candidates ----------------------------------------------------------------------- */
@@ -273,6 +281,18 @@ static void prepare_world(struct batch *batch, struct world *world, const struct
         world->start = (int32_t)nearest_input(batch, (uint32_t)world->own);
     if (world->own < 0)
         world->start = 0;
+}
+
+/* Layers of the model as it is that have to be computed for a candidate.  Those above a flip
+ * that was accepted wait for a candidate that is above it, too. */
+static uint32_t layers_needed(const struct batch *batch, const struct world *world)
+{
+    uint32_t layers = batch->model->shape.layers;
+    if (world->own < 0)
+        return 0;
+    if ((uint32_t)world->own == layers)
+        return layers;
+    return 1 + (uint32_t)(batch->kept[world->own].detail ? world->own : world->start);
 }
 
 /* Worlds that come in at this layer. */
@@ -324,12 +344,18 @@ bool batch_try(struct batch *batch, const struct flip *flips, size_t count, canc
                struct err *err)
 {
     BUG_ON(count > WORLDS_MAX);
+    uint32_t until = 0;
     batch->tried = 0;
-    if (!batch_run(batch, cancel, err) || !need_worlds(batch, 1 + count, err))
+    if (!need_worlds(batch, 1 + count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        prepare_world(batch, &batch->worlds[1 + i], &flips[i]);
+        uint32_t needed = layers_needed(batch, &batch->worlds[1 + i]);
+        until = needed > until ? needed : until;
+    }
+    if (!run_until(batch, until, cancel, err))
         return false;
     batch->work.cancel = cancel;
-    for (size_t i = 0; i < count; i++)
-        prepare_world(batch, &batch->worlds[1 + i], &flips[i]);
     batch->tried = count;
     for (uint32_t layer = 0; layer < batch->model->shape.layers; layer++)
         if (!wave(batch, layer, err)) {
@@ -349,6 +375,7 @@ static void load_rows(struct batch *batch, int world, size_t first, size_t n)
     const struct world *of = &batch->worlds[1 + world];
     size_t width = batch->model->shape.width;
     bool head = world != BATCH_MODEL && of->own == (int32_t)batch->model->shape.layers;
+    BUG_ON((head || world == BATCH_MODEL) && batch->computed < batch->model->shape.layers);
     const float *hidden = head ? batch->worlds[0].hidden : of->hidden;
     batch->work.n = n;
     for (size_t t = 0; t < n; t++)

@@ -178,6 +178,8 @@ static void batch_try__every_flip_and_budget__same_bits_as_applied(void **state)
                 t_ok(batch_try(batch, &flips[i], 1, NULL, &err), &err);
                 check_world(&fixture, batch, 0, expected[i], what);
             }
+            struct err err;
+            t_ok(batch_run(batch, NULL, &err), &err);
             check_world(&fixture, batch, BATCH_MODEL, base, "the model itself");
             batch_free(batch);
         }
@@ -247,6 +249,62 @@ static void batch_run__flips_come_and_go__same_bits_and_no_more_work(void **stat
         check_world(&fixture, batch, BATCH_MODEL, expected, "after flips");
         free(expected);
     }
+    batch_free(batch);
+    model_free(fixture.model);
+}
+
+/* As a search does it: flips that stay come and go between candidates. */
+static void batch_try__between_flips__same_bits_whatever_is_kept(void **state)
+{
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 44);
+    struct fixture fixture;
+    set_up(&fixture, &shapes[0]);
+    struct flip flips[FLIPS_MAX];
+    size_t count = all_flips(&fixture, &rng, flips);
+    struct batch *full = make_batch(&fixture, UINT64_MAX, 2);
+    uint64_t everything = batch_kept_bytes(full);
+    batch_free(full);
+    for (uint64_t part = 0; part <= 8; part++) {
+        struct err err;
+        struct batch *batch = make_batch(&fixture, everything * part / 8, 1 + part % 2);
+        for (size_t round = 0; round < 24; round++) {
+            const struct flip *candidate = &flips[rng_below(&rng, count)];
+            if (rng_below(&rng, 2) == 0)
+                model_flip(fixture.model, &flips[rng_below(&rng, count)]);
+            float *expected = truth_with(&fixture, candidate);
+            t_ok(batch_try(batch, candidate, 1, NULL, &err), &err);
+            check_world(&fixture, batch, 0, expected, "between flips");
+            free(expected);
+        }
+        float *expected = truth(&fixture);
+        t_ok(batch_run(batch, NULL, &err), &err);
+        check_world(&fixture, batch, BATCH_MODEL, expected, "after all of them");
+        free(expected);
+        batch_free(batch);
+    }
+    model_free(fixture.model);
+}
+
+/* Of the model itself only what the candidate is made of: the layers up to its own. */
+static void batch_try__after_a_flip__computes_no_more_than_it_needs(void **state)
+{
+    (void)state;
+    struct err err;
+    struct fixture fixture;
+    set_up(&fixture, &shapes[0]);
+    struct batch *batch = make_batch(&fixture, UINT64_MAX, 1);
+    t_ok(batch_run(batch, NULL, &err), &err);
+    struct flip stays = {0, PROJ_UP, 9, FLIP_WHOLE_ROW, {0, 0}};
+    model_flip(fixture.model, &stays);
+    assert_int_equal(batch_stale_layers(batch), 3);
+    for (int32_t layer = 0; layer < 3; layer++) {
+        struct flip flip = {layer, PROJ_DOWN, 5, FLIP_WHOLE_ROW, {0, 0}};
+        t_ok(batch_try(batch, &flip, 1, NULL, &err), &err);
+        assert_int_equal(batch_stale_layers(batch), 2 - layer);
+    }
+    model_flip(fixture.model, &stays);
     batch_free(batch);
     model_free(fixture.model);
 }
@@ -354,6 +412,8 @@ int main(void)
         cmocka_unit_test(batch_try__every_flip_and_budget__same_bits_as_applied),
         cmocka_unit_test(batch_try__many_at_once__each_as_alone),
         cmocka_unit_test(batch_run__flips_come_and_go__same_bits_and_no_more_work),
+        cmocka_unit_test(batch_try__between_flips__same_bits_whatever_is_kept),
+        cmocka_unit_test(batch_try__after_a_flip__computes_no_more_than_it_needs),
         cmocka_unit_test(batch_run__cancelled__can_be_repeated),
         cmocka_unit_test(pack__shared_beginnings__counted_once_in_any_order),
         cmocka_unit_test(pack__sequences_of_two_owners__share_nothing),
