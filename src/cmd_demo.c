@@ -13,25 +13,27 @@ static int run(struct arguments *arguments, struct err *err)
     struct search_request request = {
         .model = "nano",
         .targets = "calculus-train",
-        .controls = "math,code,knowledge",
         .heldout = "calculus-heldout,nano-heldout",
         .state_name = "demo.json", /* last.json is somebody's last search */
         .name = "demo",
-        .options = search_default_options(),
+        .options = search_options_usual(),
         .json = arguments_json(arguments),
     };
     int64_t iterations = 0;
-    if (!arguments_int(arguments, "iters", 1, 1000000, 100, &iterations, err))
+    if (!arguments_int(arguments, "iters", 1, 1000000, 60, &iterations, err))
         return cli_fail(err);
+    struct buf controls = {0};
     request.options.iterations = (uint64_t)iterations;
-    request.options.seed = SEARCH_NANO_SEED;
     request.options.threads = arguments_threads(arguments);
+    request.controls = search_controls(NULL, request.targets, request.heldout, &request.options,
+                                       &controls);
     int status = search_job_run(&request, err);
+    buf_free(&controls);
     return status == EXIT_NO ? EXIT_DONE : status; /* a demonstration has no "no" */
 }
 
 static const struct option_spec options[] = {
-    {"iters", 0, "N", "candidates to try (100)"},
+    {"iters", 0, "N", "candidates to try (60)"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -45,6 +45,16 @@ static bool from_fits(const struct worker_options *options, struct err *err)
     return !options->from || search_from_check(options->search.method, options->from, err);
 }
 
+/* As a search has them; greedy those that it always had here. */
+static const char *controls_of(const struct arguments *arguments,
+                               const struct worker_options *options, struct buf *out)
+{
+    const char *given = arguments_text(arguments, "control", NULL);
+    const char *controls =
+        search_controls(given, options->targets, options->heldout, &options->search, out);
+    return given || controls ? controls : "math,code,knowledge";
+}
+
 /* `bankai open FILE.bankai`, `bankai -R FILE` */
 static bool is_session(const char *word, bool read_only)
 {
@@ -75,7 +85,6 @@ static int run(struct arguments *arguments, struct err *err)
                 .model = model || session ? model : "nano",
                 .session = session,
                 .targets = arguments_text(arguments, "target", "calculus-train"),
-                .controls = arguments_text(arguments, "control", "math,code,knowledge"),
                 .heldout = arguments_text(arguments, "heldout", "calculus-heldout"),
                 .mode = arguments_text(arguments, "mode", NULL),
                 .output = arguments_text(arguments, "output", NULL),
@@ -94,10 +103,13 @@ static int run(struct arguments *arguments, struct err *err)
     if (nano)
         options.worker.search.seed = SEARCH_NANO_SEED;
     if (!search_options_read(arguments, &options.worker.search, layers, err) ||
-        !from_fits(&options.worker, err) ||
-        !open_workbench(arguments, &options, err))
+        !from_fits(&options.worker, err))
         return cli_fail(err);
-    return EXIT_DONE;
+    struct buf controls = {0};
+    options.worker.controls = controls_of(arguments, &options.worker, &controls);
+    bool done = open_workbench(arguments, &options, err);
+    buf_free(&controls);
+    return done ? EXIT_DONE : cli_fail(err);
 }
 
 static const struct option_spec options[] = {

@@ -57,6 +57,17 @@ static int compare(struct arguments *arguments, const struct search_request *req
     return cli_fail(err);
 }
 
+static int search(struct search_request *request, size_t seeds, bool going_on, struct err *err)
+{
+    struct buf controls = {0};
+    if (!going_on)
+        request->controls = search_controls(request->controls, request->targets,
+                                            request->heldout, &request->options, &controls);
+    int status = seeds > 0 ? search_seeds_run(request, seeds, err) : search_job_run(request, err);
+    buf_free(&controls);
+    return status;
+}
+
 static int run(struct arguments *arguments, struct err *err)
 {
     int32_t layers[SEARCH_LAYERS_MAX];
@@ -100,7 +111,7 @@ static int run(struct arguments *arguments, struct err *err)
         return cli_fail(err);
     bool as_before = going_on && !arguments_has(arguments, "iters");
     request.options.iterations = as_before ? 0 : (uint64_t)iterations;
-    return seeds > 0 ? search_seeds_run(&request, seeds, err) : search_job_run(&request, err);
+    return search(&request, seeds, going_on, err);
 }
 
 static const struct option_spec options[] = {
@@ -125,12 +136,17 @@ static const struct option_spec options[] = {
 
 const struct command command_search = {
     .name = "search",
-    .synopsis = "MODEL --target SET --control SET [--heldout SET] [-s SESSION] -o PATCH",
-    .summary = "Search for row flips that help the targets",
-    .details = "Rows are drawn by their mean scale, flipped, measured, and kept if the fitness\n"
-               "rises; with --order attribution they come in the order of what one backward\n"
-               "pass before the search promises.  With --method guided the pass is repeated as\n"
-               "flips are accepted, over all layers and projections (no seed has a say).  A\n"
+    .synopsis = "MODEL --target SET [--control SET] [--heldout SET] [-s SESSION] -o PATCH",
+    .summary = "Search for flips that help the targets",
+    .details = "Groups of 128 weights are flipped in the order of what one backward pass\n"
+               "promises, measured, and kept if the fitness rises; the pass is repeated as\n"
+               "flips are accepted (no seed has a say).  Fitness is the margin by which the\n"
+               "targets are won, less what the controls lose: unless others are named these are\n"
+               "math, code, knowledge and 300 prompts that the model labels itself, which is\n"
+               "what keeps other answers from breaking (--control none: none; with fewer than\n"
+               "100 a line warns).  --method greedy is the published search, with no controls but\n"
+               "those named: rows of gate and up drawn by their mean scale, by gap; with --order\n"
+               "attribution in the order of one backward pass before the search.  A\n"
                "candidate is measured from its own layer on, and no further than its targets\n"
                "allow; --plain-eval computes everything, for comparison.  Every accepted flip is\n"
                "in the patch file before it is printed.  With -s every step is in a session\n"
@@ -150,8 +166,8 @@ const struct command command_search = {
                "promised of them, N at most, and what is rejected in halves.  Other methods;\n"
                "--from PATCH, which any of them takes, puts a patch's flips on first, as one\n"
                "step:\n"
-               "  group   a row as guided has it, then only the groups of 128 weights that\n"
-               "          carry its gain: what costs nothing is taken off again\n"
+               "  group   rows of all matrices in guided's order, then only the groups of 128\n"
+               "          weights that carry the gain: what costs nothing is taken off again\n"
                "  bit     the same, then chunks of these groups (--chunk weights)\n"
                "  prune   takes off what contributes least, as long as the fitness does\n"
                "          not fall\n"

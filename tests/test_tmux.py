@@ -110,8 +110,8 @@ class Terminal:
     # ---- the workbench ----
 
     def open(self, *words):
-        """With the seed of `bankai demo`, whose first flips come early."""
-        self.line(" ".join([PROGRAM, "open", "nano", "--seed 6", *words]))
+        """The published search, with a seed whose first flips come early."""
+        self.line(" ".join([PROGRAM, "open", "nano", "--method greedy --seed 6", *words]))
         self.wait("next candidates")
         self.wait(r"right \d+ → \d+") # answered by itself, soon after opening
         self.idle()

@@ -41,6 +41,8 @@ static bool put_method(struct settings *settings, const char *text, struct err *
         return settings_unknown(text, search_method_choices(), err);
     if (options->projs == search_method_projs(options->method))
         options->projs = search_method_projs(method);
+    if (options->granularity == search_method_granularity(options->method))
+        options->granularity = search_method_granularity(method);
     options->method = method;
     options->granularity = (enum granularity)find_granularity(method, options->granularity);
     return true;

@@ -277,6 +277,7 @@ const struct method method_greedy = {
     .name = "greedy",
     .help = "as first published: rows drawn by their mean scale, screened on two targets",
     .screens = true,
+    .projs = 1u << PROJ_GATE | 1u << PROJ_UP,
     .draws = greedy_draws,
     .granularities = 1u << GRANULARITY_ROW,
     .begin = greedy_begin,

@@ -63,12 +63,15 @@ static bool resume(struct search *search, const struct search_past *past, struct
     return guided_resume(search->plan, past, err);
 }
 
+/* Groups of gate and up are what costs answers to other prompts least (README). */
 const struct method method_guided = {
     .name = "guided",
     .help = "by what one backward pass promises, refreshed as flips are accepted",
     .whole_model = true,
+    .projs = 1u << PROJ_GATE | 1u << PROJ_UP,
     .replays = true,
     .granularities = 1u << GRANULARITY_ROW | 1u << GRANULARITY_GROUP | 1u << GRANULARITY_BIT,
+    .usual = GRANULARITY_GROUP,
     .begin = begin,
     .free = end,
     .next = next,

@@ -45,8 +45,13 @@ const char *search_method_choices(void)
 
 uint32_t search_method_projs(enum search_method method)
 {
-    return method_of(method)->whole_model ? search_all_projs
-                                          : search_default_options().projs;
+    uint32_t projs = method_of(method)->projs;
+    return projs ? projs : search_all_projs;
+}
+
+enum granularity search_method_granularity(enum search_method method)
+{
+    return method_of(method)->usual;
 }
 
 bool search_method_knows(enum search_method method, enum granularity granularity)

@@ -28,10 +28,12 @@
 
 struct method {
     const char *name, *help;   /* "guided"; one line, with a small letter */
-    bool whole_model;          /* layers and projections: all, unless told otherwise */
+    bool whole_model;          /* layers: all, unless told otherwise */
+    uint32_t projs;            /* bits of projections, unless told otherwise; 0: all seven */
     bool screens;              /* on the two worst targets, before anything else */
     bool replays;              /* resume looks at past->tries */
     uint32_t granularities;    /* bit 1 << enum granularity of those it knows */
+    enum granularity usual;    /* of these, unless told otherwise; rows where nothing is said */
     bool measures_all;         /* no early stop: what a candidate does decides later ones */
     bool wants_flips;          /* works on flips that are on already */
     bool takes_starts;         /* makes of options->starts what it wants; else the one that is

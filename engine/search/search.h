@@ -56,9 +56,10 @@ const char *search_method_help(enum search_method method); /* what it is, in one
 bool search_method_parse(const char *name, enum search_method *method);
 const char *search_method_choices(void); /* for messages: "one of greedy guided ..." */
 
-/* Which projections it chooses from unless told otherwise, and whether it knows flips of
- * this granularity. */
+/* Which projections it chooses from and flips of which granularity unless told otherwise,
+ * and whether it knows flips of this one. */
 uint32_t search_method_projs(enum search_method method);
+enum granularity search_method_granularity(enum search_method method);
 bool search_method_knows(enum search_method method, enum granularity granularity);
 /* Does going on with it want search_past.tries? */
 bool search_method_replays(enum search_method method);
@@ -119,7 +120,7 @@ bool search_method_draws(const struct search_options *options);
 size_t search_layers(const struct model *model, const struct search_options *options,
                      int32_t *out);
 
-/* All seven projections of a layer: what guided chooses from unless told otherwise. */
+/* All seven projections of a layer. */
 static const uint32_t search_all_projs = (1u << PROJ_LAYER_COUNT) - 1;
 
 /* The published defaults: gate and up, 200 iterations, penalty 2, mean,

@@ -123,12 +123,26 @@ static bool read_options(const struct arguments *arguments, struct compare_job *
     return true;
 }
 
+/* The same for all; greedy's own, which are none, where it is alone. */
+static const char *controls_of(const struct compare_job *job, struct buf *out)
+{
+    struct search_options options = job->options[0];
+    bool alone = job->method_count == 1 && job->methods[0] == SEARCH_GREEDY;
+    options.method = alone ? SEARCH_GREEDY : SEARCH_GUIDED;
+    return search_controls(job->request->controls, job->request->targets, job->request->heldout,
+                           &options, out);
+}
+
 static bool load(const struct arguments *arguments, struct compare_job *job, struct err *err)
 {
     struct search_request request = *job->request;
     request.options = job->options[0]; /* its seed draws validation targets */
-    if (!compare_sets_load(&job->sets, &request, arguments_text(arguments, "validation", NULL),
-                           err))
+    struct buf controls = {0};
+    request.controls = controls_of(job, &controls);
+    bool loaded = compare_sets_load(&job->sets, &request,
+                                    arguments_text(arguments, "validation", NULL), err);
+    buf_free(&controls);
+    if (!loaded)
         return false;
     job->model = model_open(job->request->model, err);
     const struct goal goal = search_goal(&job->options[0]); /* of all of them */

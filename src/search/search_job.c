@@ -12,6 +12,7 @@
 #include "src/report/report.h"
 #include "src/search/search_from.h"
 #include "src/search/search_job_int.h"
+#include "src/search/search_options.h"
 #include "src/search/search_results.h"
 #include "src/session/model_file.h"
 
@@ -148,6 +149,8 @@ static bool load(struct search_job *job, struct err *err)
         !load_starts(job, err))
         return false;
     report_long_prompts(job->model, &job->probes.all);
+    if (!going_on(job) && !request->json)
+        search_controls_warn(&job->options, request->controls, job->probes.controls->count);
     return true;
 }
 

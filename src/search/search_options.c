@@ -11,6 +11,11 @@
 #include "src/cli/metric_option.h"
 #include "src/session/session.h"
 
+/* Prompts with what the model says to them. */
+#define OWN_CONTROLS "self:300"
+
+enum { CONTROLS_ENOUGH = 100 };
+
 /* ---- lists ---------------------------------------------------------------------------- */
 
 /* Copies the next item of a comma-separated list; NULL at its end. */
@@ -137,7 +142,8 @@ bool search_objective_read(const struct arguments *arguments, enum aim usual, st
 static bool read_method(const struct arguments *arguments, struct search_options *options,
                         struct err *err)
 {
-    const char *method = arguments_text(arguments, "method", "greedy");
+    const char *method =
+        arguments_text(arguments, "method", search_method_name(search_method_default));
     return search_method_parse(method, &options->method) ||
            err_set(err, ERR_USAGE, "--method: '%s' is unknown, expected %s", method,
                    search_method_choices());
@@ -147,7 +153,9 @@ static bool read_granularity(const struct arguments *arguments, struct search_op
                              bool one_of_many, struct err *err)
 {
     const char *method = search_method_name(options->method);
-    const char *granularity = arguments_text(arguments, "granularity", "row");
+    const char *granularity =
+        arguments_text(arguments, "granularity",
+                       granularity_name(search_method_granularity(options->method)));
     if (!granularity_parse(granularity, &options->granularity))
         return err_set(err, ERR_USAGE, "--granularity: '%s' is unknown, expected row, group or bit",
                        granularity);
@@ -235,6 +243,50 @@ static bool read_settings(const struct arguments *arguments, struct search_optio
     return true;
 }
 
+static bool is_named(const char *name, const char *list)
+{
+    size_t len = strlen(name);
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, name, len) == 0 && (at[len] == '\0' || at[len] == ','))
+            return true;
+    return false;
+}
+
+const char *search_controls(const char *given, const char *targets, const char *heldout,
+                            const struct search_options *options, struct buf *out)
+{
+    static const char *const labelled[] = {"math", "code", "knowledge"};
+    const struct goal goal = search_goal(options);
+    if (given || options->method == SEARCH_GREEDY)
+        return given && strcmp(given, "none") != 0 ? given : NULL;
+    for (size_t i = 0; i < countof(labelled); i++)
+        if (!is_named(labelled[i], targets) && !is_named(labelled[i], heldout))
+            buf_add_format(out, "%s%s", out->len > 0 ? "," : "", labelled[i]);
+    if (!goal_needs_wrong(&goal, true))
+        buf_add_format(out, "%s%s", out->len > 0 ? "," : "", OWN_CONTROLS);
+    return out->data;
+}
+
+/* Does it look for what helps most?  Then what is not measured pays for it; greedy takes what
+ * comes by scale, random too, and prune puts nothing on. */
+static bool is_eager(const struct search_options *options)
+{
+    return options->method == SEARCH_GREEDY
+               ? options->order == ORDER_ATTRIBUTION
+               : options->method != SEARCH_RANDOM && options->method != SEARCH_PRUNE;
+}
+
+void search_controls_warn(const struct search_options *options, const char *given, size_t count)
+{
+    const struct goal goal = search_goal(options);
+    if (count >= CONTROLS_ENOUGH || !is_eager(options))
+        return;
+    cli_warn("%zu control%s: answers to what is not asked here are likely to break; fewer do "
+             "with --control %s%s" OWN_CONTROLS "%s", count, count == 1 ? "" : "s",
+             given ? given : "", given ? "," : "",
+             goal_needs_wrong(&goal, true) ? " --control-metric margin" : "");
+}
+
 bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH_LAYERS_MAX],
                         size_t *count, struct err *err)
 {
@@ -252,6 +304,20 @@ static bool read_all(const struct arguments *arguments, struct search_options *o
            read_numbers(arguments, options, err) &&
            read_settings(arguments, options, one_of_many, err) &&
            parse_layers(list, layers, &options->layer_count, err);
+}
+
+struct search_options search_options_usual(void)
+{
+    struct search_options options = search_default_options();
+    struct goal goal = search_goal(&options);
+    const struct aims aims = {.weight = {[AIM_MARGIN] = 1}};
+    goal_aim(&goal, &aims, METRIC_SEQ_LOGPROB);
+    search_take_goal(&options, &goal);
+    options.method = search_method_default;
+    options.granularity = search_method_granularity(options.method);
+    options.projs = search_method_projs(options.method);
+    options.early_stop = true;
+    return options;
 }
 
 bool search_options_read(const struct arguments *arguments, struct search_options *options,

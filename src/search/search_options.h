@@ -11,24 +11,27 @@
 
 enum {
     SEARCH_LAYERS_MAX = 1024,
-    /* For the embedded model where no seed was given: with the default, 42, none
+    /* Of greedy on the embedded model where no seed was given: with the default, 42, none
      * of the first 200 candidates is accepted.  Of the seeds 1 to 7 this one
      * accepts the most of the first 100 (24; the others 0 to 22). */
     SEARCH_NANO_SEED = 6,
 };
 
+static const enum search_method search_method_default = SEARCH_GUIDED;
+
 /* For a command's table of options. */
 #define SEARCH_PROBE_OPTIONS                                                                  \
     {"target", 0, "SET", "probes to improve: built-in sets or JSON files, comma-separated"},  \
     {"control", 0, "SET",                                                                     \
-     "probes that must not get worse; self:SET, self:FILE (a prompt a line) or self:N: "      \
-     "prompts, with what the model says now as right"},                                       \
+     "probes that must not get worse, or none (math,code,knowledge,self:300; greedy: none); " \
+     "self:SET, self:FILE (a prompt a line) or self:N: prompts, with what the model says now " \
+     "as right"},                                                                             \
     {"heldout", 0, "SET", "probes the search never sees, answered before and after it"},      \
     ANSWER_MODE_OPTION
 
 #define SEARCH_OBJECTIVE_OPTIONS                                                              \
     {"objective", 0, "O",                                                                     \
-     "gap of --metric (greedy's default), margin (guided's), focal, logprob, min, or a mix "  \
+     "margin (default), gap of --metric (greedy's default), focal, logprob, min, or a mix "   \
      "such as margin:1,gap:0.2"},                                                             \
     {"metric", 0, "M", "seq_logprob (default), margin, soft_margin, logprob or token_gap"},   \
     {"control-metric", 0, "M",                                                                \
@@ -37,9 +40,9 @@ enum {
 
 #define SEARCH_OPTIONS                                                                        \
     {"method", 0, "M",                                                                        \
-     "greedy (default), guided, group, bit, prune, swap, evolve, joint, bfs, random, train"}, \
+     "guided (default), greedy, group, bit, prune, swap, evolve, joint, bfs, random, train"}, \
     {"granularity", 0, "G",                                                                   \
-     "row (default), group of 128 weights, or bit; greedy, group and bit: rows"},             \
+     "row, group of 128 weights (guided's default), or bit; greedy, group and bit: rows"},    \
     {"order", 0, "O",                                                                         \
      "of greedy: scale (default), drawn by it; attribution: best predicted row first"},       \
     {"together", 0, "N", "of guided: flips measured together, at most (1: one by one)"},       \
@@ -49,7 +52,8 @@ enum {
     {"layers", 0, "LIST",                                                                     \
      "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \
     {"proj", 0, "LIST",                                                                       \
-     "of q, k, v, o, gate, up, down, embed, head (gate,up; guided: the first seven)"},        \
+     "of q, k, v, o, gate, up, down, embed, head (gate,up of greedy and guided, else "         \
+     "the first seven)"},        \
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
     {"price", 0, "X", "what each flip that is on takes off the fitness (0)"},                 \
     SEARCH_OBJECTIVE_OPTIONS,                                                                 \
@@ -73,6 +77,9 @@ bool search_objective_read(const struct arguments *arguments, enum aim usual, st
 /* A list such as "gate,up". */
 bool search_projs_parse(const char *list, uint32_t *projs, struct err *err);
 
+/* What is searched by where nothing was said. */
+struct search_options search_options_usual(void);
+
 /* What was given of SEARCH_OPTIONS and of --threads; the rest of options stays.
  * options->layers then points to layers or is NULL. */
 bool search_options_read(const struct arguments *arguments, struct search_options *options,
@@ -83,6 +90,17 @@ bool search_options_read(const struct arguments *arguments, struct search_option
 bool search_options_read_for(const struct arguments *arguments, enum search_method method,
                              struct search_options *options, int32_t layers[SEARCH_LAYERS_MAX],
                              struct err *err);
+
+/* The controls to be used: those that were given, NULL for "none".  Where nothing was, and the
+ * method is not greedy, which has none: math, code and knowledge, unless they are targets or
+ * held out, and (but where the goal needs wrong answers) 300 prompts that the model labels
+ * itself, made in out, which the caller frees. */
+const char *search_controls(const char *given, const char *targets, const char *heldout,
+                            const struct search_options *options, struct buf *out);
+
+/* Warns where so few controls, of the spec that was given or NULL, are not enough for a method
+ * that looks for what helps most. */
+void search_controls_warn(const struct search_options *options, const char *given, size_t count);
 
 /* --layers alone; *count is 0 where it was not given. */
 bool search_layers_read(const struct arguments *arguments, int32_t layers[SEARCH_LAYERS_MAX],

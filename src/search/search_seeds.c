@@ -10,6 +10,7 @@
 #include "src/report/labelling.h"
 #include "src/report/report.h"
 #include "src/search/search_from.h"
+#include "src/search/search_options.h"
 #include "src/search/search_results.h"
 #include "src/search/search_seeds_int.h"
 
@@ -40,6 +41,10 @@ static bool load(struct seeds_job *job, struct err *err)
     if (request->options.seed > (uint64_t)INT64_MAX - job->seeds)
         return err_set(err, ERR_USAGE, "--seed: %" PRIu64 " leaves no room for %zu seeds",
                        request->options.seed, job->seeds);
+    if (job->seeds > 1 && !search_method_draws(&request->options))
+        return err_set(err, ERR_USAGE, "method %s finds the same with any seed, expected another "
+                                       "--method or no --seeds",
+                       search_method_name(request->options.method));
     if (!search_inputs_load(&job->probes, request->targets, request->controls, request->heldout,
                             err) ||
         !search_inputs_use_mode(&job->probes, request->mode, err))
@@ -51,6 +56,8 @@ static bool load(struct seeds_job *job, struct err *err)
         return false;
     model_hash_start(job->model);
     report_long_prompts(job->model, &job->probes.all);
+    if (!request->json)
+        search_controls_warn(&request->options, request->controls, job->probes.controls->count);
     return true;
 }
 

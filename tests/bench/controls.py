@@ -31,8 +31,8 @@ RUNS = [
 def search(options, folder):
     return events(PROGRAM, folder, "search", "nano", "--target", "calculus-train", *options,
                   "--heldout", "calculus-heldout,nano-heldout", "--method", "guided",
-                  "--granularity", "group", "--objective", "margin", "--iters", CANDIDATES,
-                  "-o", "patch.json")[-1]
+                  "--granularity", "group", "--proj", "q,k,v,o,gate,up,down", "--objective",
+                  "margin", "--iters", CANDIDATES, "-o", "patch.json")[-1]
 
 
 def main():

@@ -15,15 +15,17 @@ from runs import JUDGED, events, head, judged, row, run
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "build/bankai"
 CANDIDATES = int(sys.argv[2]) if len(sys.argv) > 2 else 300
 COMMON = ["--control", "math,code,knowledge", "--objective", "margin", "--threads", "1"]
+ALL = ["--proj", "q,k,v,o,gate,up,down"]
+ROWS = ["--granularity", "row", *ALL]
 HELDOUT = ["--heldout", "calculus-heldout,nano-heldout"]
 TRAIN = ["--target", "calculus-train", *HELDOUT]
 BEGIN = [
-    ("guided rows, 100: A", ["--method", "guided", "--iters", "100"], "a.json"),
+    ("guided rows, 100: A", ["--method", "guided", *ROWS, "--iters", "100"], "a.json"),
     ("guided groups, 100: B",
-     ["--method", "guided", "--granularity", "group", "--iters", "100"], "b.json"),
+     ["--method", "guided", "--granularity", "group", *ALL, "--iters", "100"], "b.json"),
 ]
 RUNS = [
-    ("guided from A", ["--method", "guided", "--from", "a.json"]),
+    ("guided from A", ["--method", "guided", *ROWS, "--from", "a.json"]),
     ("prune A, to its end", ["--method", "prune", "--from", "a.json"]),
     ("swap from A", ["--method", "swap", "--from", "a.json"]),
     ("evolve", ["--method", "evolve"]),

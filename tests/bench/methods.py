@@ -15,23 +15,26 @@ CANDIDATES = int(sys.argv[2]) if len(sys.argv) > 2 else 300
 MARKS = [n for n in (25, 50, 100, 200, 300) if n <= CANDIDATES]
 PROBES = ["--target", "calculus-train", "--control", "math,code,knowledge",
           "--heldout", "calculus-heldout,nano-heldout"]
-GUIDED = ["--method", "guided"]
-GROUPS = ["--granularity", "group"]
+GREEDY, GUIDED = ["--method", "greedy"], ["--method", "guided"]
+ALL = ["--proj", "q,k,v,o,gate,up,down"]
+ROWS = ["--granularity", "row", *ALL]
+GROUPS = ["--granularity", "group", *ALL]
 TOGETHER = ["--together", "64"]
 GAP, MARGIN = ["--objective", "gap"], ["--objective", "margin"]
 RANDOM = ["--method", "random", *MARGIN]
 RUNS = [
-    *((f"greedy, gap, seed {seed}", GAP + ["--seed", str(seed)]) for seed in (6, 42, 1)),
-    ("greedy, gap, `--order attribution`", GAP + ["--order", "attribution"]),
-    ("guided rows, gap", GUIDED + GAP),
-    ("guided rows, gap, `--together 64`", GUIDED + GAP + TOGETHER),
-    ("guided rows of gate and up, gap", GUIDED + GAP + ["--proj", "gate,up"]),
+    *((f"greedy, gap, seed {seed}", GREEDY + GAP + ["--seed", str(seed)]) for seed in (6, 42, 1)),
+    ("greedy, gap, `--order attribution`", GREEDY + GAP + ["--order", "attribution"]),
+    ("guided rows, gap", GUIDED + GAP + ROWS),
+    ("guided rows, gap, `--together 64`", GUIDED + GAP + ROWS + TOGETHER),
+    ("guided rows of gate and up, gap", GUIDED + GAP + ["--granularity", "row"]),
     ("guided groups, gap", GUIDED + GAP + GROUPS),
-    *((f"greedy, margin, seed {seed}", MARGIN + ["--seed", str(seed)]) for seed in (6, 42, 1)),
-    ("greedy, margin, `--order attribution`", MARGIN + ["--order", "attribution"]),
-    ("guided rows, margin", GUIDED + MARGIN),
-    ("guided rows, margin, `--together 64`", GUIDED + MARGIN + TOGETHER),
-    ("guided rows of gate and up, margin", GUIDED + MARGIN + ["--proj", "gate,up"]),
+    *((f"greedy, margin, seed {seed}", GREEDY + MARGIN + ["--seed", str(seed)])
+      for seed in (6, 42, 1)),
+    ("greedy, margin, `--order attribution`", GREEDY + MARGIN + ["--order", "attribution"]),
+    ("guided rows, margin", GUIDED + MARGIN + ROWS),
+    ("guided rows, margin, `--together 64`", GUIDED + MARGIN + ROWS + TOGETHER),
+    ("guided rows of gate and up, margin", GUIDED + MARGIN + ["--granularity", "row"]),
     ("guided groups, margin", GUIDED + MARGIN + GROUPS),
     ("guided groups, margin, `--together 64`", GUIDED + MARGIN + GROUPS + TOGETHER),
     ("group, margin", ["--method", "group", *MARGIN]),

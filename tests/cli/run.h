@@ -33,6 +33,9 @@
 
 enum { RUN_WORDS_MAX = 64 }; /* of a command line */
 
+/* Words of the published search, which is not what `search` does unasked. */
+#define GREEDY "--method", "greedy"
+
 struct run_options {
     const char *input; /* bytes for standard input, or NULL */
     size_t input_len;

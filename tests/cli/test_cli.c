@@ -398,7 +398,7 @@ static void output__reader_gone__ends_long_work(void **state)
 {
     (void)state;
     struct run_options options = {.out_closed = true};
-    struct run *run = run_bankai(&options, "search", "nano", "--json", "--target", "math",
+    struct run *run = run_bankai(&options, "search", "nano", GREEDY, "--json", "--target", "math",
                                  "--control", "code", "--iters", "1000000", "-o",
                                  run_path("patch.json"), NULL);
     run_expect_status(run, EXIT_READER_GONE);
@@ -421,16 +421,17 @@ static void signals__file_cut_short__one_line(void **state)
 {
     (void)state;
     struct run_options options = {.interrupt_after = "greedy search", .interrupt_signal = SIGBUS};
-    struct run *run = run_bankai(&options, "search", "nano", "--target", "math", "--control",
-                                 "code", "--iters", "100000", "-o", run_path("bus.json"), NULL);
+    struct run *run = run_bankai(&options, "search", "nano", GREEDY, "--target", "math",
+                                 "--control", "code", "--iters", "100000", "-o",
+                                 run_path("bus.json"), NULL);
     run_expect_status(run, 3);
     assert_non_null(strstr(run->err.data, "bankai: the model file was cut short while it was "
                                           "mapped\n"));
     run_free(run);
 
     options.interrupt_after = "tried";
-    run = run_bankai(&options, "search", "nano", "--json", "--target", "math", "--control", "code",
-                     "--iters", "100000", "-o", run_path("bus.json"), NULL);
+    run = run_bankai(&options, "search", "nano", GREEDY, "--json", "--target", "math",
+                     "--control", "code", "--iters", "100000", "-o", run_path("bus.json"), NULL);
     run_expect_status(run, 3);
     json_t *error = run_json_error(run);
     assert_string_equal(json_string_value(json_object_get(error, "code")), "io");
@@ -444,8 +445,9 @@ static void signals__interrupted__status_130(void **state)
     const int signals[] = {SIGINT, SIGTERM};
     for (size_t i = 0; i < countof(signals); i++) {
         struct run_options options = {.interrupt_after = "tried", .interrupt_signal = signals[i]};
-        struct run *run = run_bankai(&options, "search", "nano", "--json", "--target", "math",
-                                     "--control", "code", "-o", run_path("patch.json"), NULL);
+        struct run *run = run_bankai(&options, "search", "nano", GREEDY, "--json", "--target",
+                                     "math", "--control", "code", "-o", run_path("patch.json"),
+                                     NULL);
         run_expect_status(run, 130);
         json_t *error = run_json_error(run);
         assert_string_equal(json_string_value(json_object_get(error, "code")), "cancelled");

@@ -10,9 +10,10 @@ static void demo__short__search_and_table_of_heldout_answers(void **state)
     (void)state;
     const char *last = run_path("state/bankai/last.json");
     struct run *run = run_ok("demo", "--iters", "10", NULL);
-    run_expect_out(run, "greedy search: 60 targets, 22 controls, ");
-    run_expect_out(run, " of 10 candidates accepted");
-    run_expect_out(run, "  flip layer "); /* the seed was chosen so */
+    run_expect_out(run, "guided search: 60 targets, 322 controls, ");
+    run_expect_out(run, " 10 candidates ");
+    run_expect_out(run, "300 controls labelled with the model's own answers\n");
+    run_expect_out(run, "  flip layer ");
     run_expect_out(run, "calculus-heldout          30  ");
     run_expect_out(run, "nano-heldout             ");
     run_free(run);
@@ -21,7 +22,6 @@ static void demo__short__search_and_table_of_heldout_answers(void **state)
     run_free(run_ok("patch", "verify", run_path("state/bankai/demo.json"), "nano", NULL));
 }
 
-/* Nothing accepted is no failure of a demonstration. */
 static void demo__json__events_and_status_0(void **state)
 {
     (void)state;
@@ -29,7 +29,7 @@ static void demo__json__events_and_status_0(void **state)
     json_t *events = run_json_lines(run), *done = look_last(events);
     assert_int_equal(json_array_size(events), 2);
     assert_string_equal(look_text(done, "event"), "done");
-    assert_int_equal(json_object_size(look(done, "totals", JSON_OBJECT)), 6);
+    assert_int_equal(json_object_size(look(done, "totals", JSON_OBJECT)), 7); /* 1 + 4 + 2 sets */
     json_decref(events);
     run_free(run);
     run_refused("usage", "unexpected argument 'nano'", "demo", "nano", NULL);

@@ -257,7 +257,7 @@ static void generalization__search__that_of_bankai_search(void **state)
                                      "--control", "knowledge", "--heldout", "code", "--iters",
                                      "12", "--layers", "0,3", "--seed", "7", "--json", NULL));
     json_t *row = row_with(rows_of(out, "searches"), "search", "seq_logprob search");
-    struct run *run = run_bankai(NULL, "search", "nano", "--target", "math", "--control",
+    struct run *run = run_bankai(NULL, "search", "nano", GREEDY, "--target", "math", "--control",
                                  "knowledge", "--heldout", "code", "--iters", "12", "--layers",
                                  "0,3", "--seed", "7", "-o", run_path("found.json"), "--json",
                                  NULL);

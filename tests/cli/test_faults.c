@@ -46,8 +46,8 @@ struct command {
 };
 
 #define MODEL "@tiny.gguf"
-#define SEARCH "search", MODEL, "--target", "@targets.json", "--control", "@controls.json",     \
-               "--seed", "1"
+#define SEARCH "search", MODEL, GREEDY, "--target", "@targets.json", "--control",              \
+               "@controls.json", "--seed", "1"
 #define SEARCHED "-s", "@now.bankai", "-o", "@now.json", "--iters", "6", "--json"
 
 static const struct command commands[] = {

@@ -109,7 +109,7 @@ static void heldout__shown_to_the_search__refused(void **state)
                 "search", "nano", "--target", mine, "--heldout", twin, NULL);
 }
 
-#define SMALL_SEARCH "search", "nano", "--target", "math", "--iters", "12"
+#define SMALL_SEARCH "search", "nano", GREEDY, "--target", "math", "--iters", "12"
 
 static void eval_heldout__patch_searched_with_it__warned(void **state)
 {

@@ -20,14 +20,15 @@ static void search__self_labelled__right_before_and_told(void **state)
     const char *prompts = run_write_text("mine.txt", "3 + 4 =\nThe capital of Italy is\n");
     struct buf controls = {0};
     buf_add_format(&controls, "math,self:12,self:%s", prompts);
-    json_t *done = look_end(run_ok("search", "nano", TARGETS, MARGIN, "--control", controls.data,
-                                  "--iters", "3", "-o", run_path("a.json"), "--json", NULL));
+    json_t *done = look_end(run_ok("search", "nano", GREEDY, TARGETS, MARGIN, "--control",
+                                  controls.data, "--iters", "3", "-o", run_path("a.json"),
+                                  "--json", NULL));
     int64_t labelled = look_int(look(done, "labels", JSON_OBJECT), "labelled");
     int64_t own = count_of(done, "self:12", "n");
     assert_true(own >= 10 && own <= 12 && labelled == own + 2);
     assert_int_equal(count_of(done, "self:12", "right_base"), own);
     json_decref(done);
-    struct run *run = run_ok("search", "nano", TARGETS, MARGIN, "--control", controls.data,
+    struct run *run = run_ok("search", "nano", GREEDY, TARGETS, MARGIN, "--control", controls.data,
                              "--iters", "2", "-o", run_path("b.json"), NULL);
     buf_clear(&controls);
     buf_add_format(&controls, "\n%d controls labelled with the model's own answers", (int)labelled);
@@ -62,8 +63,8 @@ static void search__session__keeps_the_labels(void **state)
 static void search__seeds__label_once(void **state)
 {
     (void)state;
-    struct run *run = run_ok("search", "nano", TARGETS, MARGIN, "--control", "self:8", "--seeds",
-                             "2", "--iters", "2", "-o", run_path("seeds.json"), NULL);
+    struct run *run = run_ok("search", "nano", GREEDY, TARGETS, MARGIN, "--control", "self:8",
+                             "--seeds", "2", "--iters", "2", "-o", run_path("seeds.json"), NULL);
     run_expect_out(run, "8 controls labelled with the model's own answers\n");
     run_free(run);
 }
@@ -108,7 +109,7 @@ static void labels__where_they_cannot_be__refused(void **state)
     (void)state;
     run_refused("mismatch", "'self:9': what the model itself says has no wrong answer beside it, "
                             "which a seq_logprob gap needs; expected --control-metric kl, margin",
-                "search", "nano", TARGETS, "--control", "self:9", NULL);
+                "search", "nano", GREEDY, TARGETS, "--control", "self:9", NULL);
     run_refused("mismatch", "which a token_gap gap needs", "map", "nano", "--probes", "math",
                 "--control", "self:9", "--control-metric", "token_gap", NULL);
     run_refused("usage", "can be labelled by the model itself, not targets", "search", "nano",

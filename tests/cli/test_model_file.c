@@ -21,9 +21,9 @@ static const char *begin(const char *name)
     char session[64];
     (void)snprintf(session, sizeof session, "%s.bankai", name);
     (void)unlink(run_path(session));
-    run_free(run_bankai(NULL, "search", path, "--target", set, "-s", run_path(session), "-o",
-                        run_path("half.json"), "--iters", "6", NULL));
-    run_free(run_bankai(NULL, "search", path, "--target", set, "-o", run_path("whole.json"),
+    run_free(run_bankai(NULL, "search", path, GREEDY, "--target", set, "-s", run_path(session),
+                        "-o", run_path("half.json"), "--iters", "6", NULL));
+    run_free(run_bankai(NULL, "search", path, GREEDY, "--target", set, "-o", run_path("whole.json"),
                         "--iters", "12", NULL));
     return run_path(session);
 }

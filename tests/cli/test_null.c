@@ -107,7 +107,7 @@ static void eval_null__nothing_to_compare__refused(void **state)
                 patch, NULL);
 }
 
-#define SMALL_SEARCH "search", "nano", "--target", "math", "--iters", "12", "--json"
+#define SMALL_SEARCH "search", "nano", GREEDY, "--target", "math", "--iters", "12", "--json"
 
 static void search_null__done__adds_up_and_is_that_of_eval(void **state)
 {
@@ -151,8 +151,8 @@ static void search_null__interrupted__answers_are_told(void **state)
 {
     (void)state;
     const struct run_options options = {.interrupt_after = "null models", .err_terminal = true};
-    struct run *run = run_bankai(&options, "search", "nano", "--target", "math", "--iters", "12",
-                                 "--heldout", "knowledge", "--null", "50000", "-o",
+    struct run *run = run_bankai(&options, "search", "nano", GREEDY, "--target", "math",
+                                 "--iters", "12", "--heldout", "knowledge", "--null", "50000", "-o",
                                  run_path("cut.json"), NULL);
     run_expect_status(run, 130);
     run_expect_out(run, "greedy answers ");

@@ -55,7 +55,7 @@ static void open__bad_options__are_refused(void **state)
 static struct run *run_script(const char *text)
 {
     const char *path = run_write_text("script", text);
-    return run_bankai(NULL, "open", "nano", "--headless", "80x24", "--script", path, NULL);
+    return run_bankai(NULL, "open", "nano", GREEDY, "--headless", "80x24", "--script", path, NULL);
 }
 
 static void script__bad_lines__say_where_and_what(void **state)
@@ -139,6 +139,21 @@ static void script__keys_sizes_and_prompts__reach_the_screen(void **state)
     run_free(run);
 }
 
+/* Nothing said: what `search` does, and its controls (22 with answers, 300 without). */
+static void open__nothing_said__guided_with_own_controls(void **state)
+{
+    (void)state;
+    const char *path = run_write_text("usual", "wait idle\nview search\nstep 1\nwait idle\n"
+                                               "screen ~/usual.txt\nview probes\n"
+                                               "screen ~/controls.txt\n");
+    struct run *run = run_bankai(NULL, "nano", "--headless", "120x40", "--script", path, NULL);
+    run_expect_status(run, 0);
+    screen_has("usual.txt", "guided groups, margin");
+    screen_has("usual.txt", " group ");
+    screen_has("controls.txt", "controls 322");
+    run_free(run);
+}
+
 /* ---- sessions --------------------------------------------------------------------- */
 
 /* The words before the script's options; the caller frees. */
@@ -154,8 +169,11 @@ static void open__session__without_the_subcommand(void **state)
 {
     (void)state;
     const char *file = run_path("s.bankai");
-    struct run *run = run_with("wait idle\nnote first\nwait idle\nkeep 3.gate.5\nwait idle\n"
-                               "view search\nwait idle\nquit\n", "-s", file, NULL);
+    const char *script = run_write_text("first", "wait idle\nnote first\nwait idle\n"
+                                                 "keep 3.gate.5\nwait idle\n"
+                                                 "view search\nwait idle\nquit\n");
+    struct run *run = run_bankai(NULL, "-s", file, GREEDY, "--headless", "80x24", "--script",
+                                 script, NULL);
     run_expect_status(run, 0);
     run_free(run);
     run = run_with("wait idle\nscreen ~/again.txt\nnotes\nwait idle\nscreen ~/notes.txt\n", file,
@@ -165,7 +183,7 @@ static void open__session__without_the_subcommand(void **state)
     screen_has("notes.txt", "step 0     first");
     run_free(run);
     run = run_with("wait idle\nresume ~/s.bankai\nwait idle\nwait idle\nscreen ~/resumed.txt\n",
-                   "open", NULL, NULL);
+                   "open", GREEDY);
     run_expect_status(run, 0);
     screen_has("resumed.txt", "1 flip");
     run_free(run);
@@ -181,7 +199,7 @@ static void open__from__flips_are_there(void **state)
                                "wait idle\nw ~/from.json\nwait idle\nset method evolve\n"
                                "wait idle\nstep 1\nwait idle\nscreen ~/crossed.txt\n"
                                "set method prune\nwait idle\nscreen ~/pruned.txt\n",
-                               "open", NULL, NULL);
+                               "open", GREEDY);
     run_expect_status(run, 0);
     run_free(run);
     screen_has("crossed.txt", "L0 gate_proj row 3 + 1 more");
@@ -200,7 +218,7 @@ static void open__from__flips_are_there(void **state)
         screen_has("stepped.txt", methods[i][2]);
         run_free(run);
     }
-    run_refused("usage", "method greedy begins with one patch, found 2", "open", "--from", "a,b",
+    run_refused("usage", "method guided begins with one patch, found 2", "open", "--from", "a,b",
                 NULL);
 }
 
@@ -279,6 +297,7 @@ int main(void)
         cmocka_unit_test(script__bad_lines__say_where_and_what),
         cmocka_unit_test(script__lines_that_may_fail__go_on),
         cmocka_unit_test(script__keys_sizes_and_prompts__reach_the_screen),
+        cmocka_unit_test(open__nothing_said__guided_with_own_controls),
         cmocka_unit_test(open__session__without_the_subcommand),
         cmocka_unit_test(open__from__flips_are_there),
         cmocka_unit_test(set__after_looks_at_heldout__they_are_still_counted),

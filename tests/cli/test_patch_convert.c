@@ -105,7 +105,7 @@ static void search__output_xor__packed(void **state)
     (void)state;
     const char *const names[] = {"found.json", "found.xor"};
     for (size_t i = 0; i < 2; i++)
-        run_free(run_ok("search", "nano", "--target", "calculus-train", "--control",
+        run_free(run_ok("search", "nano", GREEDY, "--target", "calculus-train", "--control",
                         "math,code,knowledge", "--seed", "6", "--iters", "30", "-o",
                         run_path(names[i]), NULL));
     run_free(run_ok("patch", "pack", run_path("found.json"), "-o", run_path("packed.xor"), NULL));

@@ -51,7 +51,8 @@ static size_t entries(const char *folder, const char *beginning)
 
 /* ---- a search of the embedded model ---------------------------------------------------- */
 
-#define BEGIN "search", "nano", "--target", "math", "--control", "code", "--heldout", "knowledge"
+#define BEGIN "search", "nano", GREEDY, "--target", "math", "--control", "code",               \
+    "--heldout", "knowledge"
 
 /* Searched, gone back and on by another branch. */
 static const char *searched(void)

@@ -12,7 +12,8 @@
 #include "tests/t.h"
 
 /* A short search on nano that accepts something. */
-#define SMALL_SEARCH "search", "nano", "--target", "math", "--control", "code", "--iters", "12"
+#define SMALL_SEARCH "search", "nano", GREEDY, "--target", "math", "--control", "code",        \
+    "--iters", "12"
 
 static json_t *flips_of_patch(const char *path)
 {
@@ -123,9 +124,10 @@ static void search__reference_kernel__same_patch_bytes(void **state)
     const char *fast = run_path("fast.json"), *slow = run_path("slow.json");
     const char *const environment[] = {"BANKAI_CPU=ref", NULL};
     struct run_options options = {.environment = environment};
-    run_free(run_ok("search", "nano", "--target", "math", "--iters", "4", "-o", fast, NULL));
-    struct run *run = run_bankai(&options, "search", "nano", "--target", "math", "--iters", "4",
-                                 "-o", slow, NULL);
+    run_free(run_ok("search", "nano", GREEDY, "--target", "math", "--iters", "4", "-o", fast,
+                    NULL));
+    struct run *run = run_bankai(&options, "search", "nano", GREEDY, "--target", "math",
+                                 "--iters", "4", "-o", slow, NULL);
     run_expect_status(run, 0);
     run_free(run);
     look_same_files(fast, slow);
@@ -140,7 +142,7 @@ static void search__margin_and_kl__resumed_to_the_bit(void **state)
                      " {\"prompt\": \"7 * 8 =\", \"correct\": \" 56\"}]");
     const char *whole = run_path("margin.json"), *parts = run_path("margin-parts.json");
     const char *session = run_path("margin.bankai");
-#define MARGIN_SEARCH "search", "nano", "--target", targets, "--control", "code"
+#define MARGIN_SEARCH "search", "nano", GREEDY, "--target", targets, "--control", "code"
     struct run *run = run_bankai(&(struct run_options){0}, MARGIN_SEARCH, "--metric", "margin",
                                  "--control-metric", "kl", "--seed", "6", "--iters", "20", "-o",
                                  whole, "--json", NULL);
@@ -217,7 +219,7 @@ static void search__patch_file__says_what_it_did_to_answers(void **state)
     json_t *held = look(look(results, "heldout", JSON_OBJECT), "calculus-heldout", JSON_OBJECT);
     assert_true(look_int(held, "broke") + look_int(held, "fixed") > 0);
     json_decref(results);
-    run_free(run_ok("search", "nano", "--target", "math", "--iters", "15", "--seeds", "2",
+    run_free(run_ok("search", "nano", GREEDY, "--target", "math", "--iters", "15", "--seeds", "2",
                     "--seed", "6", "-o", best, NULL));
     results = results_of_patch(best);
     assert_int_equal(json_object_size(results), 1);
@@ -231,9 +233,9 @@ static void search__patch_file__says_how_it_was_made(void **state)
     const char *path = run_path("made.json");
     const char *targets = run_write_text(
         "one.json", "[{\"prompt\": \"8 + 9 =\", \"correct\": \" 17\", \"wrong\": \" 16\"}]");
-    run_free(run_ok("search", "nano", "--target", targets, "--control", "code", "--iters", "40",
-                    "--layers", "1,3-4", "--proj", "up,gate_proj,q", "--seed", "5", "--penalty",
-                    "0.5", "--fitness", "min", "--name", "sums", "-o", path, NULL));
+    run_free(run_ok("search", "nano", GREEDY, "--target", targets, "--control", "code", "--iters",
+                    "40", "--layers", "1,3-4", "--proj", "up,gate_proj,q", "--seed", "5",
+                    "--penalty", "0.5", "--fitness", "min", "--name", "sums", "-o", path, NULL));
     struct buf text = document_read(path);
     json_t *patch = json_loadb(text.data, text.len, 0, NULL);
     assert_string_equal(look_text(patch, "format"), "bankai_row_xor_v1");
@@ -270,7 +272,7 @@ static void search__nothing_accepted__status_1_and_no_file(void **state)
     (void)state;
     const char *path = run_path("nothing.json");
     /* the first candidate of this seed does not help */
-    struct run *run = run_bankai(NULL, "search", "nano", "--target", "calculus-train",
+    struct run *run = run_bankai(NULL, "search", "nano", GREEDY, "--target", "calculus-train",
                                  "--control", "math", "--iters", "1", "-o", path, "--json", NULL);
     run_expect_status(run, 1);
     json_t *events = run_json_lines(run), *done = look_last(events);
@@ -282,8 +284,8 @@ static void search__nothing_accepted__status_1_and_no_file(void **state)
     assert_false(look_exists(path));
     json_decref(events);
     run_free(run);
-    run = run_bankai(NULL, "search", "nano", "--target", "calculus-train", "--control", "math",
-                     "--iters", "1", "-o", path, NULL);
+    run = run_bankai(NULL, "search", "nano", GREEDY, "--target", "calculus-train", "--control",
+                     "math", "--iters", "1", "-o", path, NULL);
     run_expect_status(run, 1);
     run_expect_out(run, "nothing was accepted: no patch was written\n");
     run_free(run);
@@ -292,7 +294,8 @@ static void search__nothing_accepted__status_1_and_no_file(void **state)
 static void search__no_output_given__last_json_in_the_state_folder(void **state)
 {
     (void)state;
-    struct run *run = run_ok("search", "-m", "nano", "--target", "math", "--iters", "8", NULL);
+    struct run *run = run_ok("search", "-m", "nano", GREEDY, "--target", "math", "--iters", "8",
+                             NULL);
     const char *path = run_path("state/bankai/last.json");
     run_expect_out(run, path);
     json_t *flips = flips_of_patch(path);
@@ -326,8 +329,8 @@ static void search__terminal__progress_and_no_control_characters_in_results(void
         "evil.json", "[{\"prompt\": \"3 + 4 =\", \"correct\": \" 8\", \"wrong\": \" 7\","
                      "  \"name\": \"\\u001b]0;x\\u0007\"}]");
     struct run_options options = {.out_terminal = true, .err_terminal = true};
-    struct run *run = run_bankai(&options, "search", "nano", "--target", probes, "--iters", "30",
-                                 "-o", run_path("evil\x1b[2J.patch"), NULL);
+    struct run *run = run_bankai(&options, "search", "nano", GREEDY, "--target", probes,
+                                 "--iters", "30", "-o", run_path("evil\x1b[2J.patch"), NULL);
     run_expect_status(run, 0);
     run_expect_out(run, "most: \\x1B]0;x\\x07 ");
     assert_null(strchr(run->out.data, '\x1b'));
@@ -345,9 +348,9 @@ static void search__targets_from_a_pipe__read_once(void **state)
     (void)state;
     const char probes[] = "[{\"prompt\": \"3 + 4 =\", \"correct\": \" 8\", \"wrong\": \" 7\"}]";
     struct run_options options = {.input = probes, .input_len = strlen(probes)};
-    struct run *run = run_bankai(&options, "search", "nano", "--target", "/dev/stdin", "--control",
-                                 "math", "--heldout", "code", "--iters", "5", "--json", "-o",
-                                 run_path("pipe.json"), NULL);
+    struct run *run = run_bankai(&options, "search", "nano", GREEDY, "--target", "/dev/stdin",
+                                 "--control", "math", "--heldout", "code", "--iters", "5",
+                                 "--json", "-o", run_path("pipe.json"), NULL);
     json_t *events = run_json_lines(run);
     json_t *totals = look(look_last(events), "totals", JSON_OBJECT);
     assert_int_equal(look_int(look(totals, "stdin", JSON_OBJECT), "n"), 1);
@@ -377,9 +380,9 @@ static void search__probes_that_do_not_go_together__refused(void **state)
     run_refused("usage", "probe set 'code' is given twice", "search", "nano", "--target", "math",
                 "--control", "code", "--heldout", "code", NULL);
     run_refused("mismatch", "lame: probe 'lame one' of the targets has no wrong answer", "search",
-                "nano", "--target", lame, NULL);
+                "nano", GREEDY, "--target", lame, NULL);
     run_refused("mismatch", "probe 'lame one' of the controls has no wrong answer", "search",
-                "nano", "--target", "math", "--control", lame, NULL);
+                "nano", GREEDY, "--target", "math", "--control", lame, NULL);
     run_refused("usage", "no targets given, expected --target SET", "search", "nano", NULL);
 }
 
@@ -389,8 +392,8 @@ static void search__heldout_without_wrong_and_no_controls__works(void **state)
     (void)state;
     const char *heldout = run_write_text("held.json",
                                          "[{\"prompt\": \"9 - 2 =\", \"correct\": \" 7\"}]");
-    struct run *run = run_ok("search", "nano", "--target", "math", "--heldout", heldout, "--iters",
-                             "8", "-o", run_path("held-patch.json"), "--json", NULL);
+    struct run *run = run_ok("search", "nano", GREEDY, "--target", "math", "--heldout", heldout,
+                             "--iters", "8", "-o", run_path("held-patch.json"), "--json", NULL);
     run_free(run);
 }
 
@@ -422,14 +425,14 @@ static void search__bad_options__refused(void **state)
         {"--output", "", "usage", "--output: the path is empty"},
     };
     for (size_t i = 0; i < countof(rows); i++)
-        run_refused(rows[i].code, rows[i].message, "search", "nano", "--target", "math",
+        run_refused(rows[i].code, rows[i].message, "search", "nano", GREEDY, "--target", "math",
                     rows[i].option, rows[i].value, NULL);
 }
 
 static void search__head_and_embed__no_layer_in_the_flips(void **state)
 {
     (void)state;
-    struct run *run = run_bankai(NULL, "search", "nano", "--target", "math", "--proj",
+    struct run *run = run_bankai(NULL, "search", "nano", GREEDY, "--target", "math", "--proj",
                                  "head,embed", "--iters", "6", "--json", "-o",
                                  run_path("head.json"), NULL);
     json_t *events = run_json_lines(run), *event;

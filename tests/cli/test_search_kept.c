@@ -9,7 +9,8 @@
 #include "tests/document.h"
 #include "tests/t.h"
 
-#define LONG_SEARCH "search", "nano", "--target", "math", "--control", "code", "--iters", "100000"
+#define LONG_SEARCH "search", "nano", GREEDY, "--target", "math", "--control", "code",         \
+    "--iters", "100000"
 
 /* Accepted flips of the whole lines that came out. */
 static json_t *shown_flips(struct run *run)
@@ -143,8 +144,8 @@ static void search__interrupted_while_answering__patch_is_there(void **state)
     (void)state;
     const char *path = run_path("answering.json");
     struct run_options options = {.interrupt_after = "answering", .err_terminal = true};
-    struct run *run = run_bankai(&options, "search", "nano", "--target", "math", "--control",
-                                 "code", "--heldout", "nano-heldout", "--iters", "12",
+    struct run *run = run_bankai(&options, "search", "nano", GREEDY, "--target", "math",
+                                 "--control", "code", "--heldout", "nano-heldout", "--iters", "12",
                                  "-o", path, "--json", NULL);
     run_expect_status(run, 130);
     json_t *events = run_json_lines(run), *done = look_last(events);

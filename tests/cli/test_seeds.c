@@ -11,8 +11,8 @@
 enum { SEEDS = 3, FIRST = 5, ITERS = 12 };
 
 #define SMALL_SEARCH                                                                        \
-    "search", "nano", "--target", "math", "--control", "code", "--heldout", "knowledge",    \
-        "--iters", "12", "--json"
+    "search", "nano", GREEDY, "--target", "math", "--control", "code", "--heldout",            \
+        "knowledge", "--iters", "12", "--json"
 
 static json_t *events_named(const json_t *events, const char *name, int64_t seed)
 {
@@ -181,8 +181,8 @@ static void search_seeds__again_with_null_models__the_same(void **state)
 static void search_seeds__text__a_line_each_and_the_spread(void **state)
 {
     (void)state;
-    struct run *run = run_ok("search", "nano", "--target", "math", "--iters", "12", "--seeds", "2",
-                             "-o", run_path("text.json"), NULL);
+    struct run *run = run_ok("search", "nano", GREEDY, "--target", "math", "--iters", "12",
+                             "--seeds", "2", "-o", run_path("text.json"), NULL);
     run_expect_out(run, "12 candidates to try, seeds 42 to 43\n");
     run_expect_out(run, "\nseed 42 ");
     run_expect_out(run, "\nseed 43 ");
@@ -190,8 +190,8 @@ static void search_seeds__text__a_line_each_and_the_spread(void **state)
     run_expect_out(run, "which has the highest fitness (held-out probes have no say)\n");
     run_expect_out(run, "greedy answers ");
     run_free(run);
-    run = run_ok("search", "nano", "--target", "math", "--iters", "12", "--seeds", "1", "-o",
-                 run_path("text.json"), NULL);
+    run = run_ok("search", "nano", GREEDY, "--target", "math", "--iters", "12", "--seeds", "1",
+                 "-o", run_path("text.json"), NULL);
     run_expect_out(run, "spread over 1 seeds");
     run_free(run);
 }
@@ -240,8 +240,10 @@ static void search_seeds__what_does_not_go_together__refused(void **state)
     run_refused("usage", "--seeds", "search", "nano", "--target", "math", "--seeds", "0", NULL);
     run_refused("usage", "leaves no room for 2 seeds", "search", "nano", "--target", "math",
                 "--seeds", "2", "--seed", "9223372036854775806", NULL);
-    run_refused("usage", "there is no built-in probe set 'maths'", "search", "nano", "--target",
-                "maths", "--seeds", "2", NULL);
+    run_refused("usage", "method guided finds the same with any seed", "search", "nano",
+                "--target", "math", "--seeds", "2", NULL);
+    run_refused("usage", "there is no built-in probe set 'maths'", "search", "nano", GREEDY,
+                "--target", "maths", "--seeds", "2", NULL);
     assert_false(look_exists(run_path("s.bankai")));
 }
 

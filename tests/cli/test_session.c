@@ -13,7 +13,7 @@
 #include "tests/document.h"
 #include "tests/t.h"
 
-#define BEGIN "search", "nano", "--target", "math", "--control", "code", "--seed", "6"
+#define BEGIN "search", "nano", GREEDY, "--target", "math", "--control", "code", "--seed", "6"
 #define ITERATIONS "40"
 
 static void same_files(const char *a, const char *b)

@@ -9,7 +9,7 @@
 #include "tests/cli/run.h"
 #include "tests/t.h"
 
-#define SEARCH "search", "nano", "--target", "math", "--control", "code", "--seed", "6"
+#define SEARCH "search", "nano", GREEDY, "--target", "math", "--control", "code", "--seed", "6"
 
 struct made {
     const char *session, *patch;

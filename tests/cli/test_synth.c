@@ -159,7 +159,7 @@ static void synth__model__generates_evaluates_and_searches(void **state)
     json_decref(said);
     run_free(run);
     run_free(run_ok("eval", path, "--probes", "math", NULL));
-    run = run_bankai(NULL, "search", path, "--target", "math", "--iters", "3", "-o",
+    run = run_bankai(NULL, "search", path, GREEDY, "--target", "math", "--iters", "3", "-o",
                      run_path("synth.json"), NULL);
     assert_true(run->status <= 1);
     run_free(run);

@@ -94,9 +94,14 @@ static void settings_put__method__brings_what_is_usual(void **state)
     struct settings settings = usual();
     struct err err;
     assert_true(put(&settings, "method", "guided", &err));
+    value_is(&settings, "proj", "gate,up");
+    value_is(&settings, "granularity", "group");
+    assert_true(put(&settings, "method", "swap", &err));
     value_is(&settings, "proj", "q,k,v,o,gate,up,down");
+    value_is(&settings, "granularity", "row");
     assert_true(put(&settings, "method", "greedy", &err));
     value_is(&settings, "proj", "gate,up");
+    value_is(&settings, "granularity", "row");
     assert_true(put(&settings, "proj", "v", &err) && put(&settings, "method", "guided", &err));
     value_is(&settings, "proj", "v");
     assert_true(put(&settings, "granularity", "group", &err));
