@@ -53,7 +53,7 @@ static const enum search_method search_method_default = SEARCH_GUIDED;
      "such as 0,2-4 (all; of more than 8 layers 1-4 and the penultimate)"},                   \
     {"proj", 0, "LIST",                                                                       \
      "of q, k, v, o, gate, up, down, embed, head (gate,up of greedy and guided, else "         \
-     "the first seven)"},        \
+     "the first seven)"},                                                                     \
     {"penalty", 0, "X", "weight of the controls' mean loss (2)"},                             \
     {"price", 0, "X", "what each flip that is on takes off the fitness (0)"},                 \
     SEARCH_OBJECTIVE_OPTIONS,                                                                 \

@@ -31,26 +31,26 @@ static void compare_summarize__three_seeds_of_two_methods__by_hand(void **state)
         {.method = SEARCH_GUIDED, .seed = 3, .fitness = 5, .flips = 4, .tried = 30, .passes = 3,
          .cost = 39, .seconds = 9},
     };
-    runs[0].roles[ROLE_HELDOUT] = answers(4, 1, 6, 9, 0.375);
-    runs[1].roles[ROLE_HELDOUT] = answers(0, 0, 7, 13, 1);
-    runs[2].roles[ROLE_HELDOUT] = answers(2, 2, 5, 11, 0.9);
-    runs[3].roles[ROLE_HELDOUT] = answers(6, 0, 7, 7, 0.03125);
-    struct compare_summary got = compare_summarize(runs, 4, SEARCH_GUIDED);
+    runs[0].groups[ROLE_HELDOUT] = answers(4, 1, 6, 9, 0.375);
+    runs[1].groups[ROLE_HELDOUT] = answers(0, 0, 7, 13, 1);
+    runs[2].groups[ROLE_HELDOUT] = answers(2, 2, 5, 11, 0.9);
+    runs[3].groups[ROLE_HELDOUT] = answers(6, 0, 7, 7, 0.03125);
+    struct compare_summary got = compare_summarize(runs, 4, SEARCH_GUIDED, ROLE_COUNT);
     assert_true(got.fitness.n == 3 && near(got.fitness.mean, 3) && near(got.fitness.sd, 2));
     /* Student's t with 2 degrees of freedom, times 2 / sqrt(3) */
     assert_true(fabs(got.fitness.high - (3 + 4.302652729749464 * 2 / sqrt(3))) < 1e-6);
     assert_true(near(got.flips.mean, 4) && near(got.tried.mean, 20) && near(got.passes.mean, 3));
     assert_true(near(got.cost.mean, 29) && near(got.seconds.mean, 5));
-    const struct compare_answers *held = &got.roles[ROLE_HELDOUT];
+    const struct compare_answers *held = &got.groups[ROLE_HELDOUT];
     assert_int_equal(held->n, 20);
     assert_int_equal(held->right_base, 7);
     assert_true(near(held->right.mean, (10 + 7 + 13) / 3.0));
     assert_true(near(held->fixed.mean, 4) && near(held->broke.mean, 1));
     assert_true(near(held->change.mean, 3) && near(held->change.min, 0));
     assert_true(near(held->change.max, 6) && near(held->p_most, 0.9));
-    got = compare_summarize(runs, 4, SEARCH_GREEDY);
+    got = compare_summarize(runs, 4, SEARCH_GREEDY, ROLE_COUNT);
     assert_true(got.fitness.n == 1 && near(got.fitness.mean, 100) && isnan(got.fitness.sd));
-    assert_true(near(got.roles[ROLE_HELDOUT].p_most, 1));
+    assert_true(near(got.groups[ROLE_HELDOUT].p_most, 1));
 }
 
 static void compare_method__every_search_and_train__by_name(void **state)
@@ -84,7 +84,7 @@ static void compare_runs__methods_without_a_seed__once(void **state)
     struct compare_run runs[] = {{.method = COMPARE_TRAIN, .fitness = 2},
                                  {.method = SEARCH_RANDOM, .fitness = 7},
                                  {.method = COMPARE_TRAIN, .fitness = 4}};
-    struct compare_summary got = compare_summarize(runs, 3, COMPARE_TRAIN);
+    struct compare_summary got = compare_summarize(runs, 3, COMPARE_TRAIN, ROLE_COUNT);
     assert_true(got.fitness.n == 2 && near(got.fitness.mean, 3));
 }
 
