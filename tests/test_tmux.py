@@ -334,7 +334,7 @@ class WorkbenchInTmux(unittest.TestCase):
         terminal.key("Enter")
         terminal.wait("#1/")
         terminal.line(":set method guided objective margin")
-        terminal.wait("guided, margin")
+        terminal.wait("guided groups, margin")
         terminal.idle()
         terminal.key("s")
         terminal.wait(r"pred(icted)? [+-]0")
