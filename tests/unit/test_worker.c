@@ -475,7 +475,8 @@ static struct flip_map *map_alone(const struct desk *desk)
     static const int32_t layers[] = {0, 1};
     struct err err;
     struct flip_map_options options = {
-        .units = {layers, tiny_default.layers, (1u << PROJ_COUNT) - 1, GRANULARITY_GROUP, 1},
+        .units = {layers, tiny_default.layers, (1u << PROJ_COUNT) - 1, GRANULARITY_GROUP, 1,
+                  GRADIENT_KEEP_DEFAULT},
         .metric = METRIC_SEQ_LOGPROB,
         .control_metric = METRIC_SAME,
         .penalty = desk->options.search.penalty,
